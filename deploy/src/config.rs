@@ -1,0 +1,308 @@
+//! `cutover.toml`: what is deployed, how, and where to. Valid by construction: the only way in is [`Config::parse`],
+//! which tells every problem of the file at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::names::{AppName, EnvironmentName, HostName};
+
+mod problem;
+
+pub use problem::{Problem, Problems};
+
+/// A whole, valid `cutover.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The app's name.
+    pub app: AppName,
+    /// Where its code lives.
+    pub repository: Repository,
+    /// What kind of app it is; gives the steps their defaults.
+    pub recipe: Recipe,
+    /// How a release is built.
+    pub build: Build,
+    /// What all releases of an app share.
+    pub shared: Shared,
+    /// What runs on hosts.
+    pub steps: Steps,
+    /// The places it runs, by name.
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+}
+
+/// A repository on a forge: `github:acme/shop`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Which forge.
+    pub forge: ForgeKind,
+    /// `owner/name`; on GitLab groups may nest.
+    pub path: String,
+}
+
+/// The forges that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForgeKind {
+    /// github.com or GitHub Enterprise Server.
+    GitHub,
+    /// gitlab.com or self-managed GitLab.
+    GitLab,
+}
+
+/// A set of default steps for a kind of app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipe {
+    /// A Laravel app.
+    Laravel,
+    /// No defaults at all.
+    None,
+}
+
+/// How a release is built, away from any live host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Shell lines, run in order in a clean checkout of the commit.
+    pub steps: Vec<String>,
+    /// Paths left out of the artifact, as in `.gitignore` without wildcards: a name or a relative path.
+    pub exclude: Vec<String>,
+    /// Variables for the build steps, beside the few that are always set.
+    pub env: BTreeMap<String, String>,
+    /// Ends the whole build after this long. Default 15 minutes.
+    pub timeout: Duration,
+    /// Whether build steps are shut in by bubblewrap.
+    pub sandbox: Sandbox,
+}
+
+/// Whether build steps are shut in by bubblewrap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Where `bwrap` works; otherwise not, and the log says so. The default.
+    Auto,
+    /// Always; a build fails where `bwrap` does not work.
+    Require,
+    /// Never.
+    Off,
+}
+
+/// What all releases of an app share, by links into `<path>/shared`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Relative paths of files. A deployment stops when one is absent or empty in `shared/`.
+    pub files: Vec<String>,
+    /// Relative paths of folders. Made when absent, from the release's own where it has one.
+    pub dirs: Vec<String>,
+}
+
+/// Shell lines that run on hosts, each in the folder of the new release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steps {
+    /// On every host after the links are made: caches and the like.
+    pub prepare: Vec<String>,
+    /// On every host, last before the barrier: must fail if the release cannot boot.
+    pub preflight: Vec<String>,
+    /// Once per database, on the host with the role `migrate`, after every host is prepared.
+    pub migrate: Vec<String>,
+    /// On every host right after the swap, on the way back as well.
+    pub after_swap: Vec<String>,
+}
+
+/// A place an app runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Pushes to this branch are deployed; none are when absent.
+    pub branch: Option<String>,
+    /// The folder on every host that holds `current`, `releases`, `shared`. Absolute.
+    pub path: String,
+    /// Where people find the app.
+    pub url: Option<String>,
+    /// Healthy releases that are kept, the live one included. Default 5.
+    pub keep_releases: u32,
+    /// Failed releases that are kept for a look. Default 1.
+    pub keep_failed: u32,
+    /// Waits at most this long for the lease of a host. Default 10 minutes.
+    pub lock_wait: Duration,
+    /// Ends a step on a host after this long. Default 15 minutes.
+    pub step_timeout: Duration,
+    /// The machines, at least one.
+    pub hosts: Vec<Host>,
+    /// How the app tells that it is well; no check at all when absent.
+    pub health: Option<Health>,
+    /// Processes that must follow the release.
+    pub workers: Vec<Workers>,
+    /// What PHP-FPM needs after a swap; nothing when absent.
+    pub php_fpm: Option<PhpFpm>,
+}
+
+/// A machine reached by SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// What it is called in output.
+    pub name: HostName,
+    /// Where and as whom it is reached.
+    pub address: Address,
+    /// What it does.
+    pub roles: Vec<Role>,
+}
+
+/// Where and as whom a host is reached: `deploy@web1.example.com:22`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The user; ssh's own choice when absent.
+    pub user: Option<String>,
+    /// A name or an IP address (IPv6 without brackets).
+    pub host: String,
+    /// The port. Default 22.
+    pub port: u16,
+}
+
+/// What a host does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Serves requests: health is checked here and PHP-FPM is followed.
+    Web,
+    /// Runs workers.
+    Worker,
+    /// Runs what must run once per database.
+    Migrate,
+}
+
+/// How the app tells that it is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Asked from each host with the role `web`, by `curl` on that host: `http://127.0.0.1/health`.
+    pub url: String,
+    /// The `Host` header; the one of `url` when absent.
+    pub host_header: Option<String>,
+    /// How often it is asked before it counts as failed. Default 10.
+    pub attempts: u32,
+    /// The pause between attempts. Default 2 s.
+    pub interval: Duration,
+    /// The longest wait for one answer. Default 5 s.
+    pub timeout: Duration,
+    /// The HTTP status that is wanted. Default 200.
+    pub status: u16,
+    /// A text that the body must contain.
+    pub contains: Option<String>,
+    /// Fields of the JSON body, by dotted path, and the value each must have.
+    pub json: BTreeMap<String, serde_json::Value>,
+    /// The JSON field, by dotted path, whose text must contain the release id: proof that the new code answers.
+    pub release_field: Option<String>,
+}
+
+/// A group of worker processes and how it follows a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workers {
+    /// The supervisor group (program) name: `app-worker`.
+    pub group: String,
+    /// Processes that must run the release in the end. Default 1.
+    pub expect: u32,
+    /// How the old ones end.
+    pub hand_over: HandOver,
+    /// How long old ones may finish their job. Default 60 s.
+    pub drain_timeout: Duration,
+    /// What is done with those that have not finished by then.
+    pub after_drain: AfterDrain,
+    /// Whether `supervisorctl` is called through `sudo -n`. Default true.
+    pub sudo: bool,
+}
+
+/// How old workers end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOver {
+    /// TERM after the swap: each finishes its job and the manager starts it anew on `current`.
+    Drain,
+    /// Restarted by the manager, which kills a job that outlasts `stopwaitsecs`.
+    Restart,
+}
+
+/// What is done with workers that outlast the drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterDrain {
+    /// The deployment fails and goes back. The default.
+    Fail,
+    /// They are killed; their job is lost or retried, as the queue decides.
+    Force,
+    /// They are left to finish, and named in the output.
+    Keep,
+}
+
+/// What PHP-FPM needs after a swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhpFpm {
+    /// The systemd unit: `php8.2-fpm`.
+    pub service: String,
+    /// What is done.
+    pub after_swap: FpmAction,
+    /// Whether `systemctl` is called through `sudo -n`. Default true.
+    pub sudo: bool,
+}
+
+/// What is done to PHP-FPM after a swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FpmAction {
+    /// Nothing: right where nginx passes `$realpath_root`.
+    Nothing,
+    /// `systemctl reload`: needed where nginx passes `$document_root`.
+    Reload,
+}
+
+impl Config {
+    /// Reads the text of a `cutover.toml`. `file` is only its name, for the problems.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let _ = text;
+        Err(Problems {
+            file: file.to_owned(),
+            problems: Vec::new(),
+        })
+    }
+
+    /// The environment called `name`.
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.environments
+            .iter()
+            .find(|(known, _)| known.as_str() == name)
+            .map(|(_, environment)| environment)
+    }
+}
+
+impl Environment {
+    /// The hosts that have `role`.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(move |host| host.roles.contains(&role))
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let forge = match self.forge {
+            ForgeKind::GitHub => "github",
+            ForgeKind::GitLab => "gitlab",
+        };
+        write!(f, "{forge}:{}", self.path)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Role {
+    /// The word for it in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Worker => "worker",
+            Self::Migrate => "migrate",
+        }
+    }
+}

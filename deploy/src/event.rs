@@ -1,0 +1,96 @@
+//! What a running deployment tells its door.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{HostName, ReleaseId};
+use crate::outcome::Outcome;
+
+/// One thing that happened, in order. Never holds a secret of the door's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The deployment waits for a lease that somebody else holds.
+    Waiting {
+        /// Where.
+        host: HostName,
+        /// Who holds it, since when and for what, in one line.
+        holder: String,
+    },
+    /// The plan was accepted.
+    Planned {
+        /// The release that is to become live.
+        release: ReleaseId,
+        /// What is live now.
+        previous: Option<ReleaseId>,
+        /// The plan, a line each.
+        lines: Vec<String>,
+    },
+    /// A phase began on all hosts that it concerns.
+    PhaseBegan {
+        /// `stage`, `migrate`, `switch`, `health`, `keep`, `undo`.
+        phase: String,
+    },
+    /// A step began.
+    StepBegan {
+        /// Where; absent for a step on this machine.
+        host: Option<HostName>,
+        /// Its name.
+        step: String,
+    },
+    /// A line of a step's output, at most 4,096 characters.
+    Line {
+        /// Where.
+        host: Option<HostName>,
+        /// The step.
+        step: String,
+        /// The text.
+        text: String,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Where.
+        host: Option<HostName>,
+        /// The step.
+        step: String,
+        /// Its exit status; 0 is success.
+        status: i32,
+        /// How long it ran.
+        took_ms: u64,
+    },
+    /// A health check was tried.
+    Checked {
+        /// From where.
+        host: HostName,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Of how many.
+        of: u32,
+        /// Whether it passed.
+        healthy: bool,
+        /// What came back, in words.
+        seen: String,
+    },
+    /// A worker process runs the release, by the kernel's word.
+    WorkerProven {
+        /// Where.
+        host: HostName,
+        /// The process as its manager names it.
+        worker: String,
+        /// Its process id.
+        pid: u32,
+        /// The release it holds open.
+        release: ReleaseId,
+    },
+    /// Something a reader should know, that is not a failure.
+    Note {
+        /// Where.
+        host: Option<HostName>,
+        /// The text.
+        text: String,
+    },
+    /// The deployment ended. Always the last event.
+    Concluded {
+        /// How.
+        outcome: Outcome,
+    },
+}

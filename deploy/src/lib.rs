@@ -1,0 +1,33 @@
+//! The release pipeline of cutover.
+//!
+//! A door (the service, the command line, the action) hands over a [`DeployRequest`] and an [`Artifact`]. What follows
+//! is decided by pure functions: hosts are asked for [`facts`], [`plan`] makes a plan of them or refuses, and
+//! [`machine`] says after every report what comes next. `run` is the driver: it asks the machine, runs constant shell
+//! scripts on hosts, reports back, and decides nothing.
+//!
+//! The crate knows no forge, no HTTP, no database, no CI and no environment variable. Without the feature `run` it has
+//! no tokio and no openssh either; that build is the proof.
+
+mod artifact;
+mod clock;
+mod event;
+mod layout;
+mod names;
+mod outcome;
+mod request;
+
+pub mod config;
+pub mod facts;
+#[cfg(feature = "run")]
+pub mod run;
+#[cfg(feature = "run")]
+pub mod source;
+
+pub use artifact::Artifact;
+pub use clock::now;
+pub use config::Config;
+pub use event::Event;
+pub use layout::Layout;
+pub use names::{AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId};
+pub use outcome::{Failure, LeftOver, Outcome};
+pub use request::{DeployRequest, Kind};

@@ -1,0 +1,185 @@
+//! The names that have a grammar. `parse` is the only way in, so whatever holds one of these
+//! is safe to use as a path segment, an argument or a log field.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A text that does not fit the grammar of the name it was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {what}: {rule}")]
+pub struct BadName {
+    /// What was wanted, with its article: `a host name`.
+    pub what: &'static str,
+    /// The text as it came, shortened to 80 characters.
+    pub text: String,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+}
+
+impl BadName {
+    fn new(what: &'static str, text: &str, rule: &'static str) -> Self {
+        Self {
+            what,
+            text: text.chars().take(80).collect(),
+            rule,
+        }
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// Reads the name, or says which rule it breaks.
+            pub fn parse(text: &str) -> Result<Self, BadName> {
+                if $check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(BadName::new($what, text, $rule))
+                }
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = BadName;
+
+            fn try_from(text: String) -> Result<Self, BadName> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of an app: one repository, one `cutover.toml`.
+    AppName, "an app name", "1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit", is_label
+);
+name!(
+    /// The name of a place an app runs: `production`, `staging`.
+    EnvironmentName, "an environment name", "1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit", is_label
+);
+name!(
+    /// The name by which a host is called in output; not its address.
+    HostName, "a host name", "1 to 63 of a-z, A-Z, 0-9, `.`, `-` and `_`, beginning with a letter or digit", is_host
+);
+name!(
+    /// The full SHA-1 of a commit: 40 lower-case hexadecimal digits.
+    CommitSha, "a commit", "40 lower-case hexadecimal digits", is_sha
+);
+name!(
+    /// One immutable directory `releases/<id>`: `20260520T123456Z-1a2b3c4`.
+    ///
+    /// Trees adopted from other tools have names of their own, so the grammar only demands a safe path segment.
+    ReleaseId, "a release id", "1 to 100 of a-z, A-Z, 0-9, `.`, `-` and `_`, beginning with a letter or digit", is_release
+);
+name!(
+    /// The id of one deployment, unique in the whole service.
+    DeploymentId, "a deployment id", "1 to 63 of a-z, A-Z, 0-9 and `-`", is_deployment
+);
+name!(
+    /// SHA-256 of an artifact's bytes: 64 lower-case hexadecimal digits.
+    Digest, "a digest", "64 lower-case hexadecimal digits", is_digest
+);
+
+impl CommitSha {
+    /// The first seven digits, as people write them.
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
+impl ReleaseId {
+    /// The id of a release of `commit` made at `at`: UTC to the second, then 7 digits of the commit.
+    pub fn of(commit: &CommitSha, at: Timestamp) -> Self {
+        Self(format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), commit.short()))
+    }
+}
+
+fn only(text: &str, most: usize, more: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+    text.len() <= most && text.chars().all(safe) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn is_label(text: &str) -> bool {
+    only(text, 63, "-_") && !text.contains(|c: char| c.is_ascii_uppercase())
+}
+
+fn is_host(text: &str) -> bool {
+    only(text, 63, ".-_")
+}
+
+fn is_release(text: &str) -> bool {
+    only(text, 100, ".-_")
+}
+
+fn is_deployment(text: &str) -> bool {
+    only(text, 63, "-")
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_sha(text: &str) -> bool {
+    is_hex(text, 40)
+}
+
+fn is_digest(text: &str) -> bool {
+    is_hex(text, 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_refused() {
+        for text in ["", "-rf", "../etc", "a b", "a;b", "$(id)", "a\nb", "a/b", ".hidden"] {
+            assert!(ReleaseId::parse(text).is_err(), "{text:?} passed as a release id");
+            assert!(HostName::parse(text).is_err(), "{text:?} passed as a host name");
+            assert!(
+                EnvironmentName::parse(text).is_err(),
+                "{text:?} passed as an environment name"
+            );
+            assert!(DeploymentId::parse(text).is_err(), "{text:?} passed as a deployment id");
+        }
+    }
+
+    #[test]
+    fn a_release_id_sorts_by_age() {
+        let commit = CommitSha::parse(&"1a2b3c4d5e".repeat(4)).unwrap();
+        let early = ReleaseId::of(&commit, "2026-05-20T12:34:56.9Z".parse().unwrap());
+        let late = ReleaseId::of(&commit, "2026-05-20T12:34:57Z".parse().unwrap());
+        assert_eq!(early.as_str(), "20260520T123456Z-1a2b3c4");
+        assert!(early < late);
+    }
+}
