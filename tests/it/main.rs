@@ -1,0 +1,3 @@
+//! The worlds in which everything is tested together.
+
+mod kit;
