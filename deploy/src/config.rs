@@ -269,7 +269,9 @@ impl Config {
 impl Environment {
     /// The hosts that have `role`.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Host> {
-        self.hosts.iter().filter(move |host| host.roles.contains(&role))
+        self.hosts
+            .iter()
+            .filter(move |host| host.roles.contains(&role))
     }
 }
 
