@@ -40,7 +40,7 @@ impl Shape<'_, '_, '_> {
         match (schema["type"].as_str(), value) {
             (Some("object"), DeValue::Table(table)) => Some(self.table(schema, table, place)),
             (Some("array"), DeValue::Array(array)) => self.array(schema, array, place),
-            (Some("string"), DeValue::String(text)) | (None, DeValue::String(text)) if words(schema).is_empty() => {
+            (Some("string") | None, DeValue::String(text)) if words(schema).is_empty() => {
                 Some(Value::from(text.as_ref()))
             }
             (_, DeValue::String(text)) if !words(schema).is_empty() => self.word(schema, text, place),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::quoted;
-use super::findings::{Fault, Findings};
+use super::findings::{Fault, Findings, Noted};
 use super::grammar::{self, Range};
 use super::place::Place;
 use super::{Build, Config, Recipe, Steps, defaults, raw};
@@ -23,7 +23,7 @@ pub(super) fn config(raw: raw::File, findings: &mut Findings<'_>) -> Option<Conf
     let raw::Source::Build = raw.source.unwrap_or(raw::Source::Build);
     let app = raw
         .app
-        .and_then(|name| findings.take(&top.key("app"), AppName::parse(&name).map_err(bad_name)));
+        .and_then(|name| findings.take(&top.key("app"), AppName::parse(&name).map_err(|bad| bad_name(&bad))));
     let repository = raw
         .repository
         .and_then(|text| findings.take(&top.key("repository"), grammar::repository(&text)));
@@ -107,7 +107,7 @@ fn environments(
         let name = match EnvironmentName::parse(&name) {
             Ok(name) => Some(name),
             Err(bad) => {
-                findings.add_at_key(&place, bad_name(bad));
+                findings.add_at_key(&place, bad_name(&bad));
                 None
             }
         };
@@ -139,6 +139,17 @@ impl Time {
     }
 }
 
+/// The value of a key that may be left out.
+fn optional(
+    text: Option<String>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+    read: impl Fn(&str) -> Result<String, Fault>,
+) -> Result<Option<String>, Noted> {
+    text.map(|text| findings.take(place, read(&text)).ok_or(Noted))
+        .transpose()
+}
+
 fn shell_lines(given: Option<Vec<String>>, recipe: &[&str], place: &Place, findings: &mut Findings<'_>) -> Vec<String> {
     list(given, recipe, place, findings, grammar::shell_line)
 }
@@ -159,7 +170,7 @@ fn list(
         .collect()
 }
 
-fn bad_name(bad: BadName) -> Fault {
+fn bad_name(bad: &BadName) -> Fault {
     let message = format!("{} is not {}", quoted(&bad.text), bad.what);
     Fault::new(message, format!("write {}", bad.rule))
 }

@@ -8,18 +8,26 @@ use super::super::findings::{Fault, Findings};
 use super::super::grammar::{self, Range};
 use super::super::place::Place;
 use super::super::{Health, defaults, raw};
-use super::Time;
+use super::{Time, optional};
 
 /// Reads a health check.
 pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_>) -> Option<Health> {
-    let mut take = |key: &str, text: Option<String>, read: fn(&str) -> Result<String, Fault>| match text {
-        None => Some(None),
-        Some(text) => findings.take(&place.key(key), read(&text)).map(Some),
-    };
-    let url = take("url", raw.url, |text| grammar::url(text, "http://127.0.0.1/health"));
-    let host_header = take("host_header", raw.host_header, grammar::host_header);
-    let contains = take("contains", raw.contains, grammar::wanted_text);
-    let release_field = take("release_field", raw.release_field, grammar::field_path);
+    let url = optional(raw.url, &place.key("url"), findings, |text| {
+        grammar::url(text, "http://127.0.0.1/health")
+    });
+    let host_header = optional(
+        raw.host_header,
+        &place.key("host_header"),
+        findings,
+        grammar::host_header,
+    );
+    let contains = optional(raw.contains, &place.key("contains"), findings, grammar::wanted_text);
+    let release_field = optional(
+        raw.release_field,
+        &place.key("release_field"),
+        findings,
+        grammar::field_path,
+    );
     let json = fields(raw.json.unwrap_or_default(), &place.key("json"), findings);
     let interval = Time {
         text: raw.interval,
@@ -34,15 +42,15 @@ pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_
     let interval = interval.read(&place.key("interval"), findings);
     let timeout = timeout.read(&place.key("timeout"), findings);
     Some(Health {
-        url: url??,
-        host_header: host_header?,
+        url: url.ok()??,
+        host_header: host_header.ok()?,
         attempts: raw.attempts.unwrap_or(defaults::HEALTH_ATTEMPTS),
         interval: interval?,
         timeout: timeout?,
         status: raw.status.unwrap_or(defaults::HEALTH_STATUS),
-        contains: contains?,
+        contains: contains.ok()?,
         json,
-        release_field: release_field?,
+        release_field: release_field.ok()?,
     })
 }
 
