@@ -24,10 +24,14 @@ fn fill_in(schema: &Value, file: &mut toml::Value, filled: &mut usize) {
     if let Some(table) = file.as_table_mut() {
         for (key, below) in schema["properties"].as_object().into_iter().flatten() {
             if !below["default"].is_null() && !table.contains_key(key) {
-                table.insert(key.clone(), toml::Value::try_from(&below["default"]).unwrap());
+                table.insert(
+                    key.clone(),
+                    toml::Value::try_from(&below["default"]).expect("TOML has every default"),
+                );
                 *filled += 1;
             }
-            if below["type"] == "object" && below["required"].is_null() && !table.contains_key(key) {
+            if below["type"] == "object" && below["required"].is_null() && !table.contains_key(key)
+            {
                 table.insert(key.clone(), toml::Value::Table(toml::Table::new()));
             }
             if let Some(value) = table.get_mut(key) {
@@ -51,7 +55,10 @@ fn the_defaults_in_the_schema_are_those_that_hold() {
     let mut file: toml::Value = toml::from_str(SPARSE).unwrap();
     let mut filled = 0;
     fill_in(&schema(), &mut file, &mut filled);
-    assert!(filled >= 19, "only {filled} defaults were found in the schema");
+    assert!(
+        filled >= 19,
+        "only {filled} defaults were found in the schema"
+    );
     assert_eq!(parse(&toml::to_string(&file).unwrap()), parse(SPARSE));
 }
 
@@ -144,13 +151,20 @@ fn a_key_that_is_given_replaces_the_recipe_wholly() {
     assert_eq!(config.steps.prepare, Vec::<String>::new());
     assert_eq!(config.shared.dirs, ["var"]);
     assert_eq!(config.shared.files, [".env"]);
-    assert_eq!(config.steps.migrate, ["php artisan migrate --force --no-interaction"]);
+    assert_eq!(
+        config.steps.migrate,
+        ["php artisan migrate --force --no-interaction"]
+    );
 }
 
 #[test]
 fn without_a_recipe_nothing_runs_that_is_not_written() {
     let config = parse(SPARSE);
-    assert!(config.build.steps.is_empty() && config.steps.migrate.is_empty() && config.shared.files.is_empty());
+    assert!(
+        config.build.steps.is_empty()
+            && config.steps.migrate.is_empty()
+            && config.shared.files.is_empty()
+    );
 }
 
 #[test]
@@ -160,7 +174,12 @@ fn nested_json_fields_are_dotted_paths() {
         "/health\", json = { a = { b = { c = true }, d = [1] }, \"e.f\" = \"g\" } }",
     );
     let config = parse(&text);
-    let health = config.environment("production").unwrap().health.clone().unwrap();
+    let health = config
+        .environment("production")
+        .unwrap()
+        .health
+        .clone()
+        .unwrap();
     let fields: Vec<String> = health
         .json
         .iter()

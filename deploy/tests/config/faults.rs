@@ -83,7 +83,10 @@ fn told(text: &str) -> String {
     match Config::parse("cutover.toml", text) {
         Ok(config) => panic!("nothing is told about\n{text}\nit reads as\n{config:#?}"),
         Err(problems) => {
-            assert!(!problems.problems.is_empty(), "refused without a word:\n{text}");
+            assert!(
+                !problems.problems.is_empty(),
+                "refused without a word:\n{text}"
+            );
             problems.to_string()
         }
     }
@@ -120,8 +123,8 @@ fn the_good_files_are_good() {
 
 #[test]
 fn of_very_many_problems_the_first_are_shown() {
-    let lines: String = (0..500).map(|n| format!("\"a-{n}\" = \"\"\n")).collect();
-    let told = appended(&format!("[build.env]\n{lines}"));
+    let lines: Vec<String> = (0..500).map(|n| format!("\"a-{n}\" = \"\"")).collect();
+    let told = appended(&format!("[build.env]\n{}\n", lines.join("\n")));
     assert_eq!(told.lines().count(), 2 * 50 + 1);
     assert_snapshot!(told.lines().last().unwrap(), @"500 problems in cutover.toml, the first 50 are shown");
 }

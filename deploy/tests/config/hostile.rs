@@ -13,13 +13,19 @@ fn reads_or_tells(text: &str) {
             );
         }
         Err(problems) => {
-            assert!(!problems.problems.is_empty(), "refused without a word: {text:?}");
+            assert!(
+                !problems.problems.is_empty(),
+                "refused without a word: {text:?}"
+            );
             let told = problems.to_string();
             let odd = told.chars().find(|c| c.is_control() && *c != '\n');
             assert_eq!(odd, None, "a control character got into {told:?}");
             let lines = text.lines().count().max(1) + 1;
             for problem in &problems.problems {
-                assert!((1..=lines).contains(&problem.line), "{problem:?} is not in {text:?}");
+                assert!(
+                    (1..=lines).contains(&problem.line),
+                    "{problem:?} is not in {text:?}"
+                );
                 assert!(problem.column >= 1 && problem.help.is_some(), "{problem:?}");
             }
         }

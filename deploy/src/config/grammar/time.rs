@@ -15,7 +15,8 @@ impl Range {
     /// For what runs on a host or in a build.
     pub(in super::super) const RUN: Self = Self(Duration::from_secs(1), Duration::from_hours(24));
     /// For questions over HTTP.
-    pub(in super::super) const ASK: Self = Self(Duration::from_millis(100), Duration::from_mins(10));
+    pub(in super::super) const ASK: Self =
+        Self(Duration::from_millis(100), Duration::from_mins(10));
 }
 
 /// Reads a length of time within `range`.
@@ -76,7 +77,9 @@ mod tests {
 
     #[test]
     fn a_duration_is_spelled_as_it_was_written() {
-        for text in ["0s", "1ms", "500ms", "1500ms", "30s", "90s", "10m", "90m", "2h", "24h"] {
+        for text in [
+            "0s", "1ms", "500ms", "1500ms", "30s", "90s", "10m", "90m", "2h", "24h",
+        ] {
             let read = duration(text, Range::WAIT).unwrap();
             assert_eq!(spelled(read), text);
         }

@@ -30,7 +30,12 @@ pub(super) fn environment(
     let hosts = hosts::hosts(raw.hosts.as_deref(), &place.key("hosts"), findings);
     check_roles(&raw, rim.steps, &hosts, place, findings);
     let branch = optional(raw.branch, &place.key("branch"), findings, grammar::branch);
-    let path = optional(raw.path, &place.key("path"), findings, grammar::absolute_path);
+    let path = optional(
+        raw.path,
+        &place.key("path"),
+        findings,
+        grammar::absolute_path,
+    );
     let url = optional(raw.url, &place.key("url"), findings, |text| {
         grammar::url(text, "https://shop.example.com")
     });
@@ -49,7 +54,11 @@ pub(super) fn environment(
     let health = raw
         .health
         .map(|raw| health::health(raw, &place.key("health"), findings).ok_or(Noted));
-    let workers = processes::workers(raw.workers.unwrap_or_default(), &place.key("workers"), findings);
+    let workers = processes::workers(
+        raw.workers.unwrap_or_default(),
+        &place.key("workers"),
+        findings,
+    );
     let php_fpm = raw
         .php_fpm
         .map(|raw| processes::php_fpm(raw, &place.key("php_fpm"), findings).ok_or(Noted));
@@ -79,7 +88,13 @@ pub(super) fn environment(
 }
 
 /// Whether there is a host for everything that needs one of some role.
-fn check_roles(raw: &raw::Environment, steps: &Steps, hosts: &Hosts, place: &Place, findings: &mut Findings<'_>) {
+fn check_roles(
+    raw: &raw::Environment,
+    steps: &Steps,
+    hosts: &Hosts,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
     let Some(roles) = &hosts.roles else {
         return;
     };
@@ -89,7 +104,10 @@ fn check_roles(raw: &raw::Environment, steps: &Steps, hosts: &Hosts, place: &Pla
                 Role::Migrate => "write `migrate = []` under `[steps]`".to_owned(),
                 Role::Web | Role::Worker => format!("take `{key}` out"),
             };
-            let help = format!("add `\"{}\"` to the roles of a host, or {other}", role.word());
+            let help = format!(
+                "add `\"{}\"` to the roles of a host, or {other}",
+                role.word()
+            );
             findings.add(&place.key(key), Fault::new(message, help));
         }
     };
@@ -127,10 +145,8 @@ impl Claimant<'_> {
         }
         for (index, workers) in self.workers {
             let place = place.key("workers").index(*index).key("group");
-            let hosts = self.hosts.good.iter();
-            let taken = hosts
-                .filter_map(|(_, host)| claims.group(name, host, &workers.group).err())
-                .next();
+            let mut hosts = self.hosts.good.iter();
+            let taken = hosts.find_map(|(_, host)| claims.group(name, host, &workers.group).err());
             findings.take(&place, taken.map_or(Ok(()), Err));
         }
     }

@@ -11,7 +11,11 @@ use super::super::{Health, defaults, raw};
 use super::{Time, optional};
 
 /// Reads a health check.
-pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_>) -> Option<Health> {
+pub(super) fn health(
+    raw: raw::Health,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Health> {
     let url = optional(raw.url, &place.key("url"), findings, |text| {
         grammar::url(text, "http://127.0.0.1/health")
     });
@@ -21,7 +25,12 @@ pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_
         findings,
         grammar::host_header,
     );
-    let contains = optional(raw.contains, &place.key("contains"), findings, grammar::wanted_text);
+    let contains = optional(
+        raw.contains,
+        &place.key("contains"),
+        findings,
+        grammar::wanted_text,
+    );
     let release_field = optional(
         raw.release_field,
         &place.key("release_field"),
@@ -55,7 +64,11 @@ pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_
 }
 
 /// Fields by dotted path. `"database.ok" = true` and a table `database = { ok = true }` say the same.
-fn fields(raw: BTreeMap<String, Value>, place: &Place, findings: &mut Findings<'_>) -> BTreeMap<String, Value> {
+fn fields(
+    raw: BTreeMap<String, Value>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, Value> {
     let mut fields = BTreeMap::new();
     let mut rest: Vec<(Place, String, Value)> = raw
         .into_iter()
@@ -78,12 +91,17 @@ fn fields(raw: BTreeMap<String, Value>, place: &Place, findings: &mut Findings<'
                 );
             }
             Value::Object(table) => {
-                let below = |(key, value): (String, Value)| (place.key(&key), format!("{path}.{key}"), value);
+                let below = |(key, value): (String, Value)| {
+                    (place.key(&key), format!("{path}.{key}"), value)
+                };
                 rest.extend(table.into_iter().map(below));
             }
             value => {
                 if fields.insert(path, value).is_some() {
-                    findings.add_at_key(&place, Fault::new("the field is given twice", "keep one of the two"));
+                    findings.add_at_key(
+                        &place,
+                        Fault::new("the field is given twice", "keep one of the two"),
+                    );
                 }
             }
         }

@@ -33,7 +33,11 @@ impl Hosts {
 }
 
 /// Reads the hosts of one environment.
-pub(super) fn hosts(raw: Option<&[raw::Host]>, place: &Place, findings: &mut Findings<'_>) -> Hosts {
+pub(super) fn hosts(
+    raw: Option<&[raw::Host]>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Hosts {
     let Some(raw) = raw else {
         return Hosts::default();
     };
@@ -48,7 +52,9 @@ pub(super) fn hosts(raw: Option<&[raw::Host]>, place: &Place, findings: &mut Fin
         let place = place.index(index);
         let roles = roles(raw.roles.as_deref(), count, &place, findings);
         read.roles = match (read.roles, &roles) {
-            (Some(known), Some(more)) => Some(known.into_iter().chain(more.iter().copied()).collect()),
+            (Some(known), Some(more)) => {
+                Some(known.into_iter().chain(more.iter().copied()).collect())
+            }
             _ => None,
         };
         let name = raw
@@ -63,14 +69,26 @@ pub(super) fn hosts(raw: Option<&[raw::Host]>, place: &Place, findings: &mut Fin
             taken.machine(machine(address), &place, findings);
         }
         match (name, address, roles) {
-            (Some(name), Some(address), Some(roles)) => read.good.push((index, Host { name, address, roles })),
+            (Some(name), Some(address), Some(roles)) => read.good.push((
+                index,
+                Host {
+                    name,
+                    address,
+                    roles,
+                },
+            )),
             _ => read.complete = false,
         }
     }
     read
 }
 
-fn roles(raw: Option<&[Role]>, count: usize, host: &Place, findings: &mut Findings<'_>) -> Option<Vec<Role>> {
+fn roles(
+    raw: Option<&[Role]>,
+    count: usize,
+    host: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Vec<Role>> {
     let place = host.key("roles");
     match raw {
         _ if findings.is_broken_below(&place) || findings.is_broken(&place) => None,
@@ -97,7 +115,10 @@ impl Taken {
         let name = findings.take(place, HostName::parse(text).map_err(|bad| bad_name(&bad)))?;
         if !self.names.insert(name.clone()) {
             let message = format!("another host is called {} too", quoted(text));
-            findings.add(place, Fault::new(message, "give each host a name of its own"));
+            findings.add(
+                place,
+                Fault::new(message, "give each host a name of its own"),
+            );
         }
         Some(name)
     }
