@@ -1,6 +1,7 @@
 //! Judges what a file says, and makes a [`Config`] of it. Pure; goes on after a fault, so that all are told at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::document::quoted;
 use super::findings::{Fault, Findings, Noted};
@@ -97,11 +98,7 @@ fn build(
             Err(fault) => findings.add_at_key(&place, fault),
         }
     }
-    let timeout = Time {
-        text: raw.timeout,
-        default: defaults::BUILD_TIMEOUT,
-        range: Range::RUN,
-    };
+    let timeout = Time::running(raw.timeout, defaults::BUILD_TIMEOUT);
     Some(Build {
         steps: shell_lines(raw.steps, given.build_steps, &place.key("steps"), findings),
         exclude,
@@ -170,12 +167,42 @@ fn environments(
 /// A length of time as a file gives it, and what holds where it does not.
 struct Time {
     text: Option<String>,
-    default: std::time::Duration,
+    default: Duration,
     range: Range,
 }
 
 impl Time {
-    fn read(self, place: &Place, findings: &mut Findings<'_>) -> Option<std::time::Duration> {
+    /// Of something that waits for others.
+    fn waiting(text: Option<String>, default: Duration) -> Self {
+        let range = Range::WAIT;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    /// Of something that runs on a host or in a build.
+    fn running(text: Option<String>, default: Duration) -> Self {
+        let range = Range::RUN;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    /// Of a question over HTTP.
+    fn asking(text: Option<String>, default: Duration) -> Self {
+        let range = Range::ASK;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    fn read(self, place: &Place, findings: &mut Findings<'_>) -> Option<Duration> {
         match self.text {
             None => Some(self.default),
             Some(text) => findings.take(place, grammar::duration(&text, self.range)),

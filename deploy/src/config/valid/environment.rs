@@ -1,7 +1,7 @@
 //! One environment, and whether its parts fit together.
 
 use super::super::findings::{Fault, Findings, Noted};
-use super::super::grammar::{self, Range};
+use super::super::grammar;
 use super::super::place::Place;
 use super::super::{Environment, Role, Steps, Workers, defaults, raw};
 use super::claims::Claims;
@@ -27,41 +27,25 @@ pub(super) fn environment(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Environment> {
-    let hosts = hosts::hosts(raw.hosts.as_deref(), &place.key("hosts"), findings);
+    let at = |key: &str| place.key(key);
+    let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
     check_roles(&raw, rim.steps, &hosts, place, findings);
-    let branch = optional(raw.branch, &place.key("branch"), findings, grammar::branch);
-    let path = optional(
-        raw.path,
-        &place.key("path"),
-        findings,
-        grammar::absolute_path,
-    );
-    let url = optional(raw.url, &place.key("url"), findings, |text| {
+    let branch = optional(raw.branch, &at("branch"), findings, grammar::branch);
+    let path = optional(raw.path, &at("path"), findings, grammar::absolute_path);
+    let url = optional(raw.url, &at("url"), findings, |text| {
         grammar::url(text, "https://shop.example.com")
     });
-    let lock_wait = Time {
-        text: raw.lock_wait,
-        default: defaults::LOCK_WAIT,
-        range: Range::WAIT,
-    };
-    let lock_wait = lock_wait.read(&place.key("lock_wait"), findings);
-    let step_timeout = Time {
-        text: raw.step_timeout,
-        default: defaults::STEP_TIMEOUT,
-        range: Range::RUN,
-    };
-    let step_timeout = step_timeout.read(&place.key("step_timeout"), findings);
+    let lock_wait = Time::waiting(raw.lock_wait, defaults::LOCK_WAIT);
+    let lock_wait = lock_wait.read(&at("lock_wait"), findings);
+    let step_timeout = Time::running(raw.step_timeout, defaults::STEP_TIMEOUT);
+    let step_timeout = step_timeout.read(&at("step_timeout"), findings);
     let health = raw
         .health
-        .map(|raw| health::health(raw, &place.key("health"), findings).ok_or(Noted));
-    let workers = processes::workers(
-        raw.workers.unwrap_or_default(),
-        &place.key("workers"),
-        findings,
-    );
+        .map(|raw| health::health(raw, &at("health"), findings).ok_or(Noted));
+    let workers = processes::workers(raw.workers.unwrap_or_default(), &at("workers"), findings);
     let php_fpm = raw
         .php_fpm
-        .map(|raw| processes::php_fpm(raw, &place.key("php_fpm"), findings).ok_or(Noted));
+        .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));
     let name = rim.name?;
     let path = path.ok().flatten();
     let claimant = Claimant {

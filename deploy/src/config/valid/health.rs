@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::findings::{Fault, Findings};
-use super::super::grammar::{self, Range};
+use super::super::grammar;
 use super::super::place::Place;
 use super::super::{Health, defaults, raw};
 use super::{Time, optional};
@@ -16,40 +16,33 @@ pub(super) fn health(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Health> {
-    let url = optional(raw.url, &place.key("url"), findings, |text| {
+    let at = |key: &str| place.key(key);
+    let url = optional(raw.url, &at("url"), findings, |text| {
         grammar::url(text, "http://127.0.0.1/health")
     });
     let host_header = optional(
         raw.host_header,
-        &place.key("host_header"),
+        &at("host_header"),
         findings,
         grammar::host_header,
     );
     let contains = optional(
         raw.contains,
-        &place.key("contains"),
+        &at("contains"),
         findings,
         grammar::wanted_text,
     );
     let release_field = optional(
         raw.release_field,
-        &place.key("release_field"),
+        &at("release_field"),
         findings,
         grammar::field_path,
     );
-    let json = fields(raw.json.unwrap_or_default(), &place.key("json"), findings);
-    let interval = Time {
-        text: raw.interval,
-        default: defaults::HEALTH_INTERVAL,
-        range: Range::ASK,
-    };
-    let timeout = Time {
-        text: raw.timeout,
-        default: defaults::HEALTH_TIMEOUT,
-        range: Range::ASK,
-    };
-    let interval = interval.read(&place.key("interval"), findings);
-    let timeout = timeout.read(&place.key("timeout"), findings);
+    let json = fields(raw.json.unwrap_or_default(), &at("json"), findings);
+    let interval = Time::asking(raw.interval, defaults::HEALTH_INTERVAL);
+    let timeout = Time::asking(raw.timeout, defaults::HEALTH_TIMEOUT);
+    let interval = interval.read(&at("interval"), findings);
+    let timeout = timeout.read(&at("timeout"), findings);
     Some(Health {
         url: url.ok()??,
         host_header: host_header.ok()?,
