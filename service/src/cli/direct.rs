@@ -21,7 +21,7 @@ use super::site::{Site, environment};
     after_help = "Exit codes: 0 deployed or unchanged, 1 failed and restored (or never live), \
     2 bad input or hosts that are not fit, 3 failed and not restored, 4 the lease is held by somebody else."
 )]
-pub struct DeployArgs {
+pub(super) struct DeployArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
@@ -49,7 +49,7 @@ pub struct DeployArgs {
 #[command(
     after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is."
 )]
-pub struct RollbackArgs {
+pub(super) struct RollbackArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
@@ -77,12 +77,12 @@ struct Asker {
 }
 
 /// Runs `cutover deploy`.
-pub async fn deploy(args: DeployArgs) -> std::process::ExitCode {
+pub(super) async fn deploy(args: DeployArgs) -> std::process::ExitCode {
     console::conclude(try_deploy(args).await)
 }
 
 /// Runs `cutover rollback`.
-pub async fn rollback(args: RollbackArgs) -> std::process::ExitCode {
+pub(super) async fn rollback(args: RollbackArgs) -> std::process::ExitCode {
     console::conclude(try_rollback(args).await)
 }
 

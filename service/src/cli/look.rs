@@ -18,7 +18,7 @@ use super::site::{Site, environment};
 
 /// Tells what is live on every host, who holds it, and which release each worker runs.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub(super) struct StatusArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
@@ -28,7 +28,7 @@ pub struct StatusArgs {
 
 /// Lists the releases on every host and where each stands.
 #[derive(Debug, Args)]
-pub struct ReleasesArgs {
+pub(super) struct ReleasesArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
@@ -39,7 +39,7 @@ pub struct ReleasesArgs {
 /// Checks the configuration and every host, and changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 all is well, 2 something has to be mended first.")]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Only this environment; all of them when left out.
     environment: Option<String>,
 
@@ -68,17 +68,17 @@ struct HostStatus {
 }
 
 /// Runs `cutover status`.
-pub async fn status(args: StatusArgs) -> ExitCode {
+pub(super) async fn status(args: StatusArgs) -> ExitCode {
     console::conclude(try_status(args).await)
 }
 
 /// Runs `cutover releases`.
-pub async fn releases(args: ReleasesArgs) -> ExitCode {
+pub(super) async fn releases(args: ReleasesArgs) -> ExitCode {
     console::conclude(try_releases(args).await)
 }
 
 /// Runs `cutover check`.
-pub async fn check(args: CheckArgs) -> ExitCode {
+pub(super) async fn check(args: CheckArgs) -> ExitCode {
     console::conclude(try_check(args).await)
 }
 
