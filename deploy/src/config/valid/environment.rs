@@ -1,0 +1,137 @@
+//! One environment, and whether its parts fit together.
+
+use super::super::findings::{Fault, Findings, Noted};
+use super::super::grammar;
+use super::super::place::Place;
+use super::super::{Environment, Role, Steps, Workers, defaults, raw};
+use super::claims::Claims;
+use super::hosts::{self, Hosts};
+use super::{Time, health, optional, processes};
+use crate::names::EnvironmentName;
+
+/// What is known around an environment.
+#[derive(Debug)]
+pub(super) struct Rim<'r> {
+    /// Its name, where that is a good one.
+    pub(super) name: Option<EnvironmentName>,
+    /// The steps of the app.
+    pub(super) steps: &'r Steps,
+    /// What the environments before have claimed.
+    pub(super) claims: &'r mut Claims,
+}
+
+/// Reads one environment. `None` only where a fault is noted.
+pub(super) fn environment(
+    raw: raw::Environment,
+    rim: Rim<'_>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Environment> {
+    let at = |key: &str| place.key(key);
+    let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
+    check_roles(&raw, rim.steps, &hosts, place, findings);
+    let branch = optional(raw.branch, &at("branch"), findings, grammar::branch);
+    let path = optional(raw.path, &at("path"), findings, grammar::absolute_path);
+    let url = optional(raw.url, &at("url"), findings, |text| {
+        grammar::url(text, "https://shop.example.com")
+    });
+    let lock_wait = Time::waiting(raw.lock_wait, defaults::LOCK_WAIT);
+    let lock_wait = lock_wait.read(&at("lock_wait"), findings);
+    let step_timeout = Time::running(raw.step_timeout, defaults::STEP_TIMEOUT);
+    let step_timeout = step_timeout.read(&at("step_timeout"), findings);
+    let health = raw
+        .health
+        .map(|raw| health::health(raw, &at("health"), findings).ok_or(Noted));
+    let workers = processes::workers(raw.workers.unwrap_or_default(), &at("workers"), findings);
+    let php_fpm = raw
+        .php_fpm
+        .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));
+    let name = rim.name?;
+    let path = path.ok().flatten();
+    let claimant = Claimant {
+        name: &name,
+        path: path.as_deref(),
+        hosts: &hosts,
+        workers: &workers,
+    };
+    claimant.claim(rim.claims, place, findings);
+    Some(Environment {
+        name,
+        branch: branch.ok()?,
+        path: path?,
+        url: url.ok()?,
+        keep_releases: raw.keep_releases.unwrap_or(defaults::KEEP_RELEASES),
+        keep_failed: raw.keep_failed.unwrap_or(defaults::KEEP_FAILED),
+        lock_wait: lock_wait?,
+        step_timeout: step_timeout?,
+        hosts: hosts.whole()?,
+        health: health.transpose().ok()?,
+        workers: workers.into_iter().map(|(_, workers)| workers).collect(),
+        php_fpm: php_fpm.transpose().ok()?,
+    })
+}
+
+/// Whether there is a host for everything that needs one of some role.
+fn check_roles(
+    raw: &raw::Environment,
+    steps: &Steps,
+    hosts: &Hosts,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
+    let Some(roles) = &hosts.roles else {
+        return;
+    };
+    let mut check = |needed: bool, role: Role, key: &str, message: &str| {
+        if needed && !roles.contains(&role) {
+            let other = match role {
+                Role::Migrate => "write `migrate = []` under `[steps]`".to_owned(),
+                Role::Web | Role::Worker => format!("take `{key}` out"),
+            };
+            let help = format!(
+                "add `\"{}\"` to the roles of a host, or {other}",
+                role.word()
+            );
+            findings.add(&place.key(key), Fault::new(message, help));
+        }
+    };
+    let health = "health is asked on hosts with the role `web`, and there is none";
+    check(raw.health.is_some(), Role::Web, "health", health);
+    let workers = "workers run on hosts with the role `worker`, and there is none";
+    check(
+        raw.workers.as_ref().is_some_and(|all| !all.is_empty()),
+        Role::Worker,
+        "workers",
+        workers,
+    );
+    let php_fpm = "PHP-FPM runs on hosts with the role `web`, and there is none";
+    check(raw.php_fpm.is_some(), Role::Web, "php_fpm", php_fpm);
+    let migrate = "there are migrate steps and no host with the role `migrate`";
+    check(!steps.migrate.is_empty(), Role::Migrate, "hosts", migrate);
+}
+
+/// An environment as far as it claims things on hosts.
+struct Claimant<'c> {
+    name: &'c EnvironmentName,
+    path: Option<&'c str>,
+    hosts: &'c Hosts,
+    workers: &'c [(usize, Workers)],
+}
+
+impl Claimant<'_> {
+    fn claim(&self, claims: &mut Claims, place: &Place, findings: &mut Findings<'_>) {
+        let name = self.name.as_str();
+        for (index, host) in &self.hosts.good {
+            if let Some(path) = self.path {
+                let place = place.key("hosts").index(*index).key("address");
+                findings.take(&place, claims.tree(name, host, path));
+            }
+        }
+        for (index, workers) in self.workers {
+            let place = place.key("workers").index(*index).key("group");
+            let mut hosts = self.hosts.good.iter();
+            let taken = hosts.find_map(|(_, host)| claims.group(name, host, &workers.group).err());
+            findings.take(&place, taken.map_or(Ok(()), Err));
+        }
+    }
+}
