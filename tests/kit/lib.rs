@@ -1,1 +1,2 @@
-
+mod cache;
+pub mod github;
