@@ -5,11 +5,27 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::names::{AppName, EnvironmentName, HostName};
 
+mod defaults;
+mod document;
+mod explain;
+mod findings;
+mod grammar;
+mod place;
 mod problem;
+mod raw;
+mod recipe;
+mod schema;
+mod shape;
+mod valid;
 
+pub use explain::Explained;
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 
 /// A whole, valid `cutover.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +65,8 @@ pub enum ForgeKind {
 }
 
 /// A set of default steps for a kind of app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Recipe {
     /// A Laravel app.
     Laravel,
@@ -73,7 +90,8 @@ pub struct Build {
 }
 
 /// Whether build steps are shut in by bubblewrap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Sandbox {
     /// Where `bwrap` works; otherwise not, and the log says so. The default.
     Auto,
@@ -157,7 +175,8 @@ pub struct Address {
 }
 
 /// What a host does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Serves requests: health is checked here and PHP-FPM is followed.
     Web,
@@ -208,7 +227,8 @@ pub struct Workers {
 }
 
 /// How old workers end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum HandOver {
     /// TERM after the swap: each finishes its job and the manager starts it anew on `current`.
     Drain,
@@ -217,7 +237,8 @@ pub enum HandOver {
 }
 
 /// What is done with workers that outlast the drain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AfterDrain {
     /// The deployment fails and goes back. The default.
     Fail,
@@ -239,7 +260,8 @@ pub struct PhpFpm {
 }
 
 /// What is done to PHP-FPM after a swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum FpmAction {
     /// Nothing: right where nginx passes `$realpath_root`.
     Nothing,
@@ -250,11 +272,15 @@ pub enum FpmAction {
 impl Config {
     /// Reads the text of a `cutover.toml`. `file` is only its name, for the problems.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
-        let _ = text;
-        Err(Problems {
+        read(text).map_err(|problems| Problems {
             file: file.to_owned(),
-            problems: Vec::new(),
+            problems,
         })
+    }
+
+    /// The whole of it as TOML with every default written out, and marked what is a default and what the recipe gives.
+    pub fn explain(&self) -> Explained<'_> {
+        Explained(self)
     }
 
     /// The environment called `name`.
@@ -266,10 +292,26 @@ impl Config {
     }
 }
 
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    let (document, problems) = document::Document::parse(text);
+    let Some(document) = document else {
+        return Err(problems);
+    };
+    let mut findings = findings::Findings::new(&document, problems);
+    let config = shape::read(&document, &mut findings).and_then(|raw| valid::config(raw, &mut findings));
+    let problems = findings.finish();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
 impl Environment {
     /// The hosts that have `role`.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Host> {
-        self.hosts.iter().filter(move |host| host.roles.contains(&role))
+        self.hosts
+            .iter()
+            .filter(move |host| host.roles.contains(&role))
     }
 }
 

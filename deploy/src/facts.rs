@@ -13,11 +13,13 @@ pub struct Facts {
     /// What `current` leads to.
     pub current: Current,
     /// The folders below `releases/`, with what is known of each, oldest first.
-    pub releases: BTreeMap<String, Option<ReleaseRecord>>,
-    /// The highest fence number given out.
+    pub releases: BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    /// The fence number of the lease under which this was told; 0 when it was told without one.
     pub fence: u64,
-    /// Who holds the lease, as the lock file says; only while it is held.
+    /// Who holds the lease, if somebody does.
     pub holder: Option<Holder>,
+    /// Who held it before and ended without giving it back.
+    pub died: Option<Holder>,
     /// Free space below the path, in bytes.
     pub free_bytes: u64,
     /// Free inodes below the path.
@@ -28,8 +30,12 @@ pub struct Facts {
     pub shared: BTreeMap<String, bool>,
     /// Things left behind by an interrupted deployment, as paths.
     pub leftovers: Vec<String>,
-    /// What a person must mend before anything can be deployed here, in words.
-    pub faults: Vec<String>,
+    /// The folder that may not be written to, if there is one.
+    pub unwritable: Option<String>,
+    /// True when the environment's path does not exist yet.
+    pub missing: bool,
+    /// Lines and names that made no sense.
+    pub strange: Vec<String>,
 }
 
 /// What `current` is.
@@ -68,7 +74,10 @@ pub struct ReleaseRecord {
     pub actor: String,
     /// Where to read about it.
     pub run_url: Option<String>,
-    /// What was live when it was made.
+    /// The deployment that made it live last.
+    #[serde(default)]
+    pub live_by: Option<DeploymentId>,
+    /// What was live before that, or when it was made.
     pub previous: Option<ReleaseId>,
     /// When the state was last changed.
     pub changed_at: Timestamp,
@@ -105,4 +114,160 @@ pub struct Holder {
     pub since: Timestamp,
     /// Where to read about it.
     pub run_url: Option<String>,
+}
+
+impl Facts {
+    /// Takes in one line that a host said.
+    pub fn hear(&mut self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "current" => self.current = Current::read(rest),
+            "release" => self.hear_release(rest),
+            "fence" => self.fence = rest.parse().unwrap_or(0),
+            "holder" => self.holder = serde_json::from_str(rest).ok(),
+            "died" => self.died = serde_json::from_str(rest).ok(),
+            "space" => self.hear_space(rest),
+            "tool" => self.tools.push(rest.to_owned()),
+            "shared" => match rest.split_once(' ') {
+                Some((state, file)) => drop(self.shared.insert(file.to_owned(), state == "filled")),
+                None => self.strange.push(line.to_owned()),
+            },
+            "leftover" => self.leftovers.push(rest.to_owned()),
+            "unwritable" => self.unwritable = Some(rest.to_owned()),
+            "missing" => self.missing = true,
+            _ => self.strange.push(line.to_owned()),
+        }
+    }
+
+    fn hear_release(&mut self, rest: &str) {
+        let (id, record) = rest.split_once(' ').unwrap_or((rest, ""));
+        match ReleaseId::parse(id) {
+            Ok(id) => drop(self.releases.insert(id, serde_json::from_str(record).ok())),
+            Err(error) => self.strange.push(error.to_string()),
+        }
+    }
+
+    fn hear_space(&mut self, rest: &str) {
+        let mut numbers = rest.split(' ').map(|number| number.parse().unwrap_or(0));
+        self.free_bytes = numbers.next().unwrap_or(0) * 1024;
+        self.free_inodes = numbers.next().unwrap_or(0);
+    }
+
+    /// The release that is live.
+    pub fn live(&self) -> Option<&ReleaseId> {
+        match &self.current {
+            Current::Release { id } => Some(id),
+            Current::Absent | Current::Foreign { .. } => None,
+        }
+    }
+
+    /// What is known of a release.
+    pub fn record(&self, id: &ReleaseId) -> Option<&ReleaseRecord> {
+        self.releases.get(id).and_then(Option::as_ref)
+    }
+
+    /// Whether a release was once live and proven healthy, and is still there.
+    pub fn was_healthy(&self, id: &ReleaseId) -> bool {
+        self.record(id)
+            .is_some_and(|record| record.state == ReleaseState::Healthy)
+    }
+}
+
+impl Current {
+    fn read(rest: &str) -> Self {
+        let Some(target) = rest.strip_prefix("link ") else {
+            return Self::Foreign {
+                what: "a real folder or file".to_owned(),
+            };
+        };
+        // Other tools write absolute links; what counts is the last two segments.
+        let mut segments = target.trim_end_matches('/').rsplit('/');
+        match (segments.next().map(ReleaseId::parse), segments.next()) {
+            (Some(Ok(id)), Some("releases")) => Self::Release { id },
+            _ => Self::Foreign {
+                what: format!("a link to {target}"),
+            },
+        }
+    }
+}
+
+impl Holder {
+    /// The holder in one line, as it is named to whoever waits.
+    pub fn line(&self) -> String {
+        let url = self
+            .run_url
+            .as_ref()
+            .map(|url| format!(", {url}"))
+            .unwrap_or_default();
+        format!(
+            "{} of {} by {} since {}{url}",
+            self.kind,
+            self.deployment,
+            self.actor,
+            self.since.strftime("%F %T UTC")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(lines: &[&str]) -> Facts {
+        let mut facts = Facts::default();
+        for line in lines {
+            facts.hear(line);
+        }
+        facts
+    }
+
+    #[test]
+    fn a_link_of_another_tool_is_understood() {
+        let id = ReleaseId::parse("20240101120000").unwrap();
+        for link in [
+            "current link releases/20240101120000",
+            "current link /srv/app/releases/20240101120000/",
+        ] {
+            assert_eq!(heard(&[link]).live(), Some(&id), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_release_is_foreign() {
+        for line in [
+            "current other",
+            "current link /srv/elsewhere",
+            "current link releases/..",
+            "current link ",
+        ] {
+            assert!(
+                matches!(heard(&[line]).current, Current::Foreign { .. }),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn hostile_lines_are_kept_apart_and_do_no_harm() {
+        let facts = heard(&[
+            "release ../../etc {}",
+            "release ok {broken",
+            "fence x",
+            "space a b",
+            "nonsense",
+            "",
+        ]);
+        assert_eq!(
+            facts
+                .releases
+                .keys()
+                .map(ReleaseId::as_str)
+                .collect::<Vec<_>>(),
+            ["ok"]
+        );
+        assert_eq!(
+            (facts.fence, facts.free_bytes, facts.strange.len()),
+            (0, 0, 3)
+        );
+    }
 }

@@ -18,8 +18,14 @@ mod request;
 
 pub mod config;
 pub mod facts;
+pub mod health;
+#[cfg(feature = "run")]
+mod host;
+pub mod machine;
+pub mod plan;
 #[cfg(feature = "run")]
 pub mod run;
+pub mod script;
 #[cfg(feature = "run")]
 pub mod source;
 
@@ -28,6 +34,8 @@ pub use clock::now;
 pub use config::Config;
 pub use event::Event;
 pub use layout::Layout;
-pub use names::{AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId};
+pub use names::{
+    AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
+};
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};

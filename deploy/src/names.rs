@@ -120,13 +120,19 @@ impl CommitSha {
 impl ReleaseId {
     /// The id of a release of `commit` made at `at`: UTC to the second, then 7 digits of the commit.
     pub fn of(commit: &CommitSha, at: Timestamp) -> Self {
-        Self(format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), commit.short()))
+        Self(format!(
+            "{}-{}",
+            at.strftime("%Y%m%dT%H%M%SZ"),
+            commit.short()
+        ))
     }
 }
 
 fn only(text: &str, most: usize, more: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-    text.len() <= most && text.chars().all(safe) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+    text.len() <= most
+        && text.chars().all(safe)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn is_label(text: &str) -> bool {
@@ -163,14 +169,25 @@ mod tests {
 
     #[test]
     fn hostile_names_are_refused() {
-        for text in ["", "-rf", "../etc", "a b", "a;b", "$(id)", "a\nb", "a/b", ".hidden"] {
-            assert!(ReleaseId::parse(text).is_err(), "{text:?} passed as a release id");
-            assert!(HostName::parse(text).is_err(), "{text:?} passed as a host name");
+        for text in [
+            "", "-rf", "../etc", "a b", "a;b", "$(id)", "a\nb", "a/b", ".hidden",
+        ] {
+            assert!(
+                ReleaseId::parse(text).is_err(),
+                "{text:?} passed as a release id"
+            );
+            assert!(
+                HostName::parse(text).is_err(),
+                "{text:?} passed as a host name"
+            );
             assert!(
                 EnvironmentName::parse(text).is_err(),
                 "{text:?} passed as an environment name"
             );
-            assert!(DeploymentId::parse(text).is_err(), "{text:?} passed as a deployment id");
+            assert!(
+                DeploymentId::parse(text).is_err(),
+                "{text:?} passed as a deployment id"
+            );
         }
     }
 

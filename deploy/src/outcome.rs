@@ -100,9 +100,9 @@ impl Outcome {
     /// The failure inside, if there is one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::RolledBack { failure, .. } | Self::Failed { failure, .. } | Self::Refused { failure, .. } => {
-                Some(failure)
-            }
+            Self::RolledBack { failure, .. }
+            | Self::Failed { failure, .. }
+            | Self::Refused { failure, .. } => Some(failure),
             _ => None,
         }
     }

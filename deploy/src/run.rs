@@ -1,13 +1,27 @@
 //! The driver: asks the machine what comes next, runs it on hosts, reports back. Decides nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
-use crate::{Artifact, DeployRequest, Event, HostName, Outcome};
+use crate::facts::Facts;
+use crate::machine::{Machine, Next};
+use crate::plan::{self, Plan, Wish};
+use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
+
+mod ask;
+mod lease;
+mod phase;
+mod segment;
+
+pub use ask::{Worker, needs_artifact, survey, workers};
+
+use lease::{Leased, NoLease};
 
 /// How hosts are reached. Everything that is absent is left to ssh's own configuration.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +34,23 @@ pub struct Access {
     pub ssh_config: Option<PathBuf>,
     /// The longest wait for a connection. Default 10 s.
     pub connect_timeout: Option<Duration>,
+}
+
+/// Where events go. A door that does not listen any more stops no deployment.
+#[derive(Debug, Clone)]
+struct Events(UnboundedSender<Event>);
+
+impl Events {
+    fn tell(&self, event: Event) {
+        drop(self.0.send(event));
+    }
+
+    fn note(&self, host: Option<&HostName>, text: impl Into<String>) {
+        self.tell(Event::Note {
+            host: host.cloned(),
+            text: text.into(),
+        });
+    }
 }
 
 /// Runs one deployment to its end and returns how it ended; the same is the last event.
@@ -36,22 +67,162 @@ pub async fn deploy(
     events: &UnboundedSender<Event>,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let _ = (config, environment, request, artifact, access, events, cancel);
-    Outcome::Cancelled
+    let events = Events(events.clone());
+    let outcome = match lease::take(
+        environment,
+        request,
+        &config.shared,
+        access,
+        &events,
+        cancel,
+    )
+    .await
+    {
+        Err(NoLease::Cancelled) => Outcome::Cancelled,
+        Err(NoLease::Refused { failure, held }) => Outcome::Refused { failure, held },
+        Ok(mut hosts) => {
+            let facts = hosts
+                .iter()
+                .map(|(name, host)| (name.clone(), host.facts.clone()))
+                .collect();
+            let wish = Wish {
+                config,
+                environment,
+                request,
+                artifact,
+                now: clock::now(),
+            };
+            let outcome = match plan::plan(wish, &facts) {
+                Err(refusal) => {
+                    for failure in &refusal.more {
+                        events.note(failure.host.as_ref(), with_hint(failure));
+                    }
+                    Outcome::Refused {
+                        failure: refusal.failure,
+                        held: false,
+                    }
+                }
+                Ok(plan) => {
+                    tell_plan(&plan, &facts, &events);
+                    let job = phase::Job {
+                        environment,
+                        request,
+                        artifact,
+                        access,
+                        shared: &config.shared,
+                    };
+                    run(&plan, job, &mut hosts, &events, cancel).await
+                }
+            };
+            // The lease goes last: whoever waits for it finds hosts that are done.
+            release(hosts).await;
+            outcome
+        }
+    };
+    events.tell(Event::Concluded {
+        outcome: outcome.clone(),
+    });
+    outcome
 }
 
-/// Whether a deployment of this request would bring bytes to a host. Takes no lease and changes nothing.
-/// A host that cannot be asked counts as yes.
-pub async fn needs_artifact(environment: &Environment, request: &DeployRequest, access: &Access) -> bool {
-    let _ = (environment, request, access);
-    true
+async fn run(
+    plan: &Plan,
+    job: phase::Job<'_>,
+    hosts: &mut BTreeMap<HostName, Leased>,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Outcome {
+    let mut machine = Machine::new(plan);
+    loop {
+        if cancel.is_cancelled() {
+            machine.cancel();
+        }
+        let (phase, names) = match machine.proceed() {
+            Next::Run(phase, names) => (phase, names),
+            Next::Conclude(outcome) => return outcome,
+        };
+        events.tell(Event::PhaseBegan {
+            phase: phase.word().to_owned(),
+        });
+        let running = hosts
+            .iter_mut()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, host)| {
+                let host_plan = &plan.hosts[name];
+                async move {
+                    (
+                        name.clone(),
+                        phase::run(phase, plan, host_plan, job, host, events, cancel).await,
+                    )
+                }
+            });
+        for (name, report) in join_all(running).await {
+            machine.report(&name, report);
+        }
+        for (host, failure) in machine.failures() {
+            events.note(Some(host), with_hint(failure));
+        }
+    }
 }
 
-/// Asks every host of an environment what is true, all at once; changes nothing.
-pub async fn survey(
-    environment: &Environment,
-    access: &Access,
-) -> Vec<(HostName, Result<crate::facts::Facts, crate::Failure>)> {
-    let _ = (environment, access);
-    Vec::new()
+/// Polls futures side by side on this task, because they borrow what a spawned task could not.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut pending = false;
+        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
+            match future.as_mut().poll(context) {
+                std::task::Poll::Ready(value) => *output = Some(value),
+                std::task::Poll::Pending => pending = true,
+            }
+        }
+        if pending {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    running
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect()
+}
+
+async fn release(hosts: BTreeMap<HostName, Leased>) {
+    let mut closing: JoinSet<()> = hosts.into_values().map(Leased::release).collect();
+    while closing.join_next().await.is_some() {}
+}
+
+fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
+    for (name, facts) in facts {
+        if let Some(holder) = &facts.died {
+            events.note(
+                Some(name),
+                format!(
+                    "the last deployment here ended without a word: {}",
+                    holder.line()
+                ),
+            );
+        }
+        for path in &facts.leftovers {
+            events.note(
+                Some(name),
+                format!("left over from an interrupted deployment: {path}"),
+            );
+        }
+    }
+    let (release, previous) = (plan.release.clone(), plan.previous.clone());
+    events.tell(Event::Planned {
+        release,
+        previous,
+        lines: plan.lines(),
+    });
+}
+
+fn with_hint(failure: &Failure) -> String {
+    match &failure.hint {
+        Some(hint) => format!("{}. {hint}", failure.line()),
+        None => failure.line(),
+    }
 }

@@ -1,13 +1,19 @@
 //! Where an artifact comes from: a clean checkout of one commit, built and packed on this machine.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::{Artifact, CommitSha, Event, Failure};
+
+mod git;
+mod pack;
+mod sandbox;
+mod steps;
 
 /// A repository that can be fetched, and the folders this machine keeps for it.
 #[derive(Clone)]
@@ -31,6 +37,9 @@ impl fmt::Debug for Origin {
     }
 }
 
+/// Fetching from a forge ends after this long.
+const FETCH_LIMIT: Duration = Duration::from_mins(10);
+
 /// Fetches `commit`, runs the build steps in a clean checkout of it and packs the result.
 ///
 /// Steps run in a cleared environment with limits on time, output and disk. The artifact lies below `work_dir`; the
@@ -42,22 +51,106 @@ pub async fn build(
     events: &UnboundedSender<Event>,
     cancel: &CancellationToken,
 ) -> Result<Artifact, Failure> {
-    let _ = (config, commit, origin, events, cancel);
-    Err(Failure {
-        host: None,
-        step: "build".into(),
-        message: "not yet".into(),
-        hint: None,
-    })
+    let builds = origin.work_dir.join("builds");
+    make_dir(&builds).await?;
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("{}-", commit.short()))
+        .tempdir_in(&builds)
+        .map_err(|error| {
+            failure(
+                "build",
+                format!("cannot make a folder in {}: {error}", builds.display()),
+            )
+        })?;
+    let work = async {
+        let tree = folder.path().join("tree");
+        let told = Told { events };
+        let mirror = told
+            .step("fetch", git::mirror(origin, commit.as_str()))
+            .await?;
+        told.step("checkout", git::checkout(&mirror, commit, &tree))
+            .await?;
+        steps::run(&config.build, origin, commit, &tree, told).await?;
+        let file = builds.join(format!(
+            "{}.tar.gz",
+            folder.path().file_name().unwrap_or_default().display()
+        ));
+        let made_at = git::time(&mirror, commit).await?;
+        let exclude = config.build.exclude.clone();
+        told.step(
+            "pack",
+            pack::pack(tree, file, exclude, commit.clone(), made_at),
+        )
+        .await
+    };
+    let limit = config.build.timeout;
+    let ended = tokio::select! {
+        ended = work => ended,
+        () = cancel.cancelled() => Err(failure("build", "called off".to_owned())),
+        () = tokio::time::sleep(limit) => Err(Failure {
+            hint: Some("Raise `build.timeout` if this is how long it takes.".to_owned()),
+            ..failure("build", format!("not done after {} s", limit.as_secs()))
+        }),
+    };
+    remove(folder.path()).await;
+    ended
 }
 
 /// The commit that a branch, tag or commit name leads to in `origin`, fetched first.
 pub async fn resolve(name: &str, origin: &Origin) -> Result<CommitSha, Failure> {
-    let _ = (name, origin);
-    Err(Failure {
+    let mirror = git::mirror(origin, name).await?;
+    git::resolve(&mirror, name).await
+}
+
+/// Tells the door about steps on this machine.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    events: &'a UnboundedSender<Event>,
+}
+
+impl Told<'_> {
+    async fn step<T>(
+        self,
+        step: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let began = tokio::time::Instant::now();
+        drop(self.events.send(Event::StepBegan {
+            host: None,
+            step: step.to_owned(),
+        }));
+        let ended = work.await;
+        let took_ms = began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        let status = i32::from(ended.is_err());
+        drop(self.events.send(Event::StepEnded {
+            host: None,
+            step: step.to_owned(),
+            status,
+            took_ms,
+        }));
+        ended
+    }
+}
+
+async fn make_dir(path: &Path) -> Result<(), Failure> {
+    let made = tokio::fs::create_dir_all(path).await;
+    made.map_err(|error| failure("build", format!("cannot make {}: {error}", path.display())))
+}
+
+/// Removes a build, also where its steps left folders without write permission.
+async fn remove(path: &Path) {
+    if tokio::fs::remove_dir_all(path).await.is_err() {
+        let mut chmod = tokio::process::Command::new("chmod");
+        drop(chmod.args(["-R", "u+rwX", "--"]).arg(path).status().await);
+        drop(tokio::fs::remove_dir_all(path).await);
+    }
+}
+
+fn failure(step: &str, message: String) -> Failure {
+    Failure {
         host: None,
-        step: "fetch".into(),
-        message: "not yet".into(),
+        step: step.to_owned(),
+        message,
         hint: None,
-    })
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many problems are shown; a file with more of them is hardly a `cutover.toml`.
+const SHOWN: usize = 50;
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -9,7 +12,7 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The place as a path of keys: `environments.production.hosts[0].address`.
+    /// The place as a path of keys: `environments.production.hosts[0].address`. Empty where the file is no TOML.
     pub key: String,
     /// What is wrong; lower case, no full stop.
     pub message: String,
@@ -28,21 +31,30 @@ pub struct Problems {
 
 impl std::error::Error for Problems {}
 
+/// Each problem begins with `file:line:column`, which editors and terminals make a link of.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(
-                f,
-                "{}:{}:{}: {}: {}",
-                self.file, problem.line, problem.column, problem.key, problem.message
-            )?;
-            if let Some(help) = &problem.help {
-                write!(f, "\n  help: {help}")?;
-            }
+        for problem in self.problems.iter().take(SHOWN) {
+            writeln!(f, "{}:{problem}", self.file)?;
         }
-        Ok(())
+        match self.problems.len() {
+            1 => write!(f, "1 problem in {}", self.file),
+            many if many > SHOWN => write!(f, "{many} problems in {}, the first {SHOWN} are shown", self.file),
+            many => write!(f, "{many} problems in {}", self.file),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
     }
 }

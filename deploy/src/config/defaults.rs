@@ -1,0 +1,30 @@
+//! The values of keys that a file leaves out and no recipe gives.
+
+use std::time::Duration;
+
+use super::{AfterDrain, FpmAction, HandOver, Recipe, Sandbox};
+
+pub(super) const RECIPE: Recipe = Recipe::None;
+
+pub(super) const BUILD_TIMEOUT: Duration = Duration::from_mins(15);
+pub(super) const BUILD_SANDBOX: Sandbox = Sandbox::Auto;
+
+pub(super) const KEEP_RELEASES: u32 = 5;
+pub(super) const KEEP_FAILED: u32 = 1;
+pub(super) const LOCK_WAIT: Duration = Duration::from_mins(10);
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_mins(15);
+pub(super) const SSH_PORT: u16 = 22;
+
+pub(super) const HEALTH_ATTEMPTS: u32 = 10;
+pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const HEALTH_STATUS: u16 = 200;
+
+pub(super) const WORKERS_EXPECT: u32 = 1;
+pub(super) const WORKERS_HAND_OVER: HandOver = HandOver::Drain;
+pub(super) const WORKERS_DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const WORKERS_AFTER_DRAIN: AfterDrain = AfterDrain::Fail;
+pub(super) const WORKERS_SUDO: bool = true;
+
+pub(super) const FPM_AFTER_SWAP: FpmAction = FpmAction::Nothing;
+pub(super) const FPM_SUDO: bool = true;

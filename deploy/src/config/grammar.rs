@@ -1,0 +1,98 @@
+//! The texts in a file that have a grammar of their own. Pure: a text comes in, a value or its fault goes out.
+
+use super::document::quoted;
+use super::findings::Fault;
+
+mod address;
+mod path;
+mod repository;
+mod time;
+mod url;
+
+pub(super) use address::{address, host_header};
+pub(super) use path::{absolute_path, excluded_path, relative_path};
+pub(super) use repository::{branch, repository};
+pub(super) use time::{Range, duration, spelled};
+pub(super) use url::url;
+
+/// The longest shell line. Longer ones belong into a script of the repository.
+const LINE_LIMIT_BYTES: usize = 16 * 1024;
+
+/// Reads a shell line of the user's own: anything that can be handed to a shell as one argument.
+pub(super) fn shell_line(text: &str) -> Result<String, Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::new(
+            "the step is empty",
+            "write a shell line, or take the entry out",
+        ));
+    }
+    if let Some(control) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        let message = format!(
+            "the step contains the control character {}",
+            quoted(&control.to_string())
+        );
+        return Err(Fault::new(message, "take it out; lines are ended by a line feed alone"));
+    }
+    if text.len() > LINE_LIMIT_BYTES {
+        let message = format!("the step has {} bytes, more than {LINE_LIMIT_BYTES}", text.len());
+        return Err(Fault::new(
+            message,
+            "put it into a script of the repository and call that",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads the name of a variable for build steps.
+pub(super) fn variable(text: &str) -> Result<String, Fault> {
+    let head = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !head || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let message = format!("{} is not the name of a variable", quoted(text));
+        return Err(Fault::new(
+            message,
+            "write A-Z, a-z, 0-9 and `_`, not beginning with a digit: `APP_ENV`",
+        ));
+    }
+    if text.starts_with("CUTOVER_") {
+        return Err(Fault::new(
+            "names that begin with `CUTOVER_` are cutover's own",
+            "choose another name",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads the name of a supervisor group or a systemd unit. Neither `*` nor `:` nor a leading dash gets through, which
+/// would mean more than one name to the programs they are handed to.
+pub(super) fn process_name(what: &str, text: &str, example: &str) -> Result<String, Fault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    if text.len() > 200 || !text.chars().all(allowed) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        let message = format!("{} is not the name of {what}", quoted(text));
+        let help = format!("write the bare name, of letters, digits, `.`, `_`, `-` and `@`: `\"{example}\"`");
+        return Err(Fault::new(message, help));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads the dotted path of a field in a JSON body.
+pub(super) fn field_path(text: &str) -> Result<String, Fault> {
+    if text.split('.').any(str::is_empty) || text.contains(char::is_control) {
+        let message = format!("{} is not the path of a JSON field", quoted(text));
+        return Err(Fault::new(
+            message,
+            "write the names on the way to the field with dots between: `\"database.ok\"`",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a text that must appear in a body.
+pub(super) fn wanted_text(text: &str) -> Result<String, Fault> {
+    if text.is_empty() {
+        return Err(Fault::new(
+            "every body contains the empty text",
+            "write what only a good answer contains",
+        ));
+    }
+    Ok(text.to_owned())
+}

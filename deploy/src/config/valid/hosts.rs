@@ -1,0 +1,105 @@
+//! The machines of one environment.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use super::super::document::quoted;
+use super::super::findings::{Fault, Findings};
+use super::super::place::Place;
+use super::super::{Host, Role, grammar, raw};
+use super::bad_name;
+use super::claims::machine;
+use crate::names::HostName;
+
+const ALL_ROLES: [Role; 3] = [Role::Web, Role::Worker, Role::Migrate];
+
+/// The hosts as far as they could be read.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    /// The good ones, each with its position in the file.
+    pub(super) good: Vec<(usize, Host)>,
+    /// Whether all are good.
+    pub(super) whole: bool,
+    /// All roles that some host has; `None` where that cannot be told.
+    pub(super) roles: Option<BTreeSet<Role>>,
+}
+
+/// Reads the hosts of one environment.
+pub(super) fn hosts(raw: Option<Vec<raw::Host>>, place: &Place, findings: &mut Findings<'_>) -> Hosts {
+    let Some(raw) = raw else {
+        return Hosts::default();
+    };
+    let count = raw.len();
+    let mut read = Hosts {
+        good: Vec::new(),
+        whole: true,
+        roles: Some(BTreeSet::new()),
+    };
+    let mut taken = Taken::default();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let place = place.index(index);
+        let roles = roles(raw.roles, count, &place, findings);
+        read.roles = match (read.roles, &roles) {
+            (Some(known), Some(more)) => Some(known.into_iter().chain(more.iter().copied()).collect()),
+            _ => None,
+        };
+        let name = raw
+            .name
+            .and_then(|name| taken.name(&name, &place.key("name"), findings));
+        let address = raw
+            .address
+            .and_then(|text| findings.take(&place.key("address"), grammar::address(&text)));
+        if let Some(address) = &address {
+            taken.machine(machine(address), &place, findings);
+        }
+        match (name, address, roles) {
+            (Some(name), Some(address), Some(roles)) => read.good.push((index, Host { name, address, roles })),
+            _ => read.whole = false,
+        }
+    }
+    read
+}
+
+fn roles(raw: Option<Vec<Role>>, count: usize, host: &Place, findings: &mut Findings<'_>) -> Option<Vec<Role>> {
+    let place = host.key("roles");
+    match raw {
+        _ if findings.is_broken_below(&place) || findings.is_broken(&place) => None,
+        Some(roles) => Some(roles),
+        None if count == 1 => Some(ALL_ROLES.to_vec()),
+        None => {
+            let message = "one of several hosts must say what it does";
+            let help = "write `roles = [\"web\"]`, with any of `web`, `worker`, `migrate`";
+            findings.add(&place, Fault::new(message, help));
+            None
+        }
+    }
+}
+
+/// What the hosts before have taken.
+#[derive(Debug, Default)]
+struct Taken {
+    names: BTreeSet<HostName>,
+    machines: BTreeMap<(String, u16), Place>,
+}
+
+impl Taken {
+    fn name(&mut self, text: &str, place: &Place, findings: &mut Findings<'_>) -> Option<HostName> {
+        let name = findings.take(place, HostName::parse(text).map_err(bad_name))?;
+        if !self.names.insert(name.clone()) {
+            let message = format!("another host is called {} too", quoted(text));
+            findings.add(place, Fault::new(message, "give each host a name of its own"));
+        }
+        Some(name)
+    }
+
+    fn machine(&mut self, machine: (String, u16), host: &Place, findings: &mut Findings<'_>) {
+        match self.machines.entry(machine) {
+            Entry::Vacant(free) => drop(free.insert(host.clone())),
+            Entry::Occupied(taken) => {
+                let message = format!("this is the same machine as {}", taken.get());
+                let help = "name each machine once per environment, with all its roles";
+                findings.add(&host.key("address"), Fault::new(message, help));
+            }
+        }
+    }
+}

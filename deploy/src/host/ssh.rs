@@ -1,0 +1,243 @@
+//! Hosts over OpenSSH. One connection per host and deployment; every script is one channel on it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::task::JoinHandle;
+
+use super::{ConnectReason, HostError};
+use crate::HostName;
+use crate::config::Host;
+use crate::run::Access;
+
+/// A line is handed on in parts of at most this many bytes.
+const LINE_BYTES: usize = 16 * 1024;
+/// This much of what a script says on stderr is kept, for messages.
+const STDERR_BYTES: u64 = 8 * 1024;
+/// The ssh master process ends this long after its last channel, also when we are killed.
+const PERSIST_SECONDS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
+/// A silent peer counts as lost after three of these.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// An open connection to a host.
+pub(crate) struct Connection {
+    name: HostName,
+    session: Arc<Session>,
+    /// Holds the control socket; removed after the session.
+    folder: TempDir,
+}
+
+/// A script that runs on a host.
+pub(crate) struct Channel {
+    host: HostName,
+    session: Arc<Session>,
+    child: openssh::Child<Arc<Session>>,
+    stdin: Option<openssh::ChildStdin>,
+    stdout: BufReader<openssh::ChildStdout>,
+    stderr: JoinHandle<String>,
+}
+
+impl Connection {
+    /// Connects and logs in. Host keys are pinned: an unknown one is refused.
+    pub(crate) async fn open(host: &Host, access: &Access) -> Result<Self, HostError> {
+        let failed = |why: String| connect_error(host, &why);
+        // Sockets have short paths (some 60 characters), which the usual folders for temporary files may exceed.
+        let folder = tempfile::Builder::new()
+            .prefix("cutover-")
+            .tempdir_in("/tmp")
+            .map_err(|e| failed(e.to_string()))?;
+        let mut builder = SessionBuilder::default();
+        builder
+            .known_hosts_check(KnownHosts::Strict)
+            .control_directory(folder.path())
+            .control_persist(ControlPersist::IdleFor(PERSIST_SECONDS))
+            .server_alive_interval(ALIVE_INTERVAL)
+            .connect_timeout(access.connect_timeout.unwrap_or(Duration::from_secs(10)))
+            .port(host.address.port);
+        if let Some(user) = &host.address.user {
+            builder.user(user.clone());
+        }
+        if let Some(file) = &access.key_file {
+            builder.keyfile(file);
+        }
+        if let Some(file) = &access.known_hosts {
+            builder.user_known_hosts_file(file);
+        }
+        if let Some(file) = &access.ssh_config {
+            builder.config_file(file);
+        }
+        let session = builder
+            .connect_mux(&host.address.host)
+            .await
+            .map_err(|error| failed(chain(&error)))?;
+        Ok(Self {
+            name: host.name.clone(),
+            session: Arc::new(session),
+            folder,
+        })
+    }
+
+    /// Starts a script: `sh -euc SCRIPT NAME ARGUMENT…`.
+    pub(crate) async fn start(
+        &self,
+        script: &str,
+        name: &str,
+        args: &[String],
+    ) -> Result<Channel, HostError> {
+        let mut command = Arc::clone(&self.session).arc_command("sh");
+        command.arg("-euc").arg(script).arg(name).args(args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = match command.spawn().await {
+            Ok(child) => child,
+            Err(error) if self.session.check().await.is_ok() => {
+                return Err(HostError::Channel {
+                    host: self.name.clone(),
+                    why: chain(&error),
+                });
+            }
+            Err(_) => return Err(HostError::Lost(self.name.clone())),
+        };
+        let stdin = child.stdin().take();
+        let (Some(stdout), Some(stderr)) = (child.stdout().take(), child.stderr().take()) else {
+            return Err(HostError::Channel {
+                host: self.name.clone(),
+                why: "no pipes".to_owned(),
+            });
+        };
+        let stderr = tokio::spawn(async move {
+            let mut text = Vec::new();
+            let mut stderr = stderr;
+            drop(
+                (&mut stderr)
+                    .take(STDERR_BYTES)
+                    .read_to_end(&mut text)
+                    .await,
+            );
+            drop(tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await);
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let (host, session) = (self.name.clone(), Arc::clone(&self.session));
+        Ok(Channel {
+            host,
+            session,
+            child,
+            stdin,
+            stdout: BufReader::new(stdout),
+            stderr,
+        })
+    }
+
+    /// Ends the connection. Channels must be over.
+    pub(crate) async fn close(self) {
+        if let Ok(session) = Arc::try_unwrap(self.session) {
+            drop(session.close().await);
+        }
+        drop(self.folder);
+    }
+}
+
+impl Channel {
+    /// The next line of stdout without its end, or a part of a very long one; `None` at the end.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        let mut reader = (&mut self.stdout).take(LINE_BYTES as u64);
+        match reader.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => None,
+            Ok(_) => {
+                if line.last() == Some(&b'\n') {
+                    line.pop();
+                }
+                Some(String::from_utf8_lossy(&line).into_owned())
+            }
+        }
+    }
+
+    /// The writing end of stdin, to feed it from another task. What comes back must be kept, or stdin ends.
+    pub(crate) fn take_stdin(&mut self) -> Option<openssh::ChildStdin> {
+        self.stdin.take()
+    }
+
+    /// Sends a line.
+    pub(crate) async fn send_line(&mut self, line: &str) -> Result<(), HostError> {
+        let Some(stdin) = self.stdin.as_mut() else {
+            return Err(HostError::Lost(self.host.clone()));
+        };
+        let text = format!("{line}\n");
+        match stdin.write_all(text.as_bytes()).await {
+            Ok(()) => stdin
+                .flush()
+                .await
+                .map_err(|_| HostError::Lost(self.host.clone())),
+            Err(_) => Err(HostError::Lost(self.host.clone())),
+        }
+    }
+
+    /// The error for a script that ended without the answer that was awaited.
+    pub(crate) fn lost(&self) -> HostError {
+        HostError::Lost(self.host.clone())
+    }
+
+    /// Ends stdin, reads what is left, and returns the exit status with what was said on stderr.
+    /// A connection that broke is an error, because nobody knows what the script did.
+    pub(crate) async fn end(mut self) -> Result<(i32, String), HostError> {
+        drop(self.stdin.take());
+        drop(tokio::io::copy(&mut self.stdout, &mut tokio::io::sink()).await);
+        let status = self.child.wait().await;
+        let stderr = self.stderr.await.unwrap_or_default();
+        match status {
+            // Only a signal leaves no code behind, and 128 is what a shell would say of it.
+            Ok(status) => Ok((status.code().unwrap_or(128), stderr)),
+            Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok((127, stderr))
+            }
+            Err(_) if self.session.check().await.is_ok() => Ok((128, stderr)),
+            Err(_) => Err(HostError::Lost(self.host)),
+        }
+    }
+}
+
+/// Sorts ssh's words into what a reader can act on. The one place that reads them.
+fn connect_error(host: &Host, why: &str) -> HostError {
+    let reason = if why.contains("Host key verification failed")
+        || why.contains("host key is known")
+    {
+        ConnectReason::HostKey
+    } else if why.contains("Permission denied") || why.contains("Too many authentication failures")
+    {
+        ConnectReason::Refused
+    } else {
+        ConnectReason::Unreachable
+    };
+    let line = why
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("no answer")
+        .trim();
+    let why = match reason {
+        ConnectReason::HostKey => "the host key is not a pinned one".to_owned(),
+        ConnectReason::Refused => format!("the host does not take the key ({line})"),
+        ConnectReason::Unreachable => line.to_owned(),
+    };
+    HostError::Connect {
+        address: host.address.to_string(),
+        reason,
+        why,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,303 @@
+//! What comes next. Pure: it is told what every host reported and says which phase to run on which hosts, until it
+//! concludes. The driver asks it and decides nothing.
+//!
+//! Its rules: nothing swaps before all hosts are ready; every swap that happened is kept on all hosts or undone on all;
+//! a restored release must prove its health as a new one must; what cannot be restored is said, never retried for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::names::{HostName, ReleaseId};
+use crate::outcome::{Failure, LeftOver, Outcome};
+use crate::plan::{Goal, HostPlan, Plan};
+
+/// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Brings and prepares the release beside the live one.
+    Stage,
+    /// Changes the database.
+    Migrate,
+    /// Makes the release live and its processes follow.
+    Switch,
+    /// Asks the app how it is.
+    Health,
+    /// Marks the release healthy and removes old ones.
+    Keep,
+    /// Makes the previous release live again and its processes follow.
+    Undo,
+    /// Asks the restored app how it is.
+    UndoHealth,
+    /// Takes away what was brought, when nothing was swapped.
+    Abandon,
+}
+
+impl Phase {
+    /// The word for it in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Migrate => "migrate",
+            Self::Switch => "switch",
+            Self::Health => "health",
+            Self::Keep => "keep",
+            Self::Undo => "undo",
+            Self::UndoHealth => "health after undo",
+            Self::Abandon => "abandon",
+        }
+    }
+}
+
+/// What the driver is to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Run a phase on these hosts, all at once, and report each. Never empty.
+    Run(Phase, Vec<HostName>),
+    /// It is over.
+    Conclude(Outcome),
+}
+
+/// How a phase ended on one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// As planned.
+    Done,
+    /// Not as planned.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// What is live on the host now, as far as the driver could learn.
+        live: Live,
+    },
+}
+
+/// What is live on a host after a failed phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Live {
+    /// The release of this deployment.
+    New,
+    /// What was live before.
+    Old,
+    /// Nobody could learn it.
+    Unknown,
+}
+
+/// The state of one deployment.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    goal: Goal,
+    hosts: BTreeMap<HostName, HostView>,
+    phase: Option<Phase>,
+    awaited: BTreeSet<HostName>,
+    failures: Vec<(HostName, Failure)>,
+    /// The first thing that went wrong; what the outcome tells.
+    cause: Option<Failure>,
+    /// Hosts that run the new release, or may.
+    swapped: BTreeSet<HostName>,
+    left: Vec<LeftOver>,
+    cancelled: bool,
+}
+
+/// What the machine needs to know of a host's plan.
+#[derive(Debug, Clone)]
+struct HostView {
+    previous: Option<ReleaseId>,
+    phases: BTreeSet<Phase>,
+}
+
+impl HostView {
+    fn of(plan: &HostPlan) -> Self {
+        let work = [
+            (Phase::Stage, !plan.stage.is_empty()),
+            (Phase::Migrate, !plan.migrate.is_empty()),
+            (Phase::Switch, !plan.switch.is_empty()),
+            (Phase::Health, plan.health),
+            (Phase::Keep, !plan.keep.is_empty()),
+            (Phase::Undo, !plan.undo.is_empty()),
+            (Phase::UndoHealth, plan.health && plan.previous.is_some()),
+            (Phase::Abandon, !plan.abandon.is_empty()),
+        ];
+        let phases = work
+            .into_iter()
+            .filter(|(_, has)| *has)
+            .map(|(phase, _)| phase)
+            .collect();
+        Self {
+            previous: plan.previous.clone(),
+            phases,
+        }
+    }
+}
+
+impl Machine {
+    /// The machine of an accepted plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            goal: plan.goal.clone(),
+            hosts: plan
+                .hosts
+                .iter()
+                .map(|(name, host)| (name.clone(), HostView::of(host)))
+                .collect(),
+            phase: None,
+            awaited: BTreeSet::new(),
+            failures: Vec::new(),
+            cause: None,
+            swapped: BTreeSet::new(),
+            left: Vec::new(),
+            cancelled: false,
+        }
+    }
+
+    /// Calls the deployment off. Heard until the swap begins; afterwards it runs to its end.
+    pub fn cancel(&mut self) {
+        self.cancelled = true;
+    }
+
+    /// What comes next. Ask when every host of the last phase has reported.
+    pub fn proceed(&mut self) -> Next {
+        debug_assert!(
+            self.awaited.is_empty(),
+            "every host of a phase reports before the next begins"
+        );
+        loop {
+            let Some(phase) = self.following() else {
+                return Next::Conclude(self.outcome());
+            };
+            self.phase = Some(phase);
+            let hosts = self.hosts_of(phase);
+            if phase == Phase::Switch {
+                // From here on a host that does not answer may have swapped.
+                self.swapped = self.hosts.keys().cloned().collect();
+            }
+            if !hosts.is_empty() {
+                self.awaited = hosts.iter().cloned().collect();
+                return Next::Run(phase, hosts);
+            }
+        }
+    }
+
+    /// Takes in how the phase ended on a host.
+    pub fn report(&mut self, host: &HostName, report: Report) {
+        if !self.awaited.remove(host) {
+            return;
+        }
+        let Report::Failed { failure, live } = report else {
+            return;
+        };
+        if self.phase == Some(Phase::Switch) && live == Live::Old {
+            self.swapped.remove(host);
+        }
+        if matches!(self.phase, Some(Phase::Undo | Phase::UndoHealth)) {
+            self.left.push(self.left_over(host, &failure, live));
+        }
+        self.failures.push((host.clone(), failure));
+    }
+
+    /// Failures of the phase that just ended, for notes.
+    pub fn failures(&self) -> &[(HostName, Failure)] {
+        &self.failures
+    }
+
+    fn following(&mut self) -> Option<Phase> {
+        let failed = self.take_failures();
+        let stop = failed
+            || (self.cancelled && matches!(self.phase, None | Some(Phase::Stage | Phase::Migrate)));
+        Some(match self.phase {
+            None => match &self.goal {
+                Goal::Nothing { .. } => return None,
+                _ if stop => return None,
+                Goal::Fresh { .. } => Phase::Stage,
+                Goal::Return { .. } | Goal::Resume { .. } => Phase::Switch,
+            },
+            Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
+            Some(Phase::Stage) => Phase::Migrate,
+            Some(Phase::Migrate) => Phase::Switch,
+            Some(Phase::Switch | Phase::Health) if failed => Phase::Undo,
+            Some(Phase::Switch) => Phase::Health,
+            Some(Phase::Health) => Phase::Keep,
+            Some(Phase::Undo) => Phase::UndoHealth,
+            Some(Phase::UndoHealth) => Phase::Abandon,
+            Some(Phase::Keep | Phase::Abandon) => return None,
+        })
+    }
+
+    /// Whether the phase that ended had failures; the first ever becomes the cause. A release that is live and healthy
+    /// stays so when only its records or the pruning failed.
+    fn take_failures(&mut self) -> bool {
+        let failures = std::mem::take(&mut self.failures);
+        let failed = !failures.is_empty();
+        if matches!(
+            self.phase,
+            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health)
+        ) && let Some((_, failure)) = failures.into_iter().next()
+        {
+            self.cause.get_or_insert(failure);
+        }
+        failed
+    }
+
+    fn hosts_of(&self, phase: Phase) -> Vec<HostName> {
+        let stands = |host: &HostName| match phase {
+            Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
+            Phase::Abandon => !self.swapped.contains(host),
+            _ => true,
+        };
+        let has = |view: &HostView| view.phases.contains(&phase);
+        self.hosts
+            .iter()
+            .filter(|(host, view)| has(view) && stands(host))
+            .map(|(host, _)| host.clone())
+            .collect()
+    }
+
+    fn is_left(&self, host: &HostName) -> bool {
+        self.left.iter().any(|left| left.host == *host)
+    }
+
+    fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
+        let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
+        let current = match (self.phase, live) {
+            (Some(Phase::UndoHealth), _) | (_, Live::Old) => previous,
+            (_, Live::New) => Some(self.goal.release().clone()),
+            (_, Live::Unknown) => None,
+        };
+        LeftOver {
+            host: host.clone(),
+            current,
+            state: failure.line(),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let release = self.goal.release().clone();
+        let previous = self
+            .hosts
+            .values()
+            .next()
+            .and_then(|view| view.previous.clone());
+        if let Goal::Nothing { .. } = self.goal {
+            return Outcome::Unchanged { release };
+        }
+        let Some(failure) = self.cause.clone() else {
+            let kept = matches!(self.phase, Some(Phase::Keep));
+            return if kept {
+                Outcome::Deployed { release, previous }
+            } else {
+                Outcome::Cancelled
+            };
+        };
+        match previous {
+            Some(restored) if !self.swapped.is_empty() && self.left.is_empty() => {
+                Outcome::RolledBack {
+                    restored,
+                    failed: release,
+                    failure,
+                }
+            }
+            _ => Outcome::Failed {
+                failure,
+                left: self.left.clone(),
+            },
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The plan of a deployment: pure, from what is wanted and what hosts said. It says every step with its real values, and
+//! changes nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::config::{Config, Environment};
+use crate::facts::Facts;
+use crate::names::{HostName, ReleaseId};
+use crate::request::{DeployRequest, Kind};
+use crate::{Artifact, Failure};
+
+mod fit;
+mod goal;
+mod retain;
+mod steps;
+
+pub use goal::Goal;
+pub use steps::Step;
+
+/// What a deployment will do, on every host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it is to achieve.
+    pub goal: Goal,
+    /// The release that is to be live in the end.
+    pub release: ReleaseId,
+    /// What is live now on the hosts, if they agree; the first host's otherwise.
+    pub previous: Option<ReleaseId>,
+    /// The work of every host.
+    pub hosts: BTreeMap<HostName, HostPlan>,
+}
+
+/// The work of one host, by phase. An empty phase is left out for this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlan {
+    /// What was live before, and is live again after an undo.
+    pub previous: Option<ReleaseId>,
+    /// Brings and prepares the release beside the live one.
+    pub stage: Vec<Step>,
+    /// Where the artifact is put while it arrives; only when it has to be brought.
+    pub incoming: Option<String>,
+    /// Changes the database.
+    pub migrate: Vec<Step>,
+    /// Makes the release live and its processes follow.
+    pub switch: Vec<Step>,
+    /// Whether health is asked here.
+    pub health: bool,
+    /// Marks the release healthy and removes old ones.
+    pub keep: Vec<Step>,
+    /// Makes the previous release live again and its processes follow.
+    pub undo: Vec<Step>,
+    /// Takes away what was brought, when nothing was swapped.
+    pub abandon: Vec<Step>,
+    /// Where output and status of steps that run to their end are kept.
+    pub folder: String,
+    /// The path of the environment.
+    pub root: String,
+}
+
+/// A deployment that does not begin, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first reason, and the most important.
+    pub failure: Failure,
+    /// The others.
+    pub more: Vec<Failure>,
+}
+
+/// Everything a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// What is asked for.
+    pub request: &'a DeployRequest,
+    /// The artifact, where one is at hand.
+    pub artifact: Option<&'a Artifact>,
+    /// The time, for records.
+    pub now: Timestamp,
+}
+
+/// Makes the plan of a deployment from what every host said, or says why there can be none.
+pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, Refusal> {
+    let goal = goal::goal(wish, facts)?;
+    let release = goal.release().clone();
+    fit::check(wish, &goal, facts)?;
+    let hosts: BTreeMap<HostName, HostPlan> = wish
+        .environment
+        .hosts
+        .iter()
+        .filter_map(|host| Some((host, facts.get(&host.name)?)))
+        .map(|(host, facts)| {
+            (
+                host.name.clone(),
+                steps::host_plan(wish, &goal, host, facts),
+            )
+        })
+        .collect();
+    let previous = wish
+        .environment
+        .hosts
+        .first()
+        .and_then(|host| hosts.get(&host.name)?.previous.clone());
+    Ok(Plan {
+        goal,
+        release,
+        previous,
+        hosts,
+    })
+}
+
+impl Plan {
+    /// The plan for a reader, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![match &self.goal {
+            Goal::Fresh { release } => format!("make {release} live"),
+            Goal::Return { release } => format!("return to {release}"),
+            Goal::Resume { release } => {
+                format!("take up {release}, which is live and not yet proven")
+            }
+            Goal::Nothing { release } => format!("nothing to do: {release} is live and healthy"),
+        }];
+        for (name, host) in &self.hosts {
+            let names = [&host.stage, &host.migrate, &host.switch]
+                .into_iter()
+                .flatten()
+                .map(|step| step.name.as_str());
+            let mut names: Vec<&str> = names.collect();
+            if host.health {
+                names.push("health");
+            }
+            names.extend(host.keep.iter().map(|step| step.name.as_str()));
+            let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
+            lines.push(format!("{name}: from {from}: {}", names.join(", ")));
+        }
+        lines
+    }
+}
+
+/// Whether a request would bring bytes to any host, by what the hosts said.
+pub fn brings_bytes(
+    environment: &Environment,
+    request: &DeployRequest,
+    facts: &BTreeMap<HostName, Facts>,
+) -> bool {
+    match &request.kind {
+        Kind::Rollback { .. } => false,
+        Kind::Deploy { commit } => {
+            let all_here = environment
+                .hosts
+                .iter()
+                .all(|host| facts.contains_key(&host.name));
+            !all_here
+                || matches!(
+                    goal::goal_of_deploy(request, commit, facts),
+                    Goal::Fresh { .. }
+                )
+        }
+    }
+}

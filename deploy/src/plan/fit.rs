@@ -1,0 +1,140 @@
+//! Whether hosts are fit for a deployment. Every reason is told at once.
+
+use std::collections::BTreeMap;
+
+use super::{Goal, Refusal, Wish};
+use crate::Failure;
+use crate::config::{Host, Role};
+use crate::facts::{Current, Facts};
+use crate::names::HostName;
+
+/// Refuses when a host is not fit; nothing has changed on any of them.
+pub(super) fn check(
+    wish: Wish<'_>,
+    goal: &Goal,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Result<(), Refusal> {
+    let mut failures: Vec<Failure> = Vec::new();
+    if matches!(goal, Goal::Fresh { .. }) && wish.artifact.is_none() {
+        failures.push(Failure {
+            host: None,
+            step: "plan".to_owned(),
+            message: "there is no artifact to make a release from".to_owned(),
+            hint: None,
+        });
+    }
+    for host in &wish.environment.hosts {
+        match facts.get(&host.name) {
+            Some(facts) => failures.extend(faults(wish, goal, host, facts)),
+            None => failures.push(fault(host, "the host was not asked".to_owned(), None)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let failure = failures.remove(0);
+    Err(Refusal {
+        failure,
+        more: failures,
+    })
+}
+
+fn faults(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts) -> Vec<Failure> {
+    let root = &wish.environment.path;
+    let mut faults = Vec::new();
+    if let Current::Foreign { what } = &facts.current {
+        faults.push(fault(
+            host,
+            format!("{root}/current is {what}, not a link to a release"),
+            Some(format!(
+                "Move it aside and link a release instead: `mv {root}/current {root}/releases/before-cutover && \
+                 ln -s releases/before-cutover {root}/current`."
+            )),
+        ));
+    }
+    for tool in needed_tools(wish, host) {
+        if !facts.tools.iter().any(|found| found == tool) {
+            let hint = format!("Install it: `apt-get install {}`.", package(tool));
+            faults.push(fault(host, format!("{tool} is not installed"), Some(hint)));
+        }
+    }
+    if let Goal::Fresh { .. } = goal {
+        for (file, _) in facts.shared.iter().filter(|(_, filled)| !**filled) {
+            let hint = format!(
+                "Put it there: `scp {file} {}:{root}/shared/{file}`.",
+                ssh_name(host)
+            );
+            faults.push(fault(
+                host,
+                format!("{root}/shared/{file} is missing or empty"),
+                Some(hint),
+            ));
+        }
+        faults.extend(no_room(wish, host, facts));
+    }
+    faults
+}
+
+fn no_room(wish: Wish<'_>, host: &Host, facts: &Facts) -> Option<Failure> {
+    let artifact = wish.artifact?;
+    // The packed and the unpacked bytes lie side by side for a moment; a file takes up whole blocks.
+    let bytes = artifact.bytes + artifact.unpacked_bytes + artifact.files * 4096;
+    let inodes_short = facts.free_inodes > 0 && facts.free_inodes < artifact.files + 100;
+    if facts.free_bytes >= bytes && !inodes_short {
+        return None;
+    }
+    let message = if inodes_short {
+        format!(
+            "disk full: the release needs {} inodes, {} are free",
+            artifact.files, facts.free_inodes
+        )
+    } else {
+        format!(
+            "disk full: the release needs {}, {} are free",
+            megabytes(bytes),
+            megabytes(facts.free_bytes)
+        )
+    };
+    let root = &wish.environment.path;
+    let hint = format!(
+        "See what takes the room: `ssh {} du -xsh {root}/releases/* {root}/shared`.",
+        ssh_name(host)
+    );
+    Some(fault(host, message, Some(hint)))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
+}
+
+fn needed_tools<'a>(wish: Wish<'_>, host: &Host) -> Vec<&'a str> {
+    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip"];
+    if wish.environment.health.is_some() && host.roles.contains(&Role::Web) {
+        tools.push("curl");
+    }
+    tools
+}
+
+fn package(tool: &str) -> &str {
+    match tool {
+        "flock" | "setsid" => "util-linux",
+        "sha256sum" => "coreutils",
+        other => other,
+    }
+}
+
+fn ssh_name(host: &Host) -> String {
+    match &host.address.user {
+        Some(user) => format!("{user}@{}", host.address.host),
+        None => host.address.host.clone(),
+    }
+}
+
+fn fault(host: &Host, message: String, hint: Option<String>) -> Failure {
+    Failure {
+        host: Some(host.name.clone()),
+        step: "plan".to_owned(),
+        message,
+        hint,
+    }
+}

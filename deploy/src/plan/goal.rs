@@ -1,0 +1,170 @@
+//! What a deployment is to achieve, seen what is live.
+
+use std::collections::BTreeMap;
+
+use super::{Refusal, Wish};
+use crate::Failure;
+use crate::facts::{Facts, ReleaseState};
+use crate::names::{CommitSha, HostName, ReleaseId};
+use crate::request::{DeployRequest, Kind};
+
+/// What a deployment is to achieve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// A new release becomes live.
+    Fresh {
+        /// Which.
+        release: ReleaseId,
+    },
+    /// A release that was healthy once becomes live again.
+    Return {
+        /// Which.
+        release: ReleaseId,
+    },
+    /// An earlier try of the same deployment swapped and was cut off before it was proven: go on from there.
+    Resume {
+        /// Which.
+        release: ReleaseId,
+    },
+    /// What is wanted is live and healthy everywhere.
+    Nothing {
+        /// Which.
+        release: ReleaseId,
+    },
+}
+
+impl Goal {
+    /// The release that is to be live in the end.
+    pub fn release(&self) -> &ReleaseId {
+        match self {
+            Self::Fresh { release }
+            | Self::Return { release }
+            | Self::Resume { release }
+            | Self::Nothing { release } => release,
+        }
+    }
+}
+
+pub(super) fn goal(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Goal, Refusal> {
+    match &wish.request.kind {
+        Kind::Deploy { commit } => Ok(goal_of_deploy(wish.request, commit, facts)),
+        Kind::Rollback { to } => goal_of_rollback(wish.request, to.as_ref(), facts),
+    }
+}
+
+pub(super) fn goal_of_deploy(
+    request: &DeployRequest,
+    commit: &CommitSha,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Goal {
+    let release = ReleaseId::of(commit, request.requested_at);
+    let same_commit = |facts: &Facts| {
+        let live = facts.live()?;
+        let record = facts.record(live)?;
+        (record.commit == *commit && record.state == ReleaseState::Healthy).then(|| live.clone())
+    };
+    let mut live = facts.values().map(same_commit);
+    if let Some(Some(first)) = live.next()
+        && live.all(|other| other.as_ref() == Some(&first))
+    {
+        return Goal::Nothing { release: first };
+    }
+    if resumes(request, &release, facts) {
+        return Goal::Resume { release };
+    }
+    Goal::Fresh { release }
+}
+
+/// Whether this very deployment swapped to `release` before it was cut off. A host that runs it proves that the barrier
+/// was passed: every host has it ready, and the database is migrated.
+fn resumes(
+    request: &DeployRequest,
+    release: &ReleaseId,
+    facts: &BTreeMap<HostName, Facts>,
+) -> bool {
+    let swapped = |facts: &Facts| {
+        let by = facts
+            .record(release)
+            .and_then(|record| record.live_by.as_ref());
+        facts.live() == Some(release) && by == Some(&request.deployment)
+    };
+    let here = |facts: &Facts| {
+        let state = facts.record(release).map(|record| record.state);
+        matches!(
+            state,
+            Some(ReleaseState::Ready | ReleaseState::Live | ReleaseState::Healthy)
+        )
+    };
+    facts.values().any(swapped) && facts.values().all(here)
+}
+
+fn goal_of_rollback(
+    request: &DeployRequest,
+    to: Option<&ReleaseId>,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Result<Goal, Refusal> {
+    let everywhere = |id: &ReleaseId| facts.values().all(|facts| facts.was_healthy(id));
+    let live_everywhere = |id: &ReleaseId| facts.values().all(|facts| facts.live() == Some(id));
+    if let Some(release) = to {
+        return if resumes(request, release, facts) {
+            Ok(Goal::Resume {
+                release: release.clone(),
+            })
+        } else if !everywhere(release) {
+            let why = match facts.values().find_map(|facts| facts.record(release)) {
+                Some(_) => format!("release {release} was never healthy on every host"),
+                None => format!("there is no release {release}"),
+            };
+            Err(nothing_to_return_to(why))
+        } else if live_everywhere(release) {
+            Ok(Goal::Nothing {
+                release: release.clone(),
+            })
+        } else {
+            Ok(Goal::Return {
+                release: release.clone(),
+            })
+        };
+    }
+    if let Some(release) = facts
+        .values()
+        .find_map(|host| host.live().filter(|id| resumes(request, id, facts)))
+    {
+        return Ok(Goal::Resume {
+            release: release.clone(),
+        });
+    }
+    let newest_live = facts.values().filter_map(Facts::live).max();
+    let candidates = facts
+        .values()
+        .next()
+        .map(|facts| facts.releases.keys())
+        .into_iter()
+        .flatten();
+    let before = candidates
+        .filter(|id| newest_live.is_none_or(|live| *id < live))
+        .filter(|id| everywhere(id))
+        .max();
+    match before {
+        Some(release) => Ok(Goal::Return {
+            release: release.clone(),
+        }),
+        None => Err(nothing_to_return_to(
+            "there is no earlier release that was healthy on every host".to_owned(),
+        )),
+    }
+}
+
+fn nothing_to_return_to(message: String) -> Refusal {
+    let hint =
+        "See what is there with `cutover releases <environment>`, or deploy the commit that you want.".to_owned();
+    Refusal {
+        failure: Failure {
+            host: None,
+            step: "plan".to_owned(),
+            message,
+            hint: Some(hint),
+        },
+        more: Vec::new(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Which releases are kept.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{ReleaseRecord, ReleaseState};
+use crate::names::ReleaseId;
+
+/// The releases to remove once `live` is live and healthy, oldest first.
+///
+/// Healthy ones and failed ones have quotas of their own, so failures never push out what rollback needs. `live`, the
+/// newest healthy one before it, `previous`, and releases that nothing is known of are never removed.
+pub(super) fn to_remove(
+    releases: &BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    live: &ReleaseId,
+    previous: Option<&ReleaseId>,
+    keep_healthy: u32,
+    keep_failed: u32,
+) -> Vec<ReleaseId> {
+    let mut healthy_left = keep_healthy.max(1).saturating_sub(1).max(1);
+    let mut failed_left = keep_failed;
+    let mut remove = Vec::new();
+    for (id, record) in releases.iter().rev() {
+        let Some(record) = record else { continue };
+        if id == live || Some(id) == previous {
+            if Some(id) == previous && record.state == ReleaseState::Healthy {
+                healthy_left = healthy_left.saturating_sub(1);
+            }
+            continue;
+        }
+        let left = if record.state == ReleaseState::Healthy {
+            &mut healthy_left
+        } else {
+            &mut failed_left
+        };
+        match left.checked_sub(1) {
+            Some(less) => *left = less,
+            None => remove.push(id.clone()),
+        }
+    }
+    remove.reverse();
+    remove
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{CommitSha, DeploymentId, Digest};
+
+    fn releases(states: &str) -> BTreeMap<ReleaseId, Option<ReleaseRecord>> {
+        states
+            .chars()
+            .enumerate()
+            .map(|(n, state)| {
+                let release = id(n);
+                let state = match state {
+                    'h' => ReleaseState::Healthy,
+                    'f' => ReleaseState::Failed,
+                    's' => ReleaseState::Staging,
+                    'r' => ReleaseState::RolledBack,
+                    _ => return (release, None),
+                };
+                let record = ReleaseRecord {
+                    release: release.clone(),
+                    state,
+                    commit: CommitSha::parse(&"a".repeat(40)).unwrap(),
+                    digest: Digest::parse(&"b".repeat(64)).unwrap(),
+                    deployment: DeploymentId::parse("d").unwrap(),
+                    actor: "alice".into(),
+                    run_url: None,
+                    live_by: None,
+                    previous: None,
+                    changed_at: Timestamp::UNIX_EPOCH,
+                };
+                (release, Some(record))
+            })
+            .collect()
+    }
+
+    use jiff::Timestamp;
+
+    fn id(n: usize) -> ReleaseId {
+        ReleaseId::parse(&format!("r{n:02}")).unwrap()
+    }
+
+    /// Removes after the last release of `states` became live with keep = `healthy`, and shows what is left.
+    fn left(states: &str, healthy: u32, failed: u32) -> String {
+        let all = releases(states);
+        let gone = to_remove(&all, &id(states.len() - 1), None, healthy, failed);
+        states
+            .chars()
+            .enumerate()
+            .map(|(n, state)| if gone.contains(&id(n)) { '.' } else { state })
+            .collect()
+    }
+
+    #[test]
+    fn failures_never_push_out_what_rollback_needs() {
+        assert_eq!(left("hffffffffffh", 3, 1), "h.........fh");
+        assert_eq!(left("hhhfrsfh", 2, 0), "..h....h");
+    }
+
+    #[test]
+    fn the_newest_healthy_before_the_live_one_stays_even_with_keep_one() {
+        assert_eq!(left("hhhh", 1, 0), "..hh");
+        assert_eq!(left("hhhh", 3, 0), ".hhh");
+    }
+
+    #[test]
+    fn what_nothing_is_known_of_stays() {
+        assert_eq!(left("??hhh", 1, 0), "??.hh");
+    }
+}

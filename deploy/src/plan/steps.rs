@@ -1,0 +1,361 @@
+//! The steps of one host, with their real values.
+
+use serde_json::json;
+
+use super::{Goal, HostPlan, Wish, retain};
+use crate::config::{AfterDrain, FpmAction, HandOver, Host, PhpFpm, Role, Workers};
+use crate::facts::{Facts, ReleaseState};
+use crate::names::{CommitSha, ReleaseId};
+use crate::request::Kind;
+use crate::script::{ROSTER, Script};
+
+/// One script with its arguments on one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name in output; unique in its phase.
+    pub name: String,
+    /// What runs.
+    pub script: Script,
+    /// Its arguments, `$1` first.
+    pub args: Vec<String>,
+}
+
+impl Step {
+    fn new(name: impl Into<String>, script: Script, args: Vec<String>) -> Self {
+        Self {
+            name: one_line(&name.into()),
+            script,
+            args,
+        }
+    }
+}
+
+/// What the steps of one host are made from.
+struct Site<'a> {
+    wish: Wish<'a>,
+    host: &'a Host,
+    facts: &'a Facts,
+    release: &'a ReleaseId,
+    previous: Option<ReleaseId>,
+    fresh: bool,
+}
+
+pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts) -> HostPlan {
+    let release = goal.release();
+    let root = wish.environment.path.clone();
+    let previous = match goal {
+        Goal::Resume { release } => facts
+            .record(release)
+            .and_then(|record| record.previous.clone()),
+        _ => facts.live().cloned(),
+    };
+    let fresh = matches!(goal, Goal::Fresh { .. });
+    let site = Site {
+        wish,
+        host,
+        facts,
+        release,
+        previous,
+        fresh,
+    };
+    let incoming = format!(
+        "{root}/.cutover/incoming/{}.tar.gz",
+        wish.request.deployment
+    );
+    let nothing = matches!(goal, Goal::Nothing { .. });
+    let stage = if fresh {
+        site.stage(&incoming)
+    } else {
+        Vec::new()
+    };
+    let migrate = if fresh && host.roles.contains(&Role::Migrate) {
+        site.migrate()
+    } else {
+        Vec::new()
+    };
+    let web = host.roles.contains(&Role::Web);
+    HostPlan {
+        stage,
+        migrate,
+        switch: if nothing { Vec::new() } else { site.switch() },
+        health: web && !nothing && wish.environment.health.is_some(),
+        keep: if nothing { Vec::new() } else { site.keep() },
+        undo: if nothing { Vec::new() } else { site.undo() },
+        abandon: if fresh {
+            site.abandon(&incoming)
+        } else {
+            Vec::new()
+        },
+        incoming: fresh.then_some(incoming),
+        folder: format!("{root}/.cutover/steps/{}", wish.request.deployment),
+        previous: site.previous,
+        root,
+    }
+}
+
+impl Site<'_> {
+    fn stage(&self, incoming: &str) -> Vec<Step> {
+        let (root, release) = (self.root(), self.release.to_string());
+        let artifact = self.wish.artifact;
+        let digest = artifact
+            .map(|artifact| artifact.digest.to_string())
+            .unwrap_or_default();
+        let shared = &self.wish.config.shared;
+        let revision = format!("{}\n{release}", self.commit());
+        let mut steps = vec![
+            self.mark("mark staging", self.release, ReleaseState::Staging, "stage"),
+            Step::new(
+                "unpack",
+                Script::Unpack,
+                vec![
+                    root.clone(),
+                    release.clone(),
+                    incoming.into(),
+                    digest,
+                    revision,
+                ],
+            ),
+            Step::new(
+                "link shared",
+                Script::Link,
+                vec![
+                    root,
+                    release,
+                    shared.files.join("\n"),
+                    shared.dirs.join("\n"),
+                ],
+            ),
+        ];
+        steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
+        steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
+        steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
+        steps
+    }
+
+    fn migrate(&self) -> Vec<Step> {
+        self.lines("migrate", &self.wish.config.steps.migrate, self.release)
+    }
+
+    fn switch(&self) -> Vec<Step> {
+        // A release that was healthy once keeps that word while it is made live again.
+        let was_healthy = !self.fresh && self.facts.was_healthy(self.release);
+        let state = if was_healthy {
+            ReleaseState::Healthy
+        } else {
+            ReleaseState::Live
+        };
+        let mut steps = vec![self.mark("mark live", self.release, state, "swap")];
+        steps.extend(self.follow(self.release));
+        steps
+    }
+
+    /// The swap and all that must follow it: the same on the way there and on the way back.
+    fn follow(&self, release: &ReleaseId) -> Vec<Step> {
+        let swap = vec![
+            self.root(),
+            release.to_string(),
+            self.wish.request.deployment.to_string(),
+        ];
+        let mut steps = vec![Step::new("swap", Script::Swap, swap)];
+        let environment = self.wish.environment;
+        if let Some(fpm) = environment
+            .php_fpm
+            .as_ref()
+            .filter(|_| self.host.roles.contains(&Role::Web))
+        {
+            steps.extend(reload(fpm));
+        }
+        steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
+        if self.host.roles.contains(&Role::Worker) {
+            steps.extend(
+                environment
+                    .workers
+                    .iter()
+                    .map(|workers| self.hand_over(workers, release)),
+            );
+        }
+        steps
+    }
+
+    fn hand_over(&self, workers: &Workers, release: &ReleaseId) -> Step {
+        let hand_over = match workers.hand_over {
+            HandOver::Drain => "drain",
+            HandOver::Restart => "restart",
+        };
+        let after = match workers.after_drain {
+            AfterDrain::Fail => "fail",
+            AfterDrain::Force => "force",
+            AfterDrain::Keep => "keep",
+        };
+        let args = [
+            self.root(),
+            release.to_string(),
+            workers.group.clone(),
+            workers.expect.to_string(),
+            hand_over.to_owned(),
+            workers.drain_timeout.as_secs().to_string(),
+            after.to_owned(),
+            yes(workers.sudo),
+            ROSTER.to_owned(),
+        ];
+        Step::new(
+            format!("workers {}", workers.group),
+            Script::Workers,
+            args.into(),
+        )
+    }
+
+    fn keep(&self) -> Vec<Step> {
+        let environment = self.wish.environment;
+        let remove = retain::to_remove(
+            &self.facts.releases,
+            self.release,
+            self.previous.as_ref(),
+            environment.keep_releases,
+            environment.keep_failed,
+        );
+        let mut steps = vec![self.mark(
+            "mark healthy",
+            self.release,
+            ReleaseState::Healthy,
+            "healthy",
+        )];
+        if !remove.is_empty() {
+            let list: Vec<&str> = remove.iter().map(ReleaseId::as_str).collect();
+            steps.push(Step::new(
+                "prune",
+                Script::Prune,
+                vec![self.root(), list.join("\n")],
+            ));
+        }
+        steps
+    }
+
+    fn undo(&self) -> Vec<Step> {
+        let mark = self.mark(
+            "mark rolled back",
+            self.release,
+            ReleaseState::RolledBack,
+            "undo",
+        );
+        let Some(previous) = &self.previous else {
+            let args = vec![self.root(), self.release.to_string()];
+            return vec![Step::new("withdraw", Script::Withdraw, args), mark];
+        };
+        // The swap comes first: nothing that only writes records may stand between a bad release and the good one.
+        let mut steps = self.follow(previous);
+        steps.insert(1, mark);
+        steps
+    }
+
+    fn abandon(&self, incoming: &str) -> Vec<Step> {
+        // Room is made first: a full disk may be why this is needed.
+        vec![
+            Step::new(
+                "clean",
+                Script::Clean,
+                vec![self.root(), self.release.to_string(), incoming.to_owned()],
+            ),
+            self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"),
+        ]
+    }
+
+    fn lines(&self, kind: &str, lines: &[String], release: &ReleaseId) -> Vec<Step> {
+        let args = |line: &str| {
+            vec![
+                self.root(),
+                release.to_string(),
+                self.wish.environment.name.to_string(),
+                self.commit(),
+                self.wish.request.deployment.to_string(),
+                self.host.name.to_string(),
+                line.to_owned(),
+            ]
+        };
+        lines
+            .iter()
+            .map(|line| Step::new(format!("{kind}: {line}"), Script::Line, args(line)))
+            .collect()
+    }
+
+    fn mark(&self, name: &str, release: &ReleaseId, state: ReleaseState, did: &str) -> Step {
+        let request = self.wish.request;
+        let known = self.facts.record(release).filter(|_| !self.fresh);
+        let goes_live = matches!(
+            state,
+            ReleaseState::Live | ReleaseState::Healthy | ReleaseState::RolledBack
+        );
+        let record = json!({
+            "release": release,
+            "state": state,
+            "commit": known.map_or_else(|| self.commit(), |record| record.commit.to_string()),
+            "digest": known.map_or_else(|| self.digest(), |record| record.digest.to_string()),
+            "deployment": known.map_or(&request.deployment, |record| &record.deployment),
+            "actor": known.map_or(&request.actor, |record| &record.actor),
+            "run_url": known.map_or(&request.run_url, |record| &record.run_url),
+            "live_by": goes_live.then_some(&request.deployment),
+            "previous": &self.previous,
+            "changed_at": self.wish.now,
+        });
+        let journal = json!({
+            "at": self.wish.now,
+            "did": did,
+            "release": release,
+            "previous": &self.previous,
+            "deployment": request.deployment,
+            "kind": request.kind.word(),
+            "actor": request.actor,
+        });
+        let args = vec![
+            self.root(),
+            release.to_string(),
+            record.to_string(),
+            journal.to_string(),
+        ];
+        Step::new(name, Script::Mark, args)
+    }
+
+    fn root(&self) -> String {
+        self.wish.environment.path.clone()
+    }
+
+    fn commit(&self) -> String {
+        let known = self.facts.record(self.release).map(|record| &record.commit);
+        let asked = match &self.wish.request.kind {
+            Kind::Deploy { commit } => Some(commit),
+            Kind::Rollback { .. } => None,
+        };
+        asked
+            .or(known)
+            .map(CommitSha::to_string)
+            .unwrap_or_default()
+    }
+
+    fn digest(&self) -> String {
+        self.wish
+            .artifact
+            .map(|artifact| artifact.digest.to_string())
+            .unwrap_or_default()
+    }
+}
+
+fn reload(fpm: &PhpFpm) -> Option<Step> {
+    match fpm.after_swap {
+        FpmAction::Nothing => None,
+        FpmAction::Reload => Some(Step::new(
+            "php-fpm",
+            Script::Fpm,
+            vec![fpm.service.clone(), yes(fpm.sudo)],
+        )),
+    }
+}
+
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
+}
+
+/// A name that fits in one line of output: the first line of a shell text, at most 80 characters.
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(80).collect()
+}

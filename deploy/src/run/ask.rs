@@ -1,0 +1,210 @@
+//! Questions to hosts that change nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Access, join_all};
+use crate::config::{Environment, Health, Host, Role, Shared};
+use crate::facts::Facts;
+use crate::health::Answer;
+use crate::host::{Channel, Connection, HostError};
+use crate::plan::brings_bytes;
+use crate::script::{HEALTH, PROBE, ROSTER};
+use crate::{DeployRequest, Failure, HostName};
+
+/// This much of a health answer is read.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// A worker process, as its manager and the kernel tell.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Worker {
+    /// The name in its manager.
+    pub name: String,
+    /// The manager's word for its state.
+    pub state: String,
+    /// Its process id, while it runs.
+    pub pid: Option<u32>,
+    /// The release whose script it holds open.
+    pub release: Option<String>,
+}
+
+/// Asks every host of an environment what is true, all at once; changes nothing and takes no lease.
+pub async fn survey(
+    environment: &Environment,
+    shared: &Shared,
+    access: &Access,
+) -> Vec<(HostName, Result<Facts, Failure>)> {
+    let asking = environment.hosts.iter().map(async |host| {
+        let connection = Connection::open(host, access)
+            .await
+            .map_err(|error| error.failure(host, "greet"));
+        let facts = match connection {
+            Ok(connection) => {
+                let facts = probe(&connection, host, &environment.path, &shared.files).await;
+                connection.close().await;
+                facts
+            }
+            Err(failure) => Err(failure),
+        };
+        (host.name.clone(), facts)
+    });
+    join_all(asking).await
+}
+
+/// Whether a deployment of this request would bring bytes to a host. Takes no lease and changes nothing.
+/// A host that cannot be asked counts as yes.
+pub async fn needs_artifact(
+    environment: &Environment,
+    request: &DeployRequest,
+    access: &Access,
+) -> bool {
+    let shared = Shared {
+        files: Vec::new(),
+        dirs: Vec::new(),
+    };
+    let heard = survey(environment, &shared, access).await;
+    let facts: BTreeMap<HostName, Facts> = heard
+        .into_iter()
+        .filter_map(|(host, facts)| Some((host, facts.ok()?)))
+        .collect();
+    brings_bytes(environment, request, &facts)
+}
+
+/// Lists the workers of every host with the role `worker`; changes nothing.
+pub async fn workers(
+    environment: &Environment,
+    access: &Access,
+) -> Vec<(HostName, Result<Vec<Worker>, Failure>)> {
+    let asking = environment.with_role(Role::Worker).map(async |host| {
+        let listed = list_workers(environment, host, access).await;
+        (host.name.clone(), listed)
+    });
+    join_all(asking).await
+}
+
+async fn list_workers(
+    environment: &Environment,
+    host: &Host,
+    access: &Access,
+) -> Result<Vec<Worker>, Failure> {
+    let failed = |error: HostError| error.failure(host, "workers");
+    let connection = Connection::open(host, access).await.map_err(failed)?;
+    let mut listed = Vec::new();
+    for group in &environment.workers {
+        let sudo = if group.sudo { "yes" } else { "no" };
+        let args = [
+            environment.path.clone(),
+            group.group.clone(),
+            sudo.to_owned(),
+        ];
+        let mut channel = connection
+            .start(ROSTER, "roster", &args)
+            .await
+            .map_err(failed)?;
+        while let Some(line) = channel.line().await {
+            listed.extend(read_worker(&line));
+        }
+        let (status, stderr) = channel.end().await.map_err(failed)?;
+        if status != 0 {
+            connection.close().await;
+            let (host, step) = (Some(host.name.clone()), "workers".to_owned());
+            return Err(Failure {
+                host,
+                step,
+                message: stderr.trim().to_owned(),
+                hint: None,
+            });
+        }
+    }
+    connection.close().await;
+    Ok(listed)
+}
+
+fn read_worker(line: &str) -> Option<Worker> {
+    let mut words = line.split(' ');
+    let (name, state, pid, release) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    Some(Worker {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        pid: pid.parse().ok(),
+        release: (release != "-").then(|| release.to_owned()),
+    })
+}
+
+/// Asks a host what is true.
+pub(super) async fn probe(
+    connection: &Connection,
+    host: &Host,
+    root: &str,
+    shared_files: &[String],
+) -> Result<Facts, Failure> {
+    let failed = |error: HostError| error.failure(host, "greet");
+    let mut args = vec![root.to_owned()];
+    args.extend(shared_files.iter().cloned());
+    let mut channel = connection
+        .start(PROBE, "probe", &args)
+        .await
+        .map_err(failed)?;
+    let mut facts = Facts::default();
+    while let Some(line) = channel.line().await {
+        facts.hear(&line);
+    }
+    let (status, stderr) = channel.end().await.map_err(failed)?;
+    if status == 0 {
+        return Ok(facts);
+    }
+    let message = format!("cannot look at {root}: exit {status}: {}", stderr.trim());
+    Err(Failure {
+        host: Some(host.name.clone()),
+        step: "greet".to_owned(),
+        message,
+        hint: None,
+    })
+}
+
+/// An open channel on which the app is asked how it is, as often as wanted.
+pub(super) struct Asking {
+    channel: Channel,
+    nonce: String,
+}
+
+impl Asking {
+    pub(super) async fn begin(connection: &Connection, health: &Health) -> Result<Self, HostError> {
+        let nonce = super::segment::nonce();
+        let args = [
+            nonce.clone(),
+            health.url.clone(),
+            health.timeout.as_secs_f64().to_string(),
+            health.host_header.clone().unwrap_or_default(),
+        ];
+        let channel = connection.start(HEALTH, "health", &args).await?;
+        Ok(Self { channel, nonce })
+    }
+
+    /// Asks once.
+    pub(super) async fn ask(&mut self) -> Result<Answer, HostError> {
+        self.channel.send_line("ask").await?;
+        let mark = format!("\u{1e}{} ", self.nonce);
+        let mut answer = Answer {
+            status: 0,
+            body: String::new(),
+        };
+        while let Some(line) = self.channel.line().await {
+            match line.split_once(&mark) {
+                None if answer.body.len() < BODY_BYTES => {
+                    answer.body.push_str(&line);
+                    answer.body.push('\n');
+                }
+                None => {}
+                Some((_, mark)) => match mark.split_once(' ') {
+                    Some(("code", code)) => answer.status = code.parse().unwrap_or(0),
+                    _ => return Ok(answer),
+                },
+            }
+        }
+        Err(self.channel.lost())
+    }
+
+    pub(super) async fn end(self) {
+        drop(self.channel.end().await);
+    }
+}

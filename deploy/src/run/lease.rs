@@ -1,0 +1,294 @@
+//! The lease of every host: connect, take it, and hear what is true.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Access, Events, join_all};
+use crate::config::{Environment, Host, Shared};
+use crate::facts::{Facts, Holder};
+use crate::host::{Channel, Connection, HostError};
+use crate::script::{LEASE, PROBE};
+use crate::{DeployRequest, Event, Failure, HostName, clock};
+
+/// A host whose lease is held.
+pub(super) struct Leased {
+    pub(super) host: Host,
+    pub(super) connection: Connection,
+    pub(super) facts: Facts,
+    root: String,
+    lease: Channel,
+}
+
+/// Why there is no lease.
+pub(super) enum NoLease {
+    Cancelled,
+    Refused { failure: Failure, held: bool },
+}
+
+impl Leased {
+    /// The path of the environment on this host.
+    pub(super) fn root(&self) -> String {
+        self.root.clone()
+    }
+
+    /// Gives the lease back and ends the connection.
+    pub(super) async fn release(self) {
+        drop(self.lease.end().await);
+        self.connection.close().await;
+    }
+}
+
+/// Takes the lease of every host of an environment, or none.
+///
+/// The first host's comes first and the others follow at once: two deployments of one environment meet at the first
+/// host, so they can never hold one host each and wait for the other's.
+pub(super) async fn take(
+    environment: &Environment,
+    request: &DeployRequest,
+    shared: &Shared,
+    access: &Access,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<BTreeMap<HostName, Leased>, NoLease> {
+    let opening = async |host: &Host| {
+        let connection = Connection::open(host, access).await;
+        connection.map_err(|error| refused(error.failure(host, "greet")))
+    };
+    let mut connections = Vec::new();
+    let mut failures = Vec::new();
+    for (host, opened) in environment
+        .hosts
+        .iter()
+        .zip(join_all(environment.hosts.iter().map(opening)).await)
+    {
+        match opened {
+            Ok(connection) => connections.push((host, connection)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let mut held = BTreeMap::new();
+    let mut rest = connections.into_iter();
+    let first: Vec<_> = rest.next().into_iter().collect();
+    for wave in [first, rest.collect()] {
+        if !failures.is_empty() {
+            close(wave).await;
+            continue;
+        }
+        let taking = wave.into_iter().map(|(host, connection)| {
+            lease(
+                host,
+                connection,
+                environment,
+                request,
+                shared,
+                events,
+                cancel,
+            )
+        });
+        for taken in join_all(taking).await {
+            match taken {
+                Ok(leased) => drop(held.insert(leased.host.name.clone(), leased)),
+                Err(no) => failures.push(no),
+            }
+        }
+    }
+    let mut failures = failures.into_iter();
+    let Some(first) = failures.next() else {
+        return Ok(held);
+    };
+    for failure in failures {
+        if let NoLease::Refused { failure, .. } = failure {
+            events.note(failure.host.as_ref(), super::with_hint(&failure));
+        }
+    }
+    super::release(held).await;
+    Err(first)
+}
+
+async fn close(connections: Vec<(&Host, Connection)>) {
+    for (_, connection) in connections {
+        connection.close().await;
+    }
+}
+
+async fn lease(
+    host: &Host,
+    connection: Connection,
+    environment: &Environment,
+    request: &DeployRequest,
+    shared: &Shared,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Leased, NoLease> {
+    let taken = tokio::select! {
+        taken = greet(host, &connection, environment, request, shared, events) => taken,
+        () = cancel.cancelled() => Err(NoLease::Cancelled),
+    };
+    match taken {
+        Ok((lease, facts)) => Ok(Leased {
+            host: host.clone(),
+            connection,
+            facts,
+            root: environment.path.clone(),
+            lease,
+        }),
+        Err(no) => {
+            connection.close().await;
+            Err(no)
+        }
+    }
+}
+
+async fn greet(
+    host: &Host,
+    connection: &Connection,
+    environment: &Environment,
+    request: &DeployRequest,
+    shared: &Shared,
+    events: &Events,
+) -> Result<(Channel, Facts), NoLease> {
+    let holder = Holder {
+        actor: request.actor.clone(),
+        deployment: request.deployment.clone(),
+        kind: request.kind.word().to_owned(),
+        since: clock::now(),
+        run_url: request.run_url.clone(),
+    };
+    let mut args = vec![
+        environment.path.clone(),
+        environment.lock_wait.as_secs().to_string(),
+        serde_json::to_string(&holder).unwrap_or_default(),
+        PROBE.to_owned(),
+    ];
+    args.extend(shared.files.iter().cloned());
+    let lost = |error: HostError| refused(error.failure(host, "greet"));
+    let mut channel = connection
+        .start(LEASE, "lease", &args)
+        .await
+        .map_err(lost)?;
+    let mut facts = Facts::default();
+    let mut other = None;
+    while let Some(line) = channel.line().await {
+        if line == "greeted" {
+            return Ok((channel, facts));
+        }
+        match line.strip_prefix("held ") {
+            Some(body) => {
+                let holder = holder_line(body);
+                events.tell(Event::Waiting {
+                    host: host.name.clone(),
+                    holder: holder.clone(),
+                });
+                other = Some(holder);
+            }
+            None => facts.hear(&line),
+        }
+    }
+    let (status, stderr) = channel.end().await.map_err(lost)?;
+    Err(match (status, other) {
+        (75, Some(holder)) => busy(host, environment.lock_wait, &holder),
+        _ => refused(ungreeted(host, &environment.path, status, &stderr)),
+    })
+}
+
+fn holder_line(body: &str) -> String {
+    match serde_json::from_str::<Holder>(body) {
+        Ok(holder) => holder.line(),
+        Err(_) if body.trim().is_empty() => "somebody who has not said who".to_owned(),
+        Err(_) => format!(
+            "somebody else: {}",
+            body.chars().take(200).collect::<String>()
+        ),
+    }
+}
+
+fn busy(host: &Host, waited: Duration, holder: &str) -> NoLease {
+    let failure = Failure {
+        host: Some(host.name.clone()),
+        step: "greet".to_owned(),
+        message: format!(
+            "the lease is held, and was not free after {} s: {holder}",
+            waited.as_secs()
+        ),
+        hint: Some("Wait for it to end, or raise `lock_wait`. A lease ends with the process that holds it.".to_owned()),
+    };
+    NoLease::Refused {
+        failure,
+        held: true,
+    }
+}
+
+fn refused(failure: Failure) -> NoLease {
+    NoLease::Refused {
+        failure,
+        held: false,
+    }
+}
+
+fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
+    let said = stderr
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("no reason given")
+        .trim();
+    let user = host.address.user.as_deref().unwrap_or("the deploy user");
+    let hint = if stderr.contains("Permission denied") {
+        format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
+    } else if stderr.contains("No space left") {
+        format!("Make room below {root}: `df -h {root}`.")
+    } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
+        format!(
+            "Look what stands in the way: `ls -ld {root} {root}/releases {root}/shared {root}/.cutover`."
+        )
+    } else {
+        "Check the host by hand; nothing was changed on it.".to_owned()
+    };
+    let message = format!("cannot prepare {root}: exit {status}: {said}");
+    Failure {
+        host: Some(host.name.clone()),
+        step: "greet".to_owned(),
+        message,
+        hint: Some(hint),
+    }
+}
+
+/// Connects again after a lost line and takes the lease again, awaiting whatever still runs there.
+/// Fails when somebody else held the lease in between: the host is theirs then.
+pub(super) async fn take_again(
+    leased: &mut Leased,
+    environment: &Environment,
+    request: &DeployRequest,
+    shared: &Shared,
+    access: &Access,
+    events: &Events,
+) -> Result<(), Failure> {
+    let host = leased.host.clone();
+    let fence = leased.facts.fence;
+    let connection = Connection::open(&host, access)
+        .await
+        .map_err(|error| error.failure(&host, "reconnect"))?;
+    match greet(&host, &connection, environment, request, shared, events).await {
+        Ok((lease, facts)) if facts.fence == fence + 1 => {
+            leased.lease = lease;
+            leased.connection = connection;
+            leased.facts = facts;
+            Ok(())
+        }
+        Ok((lease, _)) => {
+            drop(lease.end().await);
+            connection.close().await;
+            let message =
+                "another deployment took the host over while the line was down".to_owned();
+            Err(Failure {
+                host: Some(host.name),
+                step: "reconnect".to_owned(),
+                message,
+                hint: None,
+            })
+        }
+        Err(NoLease::Refused { failure, .. }) => Err(failure),
+        Err(NoLease::Cancelled) => unreachable!("a greeting is not cancelled by itself"),
+    }
+}

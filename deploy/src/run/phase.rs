@@ -1,0 +1,262 @@
+//! One phase on one host, and what is to be reported of it.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::lease::{self, Leased};
+use super::segment::{self, End, Mode};
+use super::{Access, Events, ask};
+use crate::config::{Environment, Health, Shared};
+use crate::health::judge;
+use crate::host::HostError;
+use crate::machine::{Live, Phase, Report};
+use crate::plan::{HostPlan, Plan, Step};
+use crate::script::ENDED;
+use crate::{Artifact, DeployRequest, Event, Failure, ReleaseId};
+
+/// What every phase of a deployment needs.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) request: &'a DeployRequest,
+    pub(super) artifact: Option<&'a Artifact>,
+    pub(super) access: &'a Access,
+    pub(super) shared: &'a Shared,
+}
+
+pub(super) async fn run(
+    phase: Phase,
+    plan: &Plan,
+    host: &HostPlan,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Report {
+    let steps = match phase {
+        Phase::Stage => &host.stage,
+        Phase::Migrate => &host.migrate,
+        Phase::Switch => &host.switch,
+        Phase::Keep => &host.keep,
+        Phase::Undo => &host.undo,
+        Phase::Abandon => &host.abandon,
+        Phase::Health => return health(&plan.release, job, leased, events).await,
+        Phase::UndoHealth => {
+            let Some(restored) = &host.previous else {
+                return Report::Done;
+            };
+            return health(restored, job, leased, events).await;
+        }
+    };
+    let limit = job.environment.step_timeout;
+    let ended = if phase == Phase::Stage {
+        let bring = job.artifact.zip(host.incoming.as_deref());
+        let bring = bring.map(|(artifact, to)| (artifact.file.as_path(), artifact.bytes, to));
+        segment::run(
+            leased,
+            steps,
+            Mode::Guard { bring, cancel },
+            &host.root,
+            limit,
+            events,
+        )
+        .await
+    } else {
+        finish(phase, steps, host, job, leased, events).await
+    };
+    report(ended, phase, plan, leased).await
+}
+
+async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {
+    let failure = match ended {
+        End::Done => return Report::Done,
+        End::Failed(failure) => failure,
+        End::Cancelled => Failure {
+            host: Some(leased.host.name.clone()),
+            step: phase.word().to_owned(),
+            message: "called off".to_owned(),
+            hint: None,
+        },
+        End::Lost(error) => error.failure(&leased.host, phase.word()),
+    };
+    let live = match phase {
+        Phase::Switch | Phase::Undo => what_is_live(&plan.release, leased).await,
+        _ => Live::Old,
+    };
+    Report::Failed { failure, live }
+}
+
+async fn what_is_live(release: &ReleaseId, leased: &Leased) -> Live {
+    match ask::probe(&leased.connection, &leased.host, &leased.root(), &[]).await {
+        Ok(facts) if facts.live() == Some(release) => Live::New,
+        Ok(_) => Live::Old,
+        Err(_) => Live::Unknown,
+    }
+}
+
+/// Runs steps that run to their end whatever happens to the line, and learns what they did when it was lost.
+async fn finish(
+    phase: Phase,
+    steps: &[Step],
+    host: &HostPlan,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+) -> End {
+    let segment = phase.word();
+    let mode = || Mode::Finish {
+        folder: &host.folder,
+        segment,
+    };
+    let limit = patience(job.environment);
+    let ended = segment::run(leased, steps, mode(), &host.root, limit, events).await;
+    let End::Lost(error) = ended else {
+        return ended;
+    };
+    events.note(
+        Some(&leased.host.name),
+        format!("{error}; connecting again to learn what happened"),
+    );
+    let Job {
+        environment,
+        request,
+        access,
+        shared,
+        ..
+    } = job;
+    if let Err(failure) =
+        lease::take_again(leased, environment, request, shared, access, events).await
+    {
+        return End::Failed(failure);
+    }
+    match how_it_ended(leased, &host.folder, segment).await {
+        Some(0) => End::Done,
+        Some(status) => End::Failed(Failure {
+            host: Some(leased.host.name.clone()),
+            step: segment.to_owned(),
+            message: format!("exit {status}, learnt after the line was lost"),
+            hint: Some(format!(
+                "Its output is on the host: {}/{segment}.log",
+                host.folder
+            )),
+        }),
+        // It never began, and all its steps can be repeated.
+        None => segment::run(leased, steps, mode(), &host.root, limit, events).await,
+    }
+}
+
+/// The longest time a step that changes what is live may take: as configured, and the drain of workers.
+fn patience(environment: &Environment) -> Duration {
+    let drain = environment
+        .workers
+        .iter()
+        .map(|workers| workers.drain_timeout)
+        .max()
+        .unwrap_or_default();
+    environment.step_timeout.max(drain + Duration::from_mins(1))
+}
+
+async fn how_it_ended(leased: &Leased, folder: &str, segment: &str) -> Option<i32> {
+    let args = [folder.to_owned(), segment.to_owned()];
+    let mut channel = leased.connection.start(ENDED, "ended", &args).await.ok()?;
+    let mut status = None;
+    while let Some(line) = channel.line().await {
+        if let Some(text) = line.strip_prefix("status ") {
+            status = text.parse().ok();
+        }
+    }
+    channel.end().await.ok().and(status)
+}
+
+async fn health(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: &Events) -> Report {
+    let Some(health) = &job.environment.health else {
+        return Report::Done;
+    };
+    let mut seen = attempts(health, release, leased, events).await;
+    if let Err(Unwell::Lost(error)) = &seen {
+        events.note(
+            Some(&leased.host.name),
+            format!("{error}; connecting again"),
+        );
+        let Job {
+            environment,
+            request,
+            access,
+            shared,
+            ..
+        } = job;
+        match lease::take_again(leased, environment, request, shared, access, events).await {
+            Ok(()) => seen = attempts(health, release, leased, events).await,
+            Err(failure) => {
+                return Report::Failed {
+                    failure,
+                    live: Live::Unknown,
+                };
+            }
+        }
+    }
+    let failure = match seen {
+        Ok(()) => return Report::Done,
+        Err(Unwell::Lost(error)) => error.failure(&leased.host, "health"),
+        Err(Unwell::Said(said)) => Failure {
+            host: Some(leased.host.name.clone()),
+            step: "health".to_owned(),
+            message: format!(
+                "{} did not become healthy in {} attempts: {said}",
+                health.url, health.attempts
+            ),
+            hint: Some(
+                "Look at the app's own log on the host, below shared/storage/logs for Laravel."
+                    .to_owned(),
+            ),
+        },
+    };
+    Report::Failed {
+        failure,
+        live: Live::New,
+    }
+}
+
+enum Unwell {
+    Said(String),
+    Lost(HostError),
+}
+
+async fn attempts(
+    health: &Health,
+    release: &ReleaseId,
+    leased: &Leased,
+    events: &Events,
+) -> Result<(), Unwell> {
+    let mut asking = ask::Asking::begin(&leased.connection, health)
+        .await
+        .map_err(Unwell::Lost)?;
+    let mut last = String::new();
+    for attempt in 1..=health.attempts {
+        if attempt > 1 {
+            tokio::time::sleep(health.interval).await;
+        }
+        let answer = asking.ask().await.map_err(Unwell::Lost)?;
+        let judged = judge(health, release, &answer);
+        events.tell(Event::Checked {
+            host: leased.host.name.clone(),
+            attempt,
+            of: health.attempts,
+            healthy: judged.is_ok(),
+            seen: judged
+                .clone()
+                .err()
+                .unwrap_or_else(|| format!("HTTP {}", answer.status)),
+        });
+        match judged {
+            Ok(()) => {
+                asking.end().await;
+                return Ok(());
+            }
+            Err(said) => last = said,
+        }
+    }
+    asking.end().await;
+    Err(Unwell::Said(last))
+}

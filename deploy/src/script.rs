@@ -1,0 +1,63 @@
+//! The shell scripts that run on hosts. Each is a constant file, run as `sh -euc SCRIPT NAME ARGUMENT…`: values are only
+//! ever arguments, so no value can become shell text.
+
+/// Takes and holds the lease of a host.
+pub const LEASE: &str = include_str!("script/lease.sh");
+/// Tells what is true on a host.
+pub const PROBE: &str = include_str!("script/probe.sh");
+/// Runs steps that only prepare, and ends them when nobody waits any more.
+pub const GUARD: &str = include_str!("script/guard.sh");
+/// Runs steps that change what is live to their end.
+pub const FINISH: &str = include_str!("script/finish.sh");
+/// Runs steps one after another under the fence.
+pub const STEPS: &str = include_str!("script/steps.sh");
+/// Tells how a segment ended whose line was lost.
+pub const ENDED: &str = include_str!("script/ended.sh");
+/// Asks the app how it is.
+pub const HEALTH: &str = include_str!("script/health.sh");
+
+/// A script that is a step of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Script {
+    /// Makes the folder of a release from the artifact.
+    Unpack,
+    /// Links what all releases share.
+    Link,
+    /// Runs a shell line of the user's.
+    Line,
+    /// Keeps where a release stands.
+    Mark,
+    /// Makes a release live.
+    Swap,
+    /// Takes the first release of a host back.
+    Withdraw,
+    /// Reloads PHP-FPM.
+    Fpm,
+    /// Makes workers follow a release.
+    Workers,
+    /// Removes releases.
+    Prune,
+    /// Takes away what was brought and not made live.
+    Clean,
+}
+
+impl Script {
+    /// The text of the script.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Unpack => include_str!("script/unpack.sh"),
+            Self::Link => include_str!("script/link.sh"),
+            Self::Line => include_str!("script/line.sh"),
+            Self::Mark => include_str!("script/mark.sh"),
+            Self::Swap => include_str!("script/swap.sh"),
+            Self::Withdraw => include_str!("script/withdraw.sh"),
+            Self::Fpm => include_str!("script/fpm.sh"),
+            Self::Workers => include_str!("script/workers.sh"),
+            Self::Prune => include_str!("script/prune.sh"),
+            Self::Clean => include_str!("script/clean.sh"),
+        }
+    }
+}
+
+/// The script that lists workers; an argument of [`Script::Workers`] and of a look at a host.
+pub const ROSTER: &str = include_str!("script/roster.sh");

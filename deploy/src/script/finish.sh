@@ -1,0 +1,18 @@
+# finish FOLDER SEGMENT STEPS [STEPS_ARGUMENT…]
+# Runs steps that change what is live. They run to their end even if the line dies, and leave output and status behind.
+folder=$1 segment=$2 steps=$3
+shift 3
+trap '' HUP
+mkdir -p "$folder"
+rm -f "$folder/$segment.status"
+{
+  status=0
+  setsid -w sh -euc "$steps" steps "$@" </dev/null 2>&1 || status=$?
+  printf '%s\n' "$status" >"$folder/$segment.status.new"
+  mv "$folder/$segment.status.new" "$folder/$segment.status"
+} | (
+  trap '' PIPE
+  exec tee -a "$folder/$segment.log"
+) || true
+read -r status <"$folder/$segment.status"
+exit "$status"

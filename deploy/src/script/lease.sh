@@ -1,0 +1,32 @@
+# lease ROOT WAIT_SECONDS HOLDER PROBE [PROBE_ARGUMENT…]
+# Takes the lease of a host, raises the fence, tells the facts, and holds the lease until stdin ends.
+root=$1 wait=$2 holder=$3 probe=$4
+shift 4
+umask 022
+mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
+exec 9>>"$root/.cutover/lock"
+if ! flock -n 9; then
+  printf 'held %s\n' "$(cat "$root/.cutover/lock")"
+  flock -w "$wait" 9 || exit 75
+fi
+if [ -s "$root/.cutover/lock" ]; then
+  printf 'died %s\n' "$(cat "$root/.cutover/lock")"
+fi
+printf '%s\n' "$holder" >"$root/.cutover/lock"
+# The fence is raised under the lock that every changing step holds, so a step of an earlier holder
+# that still runs is awaited here and can never begin afterwards.
+exec 8<"$root/.cutover"
+flock 8
+fence=0
+if [ -s "$root/.cutover/fence" ]; then
+  read -r fence <"$root/.cutover/fence"
+fi
+fence=$((fence + 1))
+printf '%s\n' "$fence" >"$root/.cutover/fence.new"
+mv "$root/.cutover/fence.new" "$root/.cutover/fence"
+exec 8<&-
+printf 'fence %s\n' "$fence"
+sh -euc "$probe" probe "$root" "$@" 9>&-
+printf 'greeted\n'
+cat >/dev/null
+: >"$root/.cutover/lock"

@@ -1,0 +1,38 @@
+# probe ROOT [SHARED_FILE…]
+# Tells what is true on a host, a fact a line, and changes nothing.
+root=$1
+shift
+if [ -L "$root/current" ]; then
+  printf 'current link %s\n' "$(readlink "$root/current")"
+elif [ -e "$root/current" ]; then
+  printf 'current other\n'
+fi
+for dir in "$root"/releases/*/; do
+  [ -d "$dir" ] || continue
+  id=${dir%/}
+  id=${id##*/}
+  record=$root/.cutover/releases/$id.json
+  if [ -s "$record" ]; then
+    printf 'release %s %s\n' "$id" "$(cat "$record")"
+  else
+    printf 'release %s\n' "$id"
+  fi
+done
+near=$root
+while [ ! -d "$near" ]; do near=${near%/*}; near=${near:-/}; done
+printf 'space %s %s\n' "$(df -Pk "$near" | awk 'NR == 2 { print $4 }')" "$(df -Pi "$near" | awk 'NR == 2 { print $4 }')"
+[ -w "$near" ] || printf 'unwritable %s\n' "$near"
+[ -d "$root" ] || printf 'missing %s\n' "$root"
+for tool in curl flock gzip php setsid sha256sum tar; do
+  if command -v "$tool" >/dev/null 2>&1; then printf 'tool %s\n' "$tool"; fi
+done
+for file in "$@"; do
+  if [ -s "$root/shared/$file" ]; then printf 'shared filled %s\n' "$file"; else printf 'shared empty %s\n' "$file"; fi
+done
+for path in "$root"/.cutover/incoming/* "$root"/.cutover/current.*; do
+  if [ -e "$path" ] || [ -L "$path" ]; then printf 'leftover %s\n' "$path"; fi
+done
+lock=$root/.cutover/lock
+if [ -s "$lock" ] && grep -q "FLOCK .*:$(stat -c %i "$lock") " /proc/locks 2>/dev/null; then
+  printf 'holder %s\n' "$(cat "$lock")"
+fi

@@ -1,0 +1,170 @@
+//! The mirror of a repository, and clean checkouts of single commits.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::{FETCH_LIMIT, Origin, failure, make_dir};
+use crate::{CommitSha, Failure};
+
+/// Brings the mirror up to date so that it holds `wanted`, and returns its folder. A commit that is already there costs
+/// no connection.
+pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Failure> {
+    let mirror = origin.work_dir.join("mirror.git");
+    if !mirror.join("HEAD").exists() {
+        make_dir(&origin.work_dir).await?;
+        let mut init = git(None);
+        init.args(["init", "--quiet", "--bare", "--"]).arg(&mirror);
+        run("fetch", init).await?;
+    }
+    let commit = CommitSha::parse(wanted);
+    if let Ok(commit) = &commit
+        && has(&mirror, commit).await
+    {
+        return Ok(mirror);
+    }
+    let mut fetch = git(Some(&mirror));
+    with_authorization(&mut fetch, origin);
+    fetch
+        .args([
+            "fetch",
+            "--quiet",
+            "--force",
+            "--prune",
+            "--no-write-fetch-head",
+            "--",
+        ])
+        .arg(&origin.url);
+    fetch.args(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]);
+    let fetched = tokio::time::timeout(FETCH_LIMIT, run("fetch", fetch)).await;
+    fetched.unwrap_or_else(|_| {
+        Err(failure(
+            "fetch",
+            format!("{} did not answer in time", origin.url),
+        ))
+    })?;
+    match &commit {
+        Ok(commit) if !has(&mirror, commit).await => Err(Failure {
+            hint: Some(
+                "It may have been pushed over. Deploy the branch's newest commit instead."
+                    .to_owned(),
+            ),
+            ..failure(
+                "fetch",
+                format!("commit {commit} is on no branch or tag of {}", origin.url),
+            )
+        }),
+        _ => Ok(mirror),
+    }
+}
+
+/// The commit that a name leads to in a mirror.
+pub(super) async fn resolve(mirror: &Path, name: &str) -> Result<CommitSha, Failure> {
+    let mut parse = git(Some(mirror));
+    parse
+        .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
+        .arg(format!("{name}^{{commit}}"));
+    let unknown = |_| Failure {
+        hint: Some("Name a branch, a tag or a full commit that was pushed.".to_owned()),
+        ..failure(
+            "fetch",
+            format!("there is no branch, tag or commit {name:?}"),
+        )
+    };
+    let said = run("fetch", parse).await.map_err(unknown)?;
+    CommitSha::parse(said.trim()).map_err(|error| failure("fetch", error.to_string()))
+}
+
+/// Puts the files of a commit into a fresh folder, without the history and without any link back to the mirror.
+pub(super) async fn checkout(
+    mirror: &Path,
+    commit: &CommitSha,
+    tree: &Path,
+) -> Result<(), Failure> {
+    make_dir(tree).await?;
+    let mut checkout = git(Some(mirror));
+    // A bare repository has no index; this one is beside the tree and goes with it.
+    checkout
+        .env("GIT_INDEX_FILE", tree.with_extension("index"))
+        .env("GIT_WORK_TREE", tree);
+    checkout.args(["read-tree", "-u", "--reset", commit.as_str()]);
+    run("checkout", checkout).await.map(drop)
+}
+
+/// When a commit was made, in seconds since 1970.
+pub(super) async fn time(mirror: &Path, commit: &CommitSha) -> Result<u64, Failure> {
+    let mut show = git(Some(mirror));
+    show.args(["show", "--no-patch", "--format=%ct", commit.as_str()]);
+    let said = run("checkout", show).await?;
+    said.trim()
+        .parse()
+        .map_err(|_| failure("checkout", format!("commit {commit} has no time")))
+}
+
+async fn has(mirror: &Path, commit: &CommitSha) -> bool {
+    let mut cat = git(Some(mirror));
+    cat.args(["cat-file", "-e"])
+        .arg(format!("{commit}^{{commit}}"));
+    run("fetch", cat).await.is_ok()
+}
+
+/// git without the user's configuration, hooks or prompts.
+fn git(mirror: Option<&Path>) -> Command {
+    let mut git = Command::new("git");
+    git.env_clear().env("PATH", super::steps::PATH);
+    git.env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    git.env("LC_ALL", "C")
+        .env("GIT_ALLOW_PROTOCOL", "https:ssh:file");
+    // Paths in a repository are another party's; so is who owns the folder that it lies in.
+    git.args([
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "safe.directory=*",
+        "-c",
+        "core.symlinks=true",
+    ]);
+    if let Some(mirror) = mirror {
+        git.arg("--git-dir").arg(mirror);
+    }
+    git.stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    git
+}
+
+/// Hands the token over by the environment: argv can be read by every user of the machine.
+fn with_authorization(git: &mut Command, origin: &Origin) {
+    if let Some(authorization) = &origin.authorization {
+        git.env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "http.extraHeader");
+        git.env(
+            "GIT_CONFIG_VALUE_0",
+            format!("Authorization: {authorization}"),
+        );
+    }
+}
+
+async fn run(step: &str, mut git: Command) -> Result<String, Failure> {
+    let output = git.output().await.map_err(|error| Failure {
+        hint: Some("Install it: `apt-get install git`.".to_owned()),
+        ..failure(step, format!("cannot run git: {error}"))
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said = stderr
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect::<Vec<_>>()
+        .join(" / ");
+    Err(failure(
+        step,
+        format!("git: {}", said.chars().take(500).collect::<String>()),
+    ))
+}
