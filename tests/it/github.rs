@@ -36,7 +36,11 @@ fn octocrab(github: &GitHub) -> Octocrab {
 /// A request as any client could send it.
 async fn ask(github: &GitHub, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let request = request(github, method, path).bearer_auth(github.token());
-    let request = if body.is_null() { request } else { request.json(body) };
+    let request = if body.is_null() {
+        request
+    } else {
+        request.json(body)
+    };
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
 }

@@ -81,7 +81,9 @@ impl GitHub {
             .expect("a port of 127.0.0.1 is free");
         let root = format!(
             "http://{}",
-            listener.local_addr().expect("a bound listener has an address")
+            listener
+                .local_addr()
+                .expect("a bound listener has an address")
         );
         let shared = Arc::new(Shared {
             world: Mutex::new(World::new(root.clone())),
@@ -121,7 +123,9 @@ impl GitHub {
             .iter()
             .map(|(name, level)| ((*name).to_owned(), *level))
             .collect();
-        self.world().access.add_token(&token, "deployer", permissions);
+        self.world()
+            .access
+            .add_token(&token, "deployer", permissions);
         token
     }
 
@@ -176,17 +180,26 @@ impl GitHub {
             .or_else(|| repository.branches.get(&repository.default_branch))
             .cloned();
         repository.know(sha, "Change something", "alice", head.as_deref());
-        repository.branches.insert(branch.to_owned(), sha.to_owned());
+        repository
+            .branches
+            .insert(branch.to_owned(), sha.to_owned());
     }
 
     /// The commit that a branch is at.
     pub fn head(&self, repository: &str, branch: &str) -> Option<String> {
-        self.world().repository(repository).branches.get(branch).cloned()
+        self.world()
+            .repository(repository)
+            .branches
+            .get(branch)
+            .cloned()
     }
 
     /// The statuses of a commit in the order of their posting.
     pub fn statuses(&self, repository: &str, sha: &str) -> Vec<CommitStatus> {
-        self.world().repository(repository).statuses_of(sha).to_vec()
+        self.world()
+            .repository(repository)
+            .statuses_of(sha)
+            .to_vec()
     }
 
     /// The deployments of a repository in the order of their making, each with its statuses in order.

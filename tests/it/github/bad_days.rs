@@ -24,7 +24,10 @@ async fn a_forge_that_is_down_answers_nothing_and_knows_all_when_it_is_back() {
     };
     assert_eq!(post().await.unwrap().status(), 201);
     github.go_down();
-    assert!(post().await.is_err(), "the connection that was open is dead");
+    assert!(
+        post().await.is_err(),
+        "the connection that was open is dead"
+    );
     assert!(post().await.is_err(), "and a new one too");
     github.come_back();
     assert_eq!(post().await.unwrap().status(), 201);
@@ -37,14 +40,24 @@ async fn the_next_answers_are_troubles_and_then_all_is_well() {
     let github = world().await;
     github.answer_next(2, Trouble::Fails(502));
     github.answer_next_to("/statuses/", 1, Trouble::DoesThenFails(500));
-    assert_eq!(ask(&github, "GET", "/rate_limit", &Value::Null).await.0, 502);
     assert_eq!(
-        ask(&github, "POST", STATUSES, &json!({ "state": "success" })).await.0,
+        ask(&github, "GET", "/rate_limit", &Value::Null).await.0,
         502
     );
-    assert_eq!(ask(&github, "GET", "/rate_limit", &Value::Null).await.0, 200);
     assert_eq!(
-        ask(&github, "POST", STATUSES, &json!({ "state": "success" })).await.0,
+        ask(&github, "POST", STATUSES, &json!({ "state": "success" }))
+            .await
+            .0,
+        502
+    );
+    assert_eq!(
+        ask(&github, "GET", "/rate_limit", &Value::Null).await.0,
+        200
+    );
+    assert_eq!(
+        ask(&github, "POST", STATUSES, &json!({ "state": "success" }))
+            .await
+            .0,
         500
     );
     assert_eq!(
@@ -82,7 +95,10 @@ async fn limits_tell_when_to_come_again() {
             .bearer_auth(github.token())
             .send()
     };
-    for (trouble, status) in [(Trouble::SecondaryLimit(wait), 403), (Trouble::TooMany(wait), 429)] {
+    for (trouble, status) in [
+        (Trouble::SecondaryLimit(wait), 403),
+        (Trouble::TooMany(wait), 429),
+    ] {
         github.answer_next(1, trouble);
         let answer = get().await.unwrap();
         assert_eq!(
@@ -92,9 +108,16 @@ async fn limits_tell_when_to_come_again() {
     }
     github.answer_next(1, Trouble::PrimaryLimit(wait));
     let answer = get().await.unwrap();
-    let reset: i64 = answer.headers()["x-ratelimit-reset"].to_str().unwrap().parse().unwrap();
+    let reset: i64 = answer.headers()["x-ratelimit-reset"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_eq!(
-        (answer.status().as_u16(), &answer.headers()["x-ratelimit-remaining"]),
+        (
+            answer.status().as_u16(),
+            &answer.headers()["x-ratelimit-remaining"]
+        ),
         (403, &"0".parse().unwrap())
     );
     assert!(
@@ -117,7 +140,9 @@ async fn a_slow_forge_answers_late() {
 #[tokio::test]
 async fn a_test_waits_for_what_the_world_shall_show() {
     let github = world().await;
-    let looked = github.until("a status", |github| !github.statuses(SHOP, FIRST).is_empty());
+    let looked = github.until("a status", |github| {
+        !github.statuses(SHOP, FIRST).is_empty()
+    });
     let body = json!({ "state": "success" });
     let posted = ask(&github, "POST", STATUSES, &body);
     tokio::join!(looked, posted);

@@ -45,7 +45,10 @@ async fn octocrab_makes_a_deployment_and_follows_it_to_success() {
         .await
         .unwrap();
     assert_eq!(deployment.sha, FIRST);
-    for state in [DeploymentStatusState::InProgress, DeploymentStatusState::Success] {
+    for state in [
+        DeploymentStatusState::InProgress,
+        DeploymentStatusState::Success,
+    ] {
         let deployments = repos.deployments();
         let statuses = deployments.statuses(deployment.id);
         statuses
@@ -58,7 +61,13 @@ async fn octocrab_makes_a_deployment_and_follows_it_to_success() {
             .await
             .unwrap();
     }
-    let statuses = repos.deployments().statuses(deployment.id).list().send().await.unwrap();
+    let statuses = repos
+        .deployments()
+        .statuses(deployment.id)
+        .list()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(
         statuses.items[0].state,
         DeploymentStatusState::Success,
@@ -82,7 +91,10 @@ async fn octocrab_makes_a_deployment_and_follows_it_to_success() {
         in_progress "live" https://shop.test https://cutover.test/deployments/1
         success "live" https://shop.test https://cutover.test/deployments/1
     "#);
-    assert_eq!(github.deployments(SHOP)[0].payload, json!({ "release": "r1" }));
+    assert_eq!(
+        github.deployments(SHOP)[0].payload,
+        json!({ "release": "r1" })
+    );
     github.close();
 }
 
@@ -91,7 +103,11 @@ async fn octocrab_reads_the_head_of_a_branch_with_a_slash() {
     let github = world().await;
     github.commit(SHOP, "release/may", SECOND);
     let octocrab = octocrab(&github);
-    let commit = octocrab.commits("acme", "shop").get("heads/release/may").await.unwrap();
+    let commit = octocrab
+        .commits("acme", "shop")
+        .get("heads/release/may")
+        .await
+        .unwrap();
     assert_eq!(commit.sha, SECOND);
     assert_eq!(commit.parents[0].sha.as_deref(), Some(FIRST));
     let branch: Value = octocrab
@@ -172,12 +188,18 @@ async fn a_jwt_by_another_key_is_refused() {
         .get_repository_installation("acme", "shop")
         .await
         .unwrap_err();
-    assert!(format!("{error:?}").contains("could not be decoded"), "{error:?}");
+    assert!(
+        format!("{error:?}").contains("could not be decoded"),
+        "{error:?}"
+    );
     let error = as_app(&github, 78, &app.private_key_pem())
         .apps()
         .get_repository_installation("acme", "shop")
         .await;
-    assert!(format!("{error:?}").contains("Integration not found"), "{error:?}");
+    assert!(
+        format!("{error:?}").contains("Integration not found"),
+        "{error:?}"
+    );
     assert_eq!(github.take_unexpected().len(), 2);
     github.close();
 }
@@ -199,11 +221,21 @@ async fn an_app_that_is_not_installed_for_a_repository_finds_none() {
 
 fn as_app(github: &GitHub, id: u64, pem: &str) -> Octocrab {
     let builder = Octocrab::builder().base_uri(github.base_url()).unwrap();
-    builder.app_from_rsa_pem(AppId(id), pem).unwrap().build().unwrap()
+    builder
+        .app_from_rsa_pem(AppId(id), pem)
+        .unwrap()
+        .build()
+        .unwrap()
 }
 
 fn openssl_key() -> String {
-    let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let arguments = [
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:2048",
+    ];
     String::from_utf8(
         std::process::Command::new("openssl")
             .args(arguments)

@@ -16,7 +16,11 @@ async fn hooks_have_every_field_of_the_published_examples() {
     github.app(77);
     let files = Change::new(SECOND).files(&["a"], &["b"], &["c"]);
     let ours = [
-        ("push", "branch", github.push_changes(SHOP, "topic", &[files])),
+        (
+            "push",
+            "branch",
+            github.push_changes(SHOP, "topic", &[files]),
+        ),
         ("push", "tag", github.push_tag(SHOP, "v1", FIRST)),
         ("push", "gone", github.delete_branch(SHOP, "topic")),
         ("ping", "", github.ping(SHOP)),
@@ -36,8 +40,15 @@ async fn hooks_have_every_field_of_the_published_examples() {
         }
         let (ours, theirs) = (paths(&delivery.json()), paths(&example.body));
         let optional = |path: &&String| OPTIONAL.iter().any(|optional| path.starts_with(optional));
-        let missing: Vec<_> = theirs.difference(&ours).filter(|path| !optional(path)).collect();
-        assert!(missing.is_empty(), "our {} {kind} misses {missing:?}", example.event);
+        let missing: Vec<_> = theirs
+            .difference(&ours)
+            .filter(|path| !optional(path))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "our {} {kind} misses {missing:?}",
+            example.event
+        );
         compared += 1;
     }
     assert!(
@@ -56,7 +67,10 @@ async fn a_push_moves_the_branch_and_tells_from_where_to_where() {
         (&body["ref"], &body["before"], &body["after"]),
         (&json!("refs/heads/main"), &json!(FIRST), &json!(SECOND))
     );
-    assert_eq!((&body["created"], &body["deleted"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&body["created"], &body["deleted"]),
+        (&json!(false), &json!(false))
+    );
     assert_eq!(github.head(SHOP, "main").as_deref(), Some(SECOND));
     let gone = github.delete_branch(SHOP, "main").json();
     assert_eq!(
@@ -74,7 +88,11 @@ async fn hooks_carry_the_headers_and_signatures_of_github() {
     // The vector is the one in GitHub's own manual.
     let known = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     assert_eq!(delivery.header("x-hub-signature-256"), Some(known));
-    let names: Vec<_> = delivery.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = delivery
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     insta::assert_snapshot!(names.join("\n"), @"
     Accept
     Content-Type
@@ -110,14 +128,30 @@ async fn a_spoilt_delivery_is_spoilt_in_the_told_way_only() {
         signature(&right.clone().with_truncated_signature(32)).unwrap(),
         good[..7 + 32]
     );
-    assert_ne!(signature(&right.clone().signed_with("another")).unwrap(), good);
+    assert_ne!(
+        signature(&right.clone().signed_with("another")).unwrap(),
+        good
+    );
     let tampered = right.clone().tampered();
-    assert!(signature(&tampered).unwrap() == good && tampered.body != right.body && tampered.json() == right.json());
+    assert!(
+        signature(&tampered).unwrap() == good
+            && tampered.body != right.body
+            && tampered.json() == right.json()
+    );
     assert_eq!(
-        (right.clone().id(), right.clone().with_new_id().id() == right.id()),
+        (
+            right.clone().id(),
+            right.clone().with_new_id().id() == right.id()
+        ),
         (right.id(), false)
     );
-    assert!(github.oversized_push(SHOP, "main", SECOND, 30 << 20).body.len() >= 30 << 20);
+    assert!(
+        github
+            .oversized_push(SHOP, "main", SECOND, 30 << 20)
+            .body
+            .len()
+            >= 30 << 20
+    );
     github.close();
 }
 
@@ -127,9 +161,15 @@ async fn a_delivery_arrives_as_it_was_made() {
     let delivery = github.issue_opened(SHOP, "It is broken");
     let seen = axum::Router::new().route(
         "/hooks/github",
-        axum::routing::post(|headers: axum::http::HeaderMap, body: axum::body::Bytes| async move {
-            format!("{} {}", headers["x-github-event"].to_str().unwrap(), hex::encode(body))
-        }),
+        axum::routing::post(
+            |headers: axum::http::HeaderMap, body: axum::body::Bytes| async move {
+                format!(
+                    "{} {}",
+                    headers["x-github-event"].to_str().unwrap(),
+                    hex::encode(body)
+                )
+            },
+        ),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hooks/github", listener.local_addr().unwrap());
@@ -150,7 +190,12 @@ fn every_published_example_can_be_had() {
     for example in published_examples() {
         all += 1;
         pushes += usize::from(example.set == "api.github.com" && example.event == "push");
-        assert!(example.body.is_object(), "{} {}", example.set, example.event);
+        assert!(
+            example.body.is_object(),
+            "{} {}",
+            example.set,
+            example.event
+        );
     }
     assert!(pushes == 7 && all > 329, "{pushes} pushes of {all}");
 }

@@ -14,7 +14,11 @@ async fn a_body_that_the_description_forbids_is_refused_and_remembered() {
     for (path, body, fault) in [
         (STATUSES, json!({ "state": "foo" }), "/state"),
         (STATUSES, json!({ "context": "x" }), "state"),
-        (STATUSES, json!({ "state": "success", "contxt": "x" }), "contxt"),
+        (
+            STATUSES,
+            json!({ "state": "success", "contxt": "x" }),
+            "contxt",
+        ),
         (
             STATUSES,
             json!({ "state": "success", "description": "x".repeat(141) }),
@@ -44,12 +48,22 @@ async fn a_body_that_the_description_forbids_is_refused_and_remembered() {
     ] {
         let (status, answer) = ask(&github, "POST", path, &body).await;
         assert_eq!(status, 422, "{body} got {answer}");
-        assert!(answer.to_string().contains(fault), "{answer} does not name {fault}");
+        assert!(
+            answer.to_string().contains(fault),
+            "{answer} does not name {fault}"
+        );
         assert!(answer["documentation_url"].is_string(), "{answer}");
         let unexpected = github.take_unexpected();
-        assert!(unexpected.len() == 1 && unexpected[0].contains(path), "{unexpected:?}");
+        assert!(
+            unexpected.len() == 1 && unexpected[0].contains(path),
+            "{unexpected:?}"
+        );
     }
-    assert_eq!(github.picture(SHOP), "acme/shop\n", "nothing of it was done");
+    assert_eq!(
+        github.picture(SHOP),
+        "acme/shop\n",
+        "nothing of it was done"
+    );
     github.close();
 }
 
@@ -64,21 +78,36 @@ async fn a_path_or_method_that_github_does_not_have_is_refused_and_remembered() 
     );
     assert_eq!(ask(&github, "PUT", DEPLOYMENTS, &Value::Null).await.0, 405);
     assert_eq!(
-        ask(&github, "GET", "/repos/acme/other/deployments", &Value::Null)
-            .await
-            .0,
+        ask(
+            &github,
+            "GET",
+            "/repos/acme/other/deployments",
+            &Value::Null
+        )
+        .await
+        .0,
         404
     );
     assert_eq!(
-        ask(&github, "GET", "/repos/acme/shop/deployments/7/statuses", &Value::Null)
-            .await
-            .0,
+        ask(
+            &github,
+            "GET",
+            "/repos/acme/shop/deployments/7/statuses",
+            &Value::Null
+        )
+        .await
+        .0,
         404
     );
     assert_eq!(
-        ask(&github, "GET", &format!("{DEPLOYMENTS}?enviroment=x"), &Value::Null)
-            .await
-            .0,
+        ask(
+            &github,
+            "GET",
+            &format!("{DEPLOYMENTS}?enviroment=x"),
+            &Value::Null
+        )
+        .await
+        .0,
         422
     );
     assert_eq!(github.take_unexpected().len(), 5);
@@ -91,7 +120,10 @@ async fn the_world_ends_in_a_panic_when_a_refused_request_was_not_taken() {
     ask(&github, "POST", STATUSES, &json!({ "state": "foo" })).await;
     let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| github.close()));
     let message = *closed.unwrap_err().downcast::<String>().unwrap();
-    assert!(message.contains("POST /api/v3/repos/acme/shop/statuses/"), "{message}");
+    assert!(
+        message.contains("POST /api/v3/repos/acme/shop/statuses/"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -104,7 +136,15 @@ async fn who_does_not_prove_who_it_is_gets_401() {
         assert_eq!(request.send().await.unwrap().status(), 401);
     }
     let no_agent = reqwest::Client::new().get(format!("{}{DEPLOYMENTS}", github.base_url()));
-    assert_eq!(no_agent.bearer_auth(github.token()).send().await.unwrap().status(), 403);
+    assert_eq!(
+        no_agent
+            .bearer_auth(github.token())
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
     assert_eq!(github.take_unexpected().len(), 3);
     github.close();
 }
@@ -123,7 +163,10 @@ async fn a_token_without_the_permission_gets_403() {
         .json(&json!({ "ref": "main" }))
         .send();
     assert_eq!(
-        (read.status().as_u16(), write.await.unwrap().status().as_u16()),
+        (
+            read.status().as_u16(),
+            write.await.unwrap().status().as_u16()
+        ),
         (200, 403)
     );
     assert_eq!(github.take_unexpected().len(), 1);
@@ -208,7 +251,9 @@ async fn a_branch_behind_the_default_one_is_merged_instead_of_deployed() {
     );
     assert!(github.deployments(SHOP).is_empty());
     assert_eq!(
-        ask(&github, "POST", DEPLOYMENTS, &json!({ "ref": FIRST })).await.0,
+        ask(&github, "POST", DEPLOYMENTS, &json!({ "ref": FIRST }))
+            .await
+            .0,
         409,
         "a commit cannot be merged into"
     );
@@ -257,8 +302,14 @@ async fn lists_come_newest_first_and_in_pages() {
         .map(|deployment| deployment.id)
         .collect();
     let page = |page| format!("{DEPLOYMENTS}?environment=staging&per_page=1&page={page}");
-    assert_eq!(ask(&github, "GET", &page(1), &Value::Null).await.1[0]["id"], ids[2]);
-    assert_eq!(ask(&github, "GET", &page(2), &Value::Null).await.1[0]["id"], ids[0]);
+    assert_eq!(
+        ask(&github, "GET", &page(1), &Value::Null).await.1[0]["id"],
+        ids[2]
+    );
+    assert_eq!(
+        ask(&github, "GET", &page(2), &Value::Null).await.1[0]["id"],
+        ids[0]
+    );
     let (_, combined) = ask(
         &github,
         "GET",
@@ -278,7 +329,9 @@ async fn deploy(github: &GitHub, environment: &str) {
     let (_, deployment) = ask(github, "POST", DEPLOYMENTS, &body).await;
     let statuses = format!("{DEPLOYMENTS}/{}/statuses", deployment["id"]);
     assert_eq!(
-        ask(github, "POST", &statuses, &json!({ "state": "success" })).await.0,
+        ask(github, "POST", &statuses, &json!({ "state": "success" }))
+            .await
+            .0,
         201
     );
 }

@@ -19,8 +19,9 @@ const LONGEST_JWT: i64 = 600;
 const TOKEN_LIFE: Duration = Duration::from_hours(1);
 
 /// Making a key takes long, and one is as good as another for every App of a test process.
-static KEY: LazyLock<KeyPair> =
-    LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).expect("an RSA key of 2048 bits can be made"));
+static KEY: LazyLock<KeyPair> = LazyLock::new(|| {
+    KeyPair::generate(KeySize::Rsa2048).expect("an RSA key of 2048 bits can be made")
+});
 
 /// How far a permission reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,12 +91,21 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App {} ({}), installation {}", self.id, self.slug, self.installation)
+        write!(
+            f,
+            "App {} ({}), installation {}",
+            self.id, self.slug, self.installation
+        )
     }
 }
 
 impl Access {
-    pub(super) fn add_token(&mut self, token: &str, login: &str, permissions: BTreeMap<String, Level>) {
+    pub(super) fn add_token(
+        &mut self,
+        token: &str,
+        login: &str,
+        permissions: BTreeMap<String, Level>,
+    ) {
         let grant = Grant {
             login: login.to_owned(),
             permissions,
@@ -132,7 +142,11 @@ impl Access {
 
     /// Ends every installation token that was given out, as an hour would.
     pub(super) fn expire_tokens(&mut self) {
-        for grant in self.tokens.values_mut().filter(|grant| grant.expires.is_some()) {
+        for grant in self
+            .tokens
+            .values_mut()
+            .filter(|grant| grant.expires.is_some())
+        {
             grant.expires = Some(Timestamp::now() - Duration::from_secs(1));
         }
     }
@@ -144,12 +158,18 @@ impl Access {
     /// Says who sent this `Authorization` header.
     pub(super) fn caller(&self, authorization: Option<&str>) -> Result<Caller, Stranger> {
         let bad = || Stranger::Bad("Bad credentials".to_owned());
-        let (scheme, secret) = authorization.ok_or(Stranger::Nobody)?.split_once(' ').ok_or_else(bad)?;
+        let (scheme, secret) = authorization
+            .ok_or(Stranger::Nobody)?
+            .split_once(' ')
+            .ok_or_else(bad)?;
         if !["bearer", "token"].contains(&scheme.to_lowercase().as_str()) {
             return Err(bad());
         }
         if secret.matches('.').count() == 2 {
-            return self.verified(secret).map(|()| Caller::App).map_err(Stranger::Bad);
+            return self
+                .verified(secret)
+                .map(|()| Caller::App)
+                .map_err(Stranger::Bad);
         }
         let grant = self.tokens.get(secret).ok_or_else(bad)?;
         match grant.expires {
@@ -216,7 +236,13 @@ impl App {
 
 /// Reads permissions as GitHub writes them: `{"deployments": "write"}`.
 pub(super) fn permissions(value: &Value) -> BTreeMap<String, Level> {
-    let level = |value: &Value| if value == "read" { Level::Read } else { Level::Write };
+    let level = |value: &Value| {
+        if value == "read" {
+            Level::Read
+        } else {
+            Level::Write
+        }
+    };
     value
         .as_object()
         .into_iter()
@@ -227,7 +253,13 @@ pub(super) fn permissions(value: &Value) -> BTreeMap<String, Level> {
 
 /// Writes permissions as GitHub does.
 pub(super) fn permissions_json(permissions: &BTreeMap<String, Level>) -> Value {
-    let word = |level: &Level| if *level == Level::Read { "read" } else { "write" };
+    let word = |level: &Level| {
+        if *level == Level::Read {
+            "read"
+        } else {
+            "write"
+        }
+    };
     permissions
         .iter()
         .map(|(name, level)| (name.clone(), Value::from(word(level))))

@@ -40,7 +40,10 @@ const BELOW_REPOSITORY: &[(&str, &str)] = &[
     ("issues_url", "/issues{/number}"),
     ("pulls_url", "/pulls{/number}"),
     ("milestones_url", "/milestones{/number}"),
-    ("notifications_url", "/notifications{?since,all,participating}"),
+    (
+        "notifications_url",
+        "/notifications{?since,all,participating}",
+    ),
     ("labels_url", "/labels{/name}"),
     ("releases_url", "/releases{/id}"),
     ("deployments_url", "/deployments"),
@@ -61,7 +64,15 @@ const BELOW_USER: &[(&str, &str)] = &[
 
 /// A person, or an App's bot when the name ends in `[bot]`.
 pub(super) fn user(world: &World, login: &str) -> Value {
-    account(world, login, if login.ends_with("[bot]") { "Bot" } else { "User" })
+    account(
+        world,
+        login,
+        if login.ends_with("[bot]") {
+            "Bot"
+        } else {
+            "User"
+        },
+    )
 }
 
 /// The owner of repositories.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::routes;
 use trim::{Trimmed, TrimmedOperation};
 
-static CONTRACT: LazyLock<Contract> = LazyLock::new(|| Contract::over(trim::load(&routes::spoken())));
+static CONTRACT: LazyLock<Contract> =
+    LazyLock::new(|| Contract::over(trim::load(&routes::spoken())));
 
 /// The operations that are spoken, the most literal path first.
 #[derive(Debug)]
@@ -77,7 +78,11 @@ impl Contract {
 
 impl Operation {
     fn new(raw: TrimmedOperation, schemas: Value) -> Self {
-        let answers = raw.answers.keys().map(|status| (*status, OnceLock::new())).collect();
+        let answers = raw
+            .answers
+            .keys()
+            .map(|status| (*status, OnceLock::new()))
+            .collect();
         Self {
             raw,
             schemas,
@@ -108,9 +113,16 @@ impl Operation {
 
     /// Says which query parameters GitHub does not document for this operation, or documents with another type.
     pub(super) fn faults_of_query(&self, query: &BTreeMap<String, String>) -> Vec<String> {
-        let fault = |(name, value): (&String, &String)| match self.raw.query.get(name).map(String::as_str) {
+        let fault = |(name, value): (&String, &String)| match self
+            .raw
+            .query
+            .get(name)
+            .map(String::as_str)
+        {
             None => Some(format!("?{name}: not a documented parameter")),
-            Some("integer") if value.parse::<u64>().is_err() => Some(format!("?{name}: {value:?} is not an integer")),
+            Some("integer") if value.parse::<u64>().is_err() => {
+                Some(format!("?{name}: {value:?} is not an integer"))
+            }
             Some(_) => None,
         };
         query.iter().filter_map(fault).collect()
@@ -119,7 +131,9 @@ impl Operation {
     /// Says where an answer of the world differs from what GitHub documents. A 2xx must be documented at all.
     pub(super) fn faults_of_answer(&self, status: u16, body: &Value) -> Vec<String> {
         match (self.answers.get(&status), self.raw.answers.get(&status)) {
-            (Some(cell), Some(Some(schema))) => faults(cell.get_or_init(|| self.validator(schema)), body),
+            (Some(cell), Some(Some(schema))) => {
+                faults(cell.get_or_init(|| self.validator(schema)), body)
+            }
             (None, None) if status < 300 => vec![format!("{status} is not a documented answer")],
             _ => Vec::new(),
         }
@@ -131,7 +145,8 @@ impl Operation {
             "allOf": [schema],
             "components": { "schemas": self.schemas },
         });
-        jsonschema::draft7::new(&document).expect("GitHub's schemas are JSON Schema once they are trimmed")
+        jsonschema::draft7::new(&document)
+            .expect("GitHub's schemas are JSON Schema once they are trimmed")
     }
 
     fn literals(&self) -> usize {
@@ -145,12 +160,20 @@ impl Operation {
     /// Matches path segments against the template. A multi-segment parameter (`{ref}` = `heads/main`) takes all that
     /// the segments after it leave over.
     fn parameters(&self, segments: &[&str]) -> Option<BTreeMap<String, String>> {
-        let template: Vec<&str> = self.raw.template.trim_start_matches('/').split('/').collect();
+        let template: Vec<&str> = self
+            .raw
+            .template
+            .trim_start_matches('/')
+            .split('/')
+            .collect();
         let mut rest = segments;
         let mut found = BTreeMap::new();
         for (index, part) in template.iter().enumerate() {
             let after = template.len() - index - 1;
-            let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+            let Some(name) = part
+                .strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+            else {
                 rest = rest.strip_prefix(&[*part])?;
                 continue;
             };

@@ -35,10 +35,18 @@ impl Delivery {
             ("X-GitHub-Delivery", uuid::Uuid::new_v4().to_string()),
             ("X-GitHub-Event", event.to_owned()),
             ("X-GitHub-Hook-ID", "1".to_owned()),
-            ("X-GitHub-Hook-Installation-Target-ID", target.id.to_string()),
-            ("X-GitHub-Hook-Installation-Target-Type", target.kind.to_owned()),
+            (
+                "X-GitHub-Hook-Installation-Target-ID",
+                target.id.to_string(),
+            ),
+            (
+                "X-GitHub-Hook-Installation-Target-Type",
+                target.kind.to_owned(),
+            ),
         ];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let headers = headers
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec();
         Self {
             headers,
             body,
@@ -49,12 +57,16 @@ impl Delivery {
 
     /// The GUID that is the same in every redelivery.
     pub fn id(&self) -> &str {
-        self.header("X-GitHub-Delivery").expect("every delivery has an id")
+        self.header("X-GitHub-Delivery")
+            .expect("every delivery has an id")
     }
 
     /// The value of a header, by its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -97,7 +109,8 @@ impl Delivery {
 
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
-        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         self
     }
 
@@ -145,7 +158,10 @@ impl Delivery {
     /// The legacy SHA-1 signature under the name of the new one.
     #[must_use]
     pub fn sha1_as_sha256(self) -> Self {
-        let sha1 = self.header("X-Hub-Signature").unwrap_or_default().to_owned();
+        let sha1 = self
+            .header("X-Hub-Signature")
+            .unwrap_or_default()
+            .to_owned();
         self.with_header("X-Hub-Signature-256", &sha1)
     }
 
@@ -162,7 +178,10 @@ impl Delivery {
             let key = hmac::Key::new(algorithm, self.secret.as_bytes());
             hex::encode(hmac::sign(&key, &self.body))
         };
-        let (sha256, sha1) = (mac(hmac::HMAC_SHA256), mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY));
+        let (sha256, sha1) = (
+            mac(hmac::HMAC_SHA256),
+            mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        );
         self.with_header("X-Hub-Signature", &format!("sha1={sha1}"))
             .with_header("X-Hub-Signature-256", &format!("sha256={sha256}"))
     }
@@ -171,6 +190,11 @@ impl Delivery {
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = self.header("X-GitHub-Event").unwrap_or("no event");
-        write!(f, "{event} delivery {} of {} bytes", self.id(), self.body.len())
+        write!(
+            f,
+            "{event} delivery {} of {} bytes",
+            self.id(),
+            self.body.len()
+        )
     }
 }

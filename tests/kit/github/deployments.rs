@@ -23,7 +23,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Reply {
     if let Some(reply) = merged.or_else(|| unproven(repository, call, &ref_name, &sha)) {
         return reply;
     }
-    let environment = call.text("environment").unwrap_or_else(|| "production".to_owned());
+    let environment = call
+        .text("environment")
+        .unwrap_or_else(|| "production".to_owned());
     let deployment = Deployment {
         id,
         sha,
@@ -42,7 +44,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Reply {
         creator: call.login().to_owned(),
         at: Timestamp::now(),
     };
-    if let Some(refusal) = statuses::refusal("Deployment", "", None, deployment.description.as_deref()) {
+    if let Some(refusal) =
+        statuses::refusal("Deployment", "", None, deployment.description.as_deref())
+    {
         return refusal;
     }
     repository.deployments.push(deployment.clone());
@@ -98,9 +102,11 @@ fn unproven(repository: &Repository, call: &Call, ref_name: &str, sha: &str) -> 
     if contexts.is_empty() {
         return None;
     }
-    let mut reply = Reply::refused(409, &format!("Conflict: Commit status checks failed for {ref_name}."));
-    reply.body["errors"] =
-        json!([{ "contexts": contexts, "resource": "Deployment", "field": "required_contexts", "code": "invalid" }]);
+    let mut reply = Reply::refused(
+        409,
+        &format!("Conflict: Commit status checks failed for {ref_name}."),
+    );
+    reply.body["errors"] = json!([{ "contexts": contexts, "resource": "Deployment", "field": "required_contexts", "code": "invalid" }]);
     Some(reply)
 }
 
@@ -117,7 +123,13 @@ pub(super) fn list(world: &mut World, call: &Call) -> Reply {
             && asked("task", &deployment.task)
             && asked("environment", &deployment.environment)
     };
-    let found: Vec<_> = repository.deployments.iter().rev().filter(wanted).cloned().collect();
+    let found: Vec<_> = repository
+        .deployments
+        .iter()
+        .rev()
+        .filter(wanted)
+        .cloned()
+        .collect();
     let name = repository.full_name.clone();
     call.page(
         found
@@ -132,7 +144,10 @@ pub(super) fn one(world: &mut World, call: &Call) -> Reply {
         return Reply::refused(404, "Not Found");
     };
     let repository = call.repository(world);
-    let (name, deployment) = (repository.full_name.clone(), repository.deployments[index].clone());
+    let (name, deployment) = (
+        repository.full_name.clone(),
+        repository.deployments[index].clone(),
+    );
     Reply::ok(answer(world, &name, &deployment))
 }
 
@@ -141,7 +156,10 @@ pub(super) fn list_statuses(world: &mut World, call: &Call) -> Reply {
         return Reply::refused(404, "Not Found");
     };
     let repository = call.repository(world);
-    let (name, deployment) = (repository.full_name.clone(), repository.deployments[index].clone());
+    let (name, deployment) = (
+        repository.full_name.clone(),
+        repository.deployments[index].clone(),
+    );
     let newest_first = deployment.statuses.iter().rev();
     call.page(
         newest_first
@@ -163,7 +181,9 @@ pub(super) fn create_status(world: &mut World, call: &Call) -> Reply {
     let status = DeploymentStatus {
         state: call.text("state").unwrap_or_default(),
         description: call.text("description").unwrap_or_default(),
-        environment: call.text("environment").unwrap_or_else(|| environment.clone()),
+        environment: call
+            .text("environment")
+            .unwrap_or_else(|| environment.clone()),
         environment_url: call.text("environment_url").unwrap_or_default(),
         log_url: call
             .text("log_url")
@@ -178,7 +198,12 @@ pub(super) fn create_status(world: &mut World, call: &Call) -> Reply {
         ("environment_url", &status.environment_url),
         ("log_url", &status.log_url),
     ] {
-        if let Some(refusal) = statuses::refusal("DeploymentStatus", field, Some(url), Some(&status.description)) {
+        if let Some(refusal) = statuses::refusal(
+            "DeploymentStatus",
+            field,
+            Some(url),
+            Some(&status.description),
+        ) {
             return refusal;
         }
     }
@@ -187,7 +212,10 @@ pub(super) fn create_status(world: &mut World, call: &Call) -> Reply {
     }
     let repository = call.repository(world);
     repository.deployments[index].statuses.push(status.clone());
-    let (name, deployment) = (repository.full_name.clone(), repository.deployments[index].id);
+    let (name, deployment) = (
+        repository.full_name.clone(),
+        repository.deployments[index].id,
+    );
     Reply::created(status_answer(world, &name, deployment, &status))
 }
 
@@ -251,7 +279,12 @@ fn answer(world: &World, repository: &str, deployment: &Deployment) -> Value {
     })
 }
 
-fn status_answer(world: &World, repository: &str, deployment: u64, status: &DeploymentStatus) -> Value {
+fn status_answer(
+    world: &World,
+    repository: &str,
+    deployment: u64,
+    status: &DeploymentStatus,
+) -> Value {
     let at = format!("{}/repos/{repository}", world.api());
     let url = format!("{at}/deployments/{deployment}");
     json!({

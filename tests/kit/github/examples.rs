@@ -45,7 +45,8 @@ pub fn published_examples() -> impl Iterator<Item = Published> {
             .unwrap_or_default()
             .to_owned();
         let text = fs::read(&path).expect("a published set of examples can be read");
-        let entries: Vec<Entry> = serde_json::from_slice(&text).expect("a published set of examples is JSON");
+        let entries: Vec<Entry> =
+            serde_json::from_slice(&text).expect("a published set of examples is JSON");
         let of_entry = move |entry: Entry| {
             let (set, event) = (set.clone(), entry.name);
             entry.examples.into_iter().map(move |body| Published {

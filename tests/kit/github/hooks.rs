@@ -91,7 +91,12 @@ impl GitHub {
             parent = None;
         }
         for change in changes {
-            place.know(&change.sha, &change.message, &change.author, parent.as_deref());
+            place.know(
+                &change.sha,
+                &change.message,
+                &change.author,
+                parent.as_deref(),
+            );
             parent = Some(change.sha.clone());
         }
         let after = changes.last().expect("a push has a commit").sha.clone();
@@ -103,7 +108,12 @@ impl GitHub {
             forced,
             changes,
         };
-        delivery(&world, repository, "push", &payload::push(&world, repository, &push))
+        delivery(
+            &world,
+            repository,
+            "push",
+            &payload::push(&world, repository, &push),
+        )
     }
 
     /// Pushes a tag on a commit.
@@ -121,14 +131,22 @@ impl GitHub {
             forced: false,
             changes: &changes,
         };
-        delivery(&world, repository, "push", &payload::push(&world, repository, &push))
+        delivery(
+            &world,
+            repository,
+            "push",
+            &payload::push(&world, repository, &push),
+        )
     }
 
     /// Deletes a branch, which GitHub tells as a push whose `after` is zeros.
     pub fn delete_branch(&self, repository: &str, branch: &str) -> Delivery {
         let mut world = self.world();
         let before = world.repository(repository).branches.remove(branch);
-        assert!(before.is_some(), "{repository} has no branch {branch} to delete");
+        assert!(
+            before.is_some(),
+            "{repository} has no branch {branch} to delete"
+        );
         let push = Push {
             reference: format!("refs/heads/{branch}"),
             before,
@@ -136,7 +154,12 @@ impl GitHub {
             forced: false,
             changes: &[],
         };
-        delivery(&world, repository, "push", &payload::push(&world, repository, &push))
+        delivery(
+            &world,
+            repository,
+            "push",
+            &payload::push(&world, repository, &push),
+        )
     }
 
     /// Deletes a tag.
@@ -151,13 +174,23 @@ impl GitHub {
             forced: false,
             changes: &[],
         };
-        delivery(&world, repository, "push", &payload::push(&world, repository, &push))
+        delivery(
+            &world,
+            repository,
+            "push",
+            &payload::push(&world, repository, &push),
+        )
     }
 
     /// The `ping` that GitHub sends when a hook is made.
     pub fn ping(&self, repository: &str) -> Delivery {
         let world = self.world();
-        delivery(&world, repository, "ping", &payload::ping(&world, repository))
+        delivery(
+            &world,
+            repository,
+            "ping",
+            &payload::ping(&world, repository),
+        )
     }
 
     /// An issue opened: an event that no deployment follows from.
@@ -177,7 +210,13 @@ impl GitHub {
     }
 
     /// A push that is signed and well formed, but has at least this many bytes. Does not move the branch.
-    pub fn oversized_push(&self, repository: &str, branch: &str, sha: &str, bytes: usize) -> Delivery {
+    pub fn oversized_push(
+        &self,
+        repository: &str,
+        branch: &str,
+        sha: &str,
+        bytes: usize,
+    ) -> Delivery {
         let world = self.world();
         let changes = [Change::new(sha).message(&"long ".repeat(bytes / 10 + 1))];
         let after = Some(sha.to_owned());
@@ -188,7 +227,12 @@ impl GitHub {
             forced: false,
             changes: &changes,
         };
-        delivery(&world, repository, "push", &payload::push(&world, repository, &push))
+        delivery(
+            &world,
+            repository,
+            "push",
+            &payload::push(&world, repository, &push),
+        )
     }
 }
 
@@ -200,13 +244,26 @@ fn delivery(world: &World, repository: &str, event: &str, body: &Value) -> Deliv
         },
         None => Target {
             kind: "repository",
-            id: world.repositories.get(repository).map_or(0, |place| place.id),
+            id: world
+                .repositories
+                .get(repository)
+                .map_or(0, |place| place.id),
         },
     };
     let mut body = body.clone();
-    if let Some(app) = world.access.app.as_ref().filter(|app| app.installed_for(repository)) {
+    if let Some(app) = world
+        .access
+        .app
+        .as_ref()
+        .filter(|app| app.installed_for(repository))
+    {
         let node_id = super::answers::node_id("IntegrationInstallation", app.installation);
         body["installation"] = json!({ "id": app.installation, "node_id": node_id });
     }
-    Delivery::signed(event, &target, body.to_string().into_bytes(), &world.hook_secret)
+    Delivery::signed(
+        event,
+        &target,
+        body.to_string().into_bytes(),
+        &world.hook_secret,
+    )
 }

@@ -34,7 +34,12 @@ pub(super) fn app(world: &mut World, _call: &Call) -> Reply {
 pub(super) fn of_repository(world: &mut World, call: &Call) -> Reply {
     let name = call.repository_name();
     let known = world.repositories.contains_key(&name);
-    match world.access.app.clone().filter(|app| known && app.installed_for(&name)) {
+    match world
+        .access
+        .app
+        .clone()
+        .filter(|app| known && app.installed_for(&name))
+    {
         Some(app) => Reply::ok(answer(world, &app, call.parameter("owner"))),
         None => Reply::not_found(),
     }
@@ -63,20 +68,28 @@ pub(super) fn issue_token(world: &mut World, call: &Call) -> Reply {
     let mut permissions = app.permissions.clone();
     if call.body["permissions"].is_object() {
         permissions = access::permissions(&call.body["permissions"]);
-        if permissions
-            .iter()
-            .any(|(name, level)| app.permissions.get(name).is_none_or(|granted| granted < level))
-        {
-            return Reply::refused(422, "The permissions requested are not granted to this installation.");
+        if permissions.iter().any(|(name, level)| {
+            app.permissions
+                .get(name)
+                .is_none_or(|granted| granted < level)
+        }) {
+            return Reply::refused(
+                422,
+                "The permissions requested are not granted to this installation.",
+            );
         }
-        permissions.entry("metadata".to_owned()).or_insert(Level::Read);
+        permissions
+            .entry("metadata".to_owned())
+            .or_insert(Level::Read);
     }
     let asked = match narrowed(world, call, &app) {
         Ok(asked) => asked,
         Err(reply) => return reply,
     };
     let repositories = asked.clone().or_else(|| app.repositories.clone());
-    let (token, expires) = world.access.issue(permissions.clone(), repositories.clone());
+    let (token, expires) = world
+        .access
+        .issue(permissions.clone(), repositories.clone());
     let mut body = json!({
         "token": token,
         "expires_at": answers::time(expires),
@@ -84,7 +97,10 @@ pub(super) fn issue_token(world: &mut World, call: &Call) -> Reply {
         "repository_selection": if repositories.is_some() { "selected" } else { "all" },
     });
     if let Some(names) = asked {
-        body["repositories"] = names.iter().map(|name| answers::repository(world, name)).collect();
+        body["repositories"] = names
+            .iter()
+            .map(|name| answers::repository(world, name))
+            .collect();
     }
     Reply::created(body)
 }
@@ -105,7 +121,10 @@ fn narrowed(world: &World, call: &Call, app: &App) -> Result<Option<Vec<String>>
         .filter(|repository| app.installed_for(&repository.full_name));
     let by_handle: BTreeMap<String, String> = installed
         .flat_map(|repository| {
-            let handles = [json!(repository.name()).to_string(), json!(repository.id).to_string()];
+            let handles = [
+                json!(repository.name()).to_string(),
+                json!(repository.id).to_string(),
+            ];
             handles.map(|handle| (handle, repository.full_name.clone()))
         })
         .collect();
@@ -113,15 +132,16 @@ fn narrowed(world: &World, call: &Call, app: &App) -> Result<Option<Vec<String>>
         .iter()
         .map(|handle| by_handle.get(&handle.to_string()).cloned())
         .collect();
-    let refusal =
-        "There is at least one repository that does not exist or is not accessible to the parent installation.";
+    let refusal = "There is at least one repository that does not exist or is not accessible to the parent installation.";
     found.map(Some).ok_or_else(|| Reply::refused(422, refusal))
 }
 
 pub(super) fn rate_limit(_world: &mut World, _call: &Call) -> Reply {
     let reset = Timestamp::now().as_second() + 3600;
     let limit = json!({ "limit": 5000, "used": 1, "remaining": 4999, "reset": reset });
-    Reply::ok(json!({ "resources": { "core": limit, "graphql": limit, "search": limit }, "rate": limit }))
+    Reply::ok(
+        json!({ "resources": { "core": limit, "graphql": limit, "search": limit }, "rate": limit }),
+    )
 }
 
 fn asked(world: &World, call: &Call) -> Option<App> {

@@ -24,12 +24,21 @@ pub(super) fn push(world: &World, repository: &str, push: &Push<'_>) -> Value {
     let before = push.before.as_deref().unwrap_or(NOTHING);
     let after = push.after.as_deref().unwrap_or(NOTHING);
     let pusher = push.changes.last().map_or("alice", |change| &change.author);
-    let commits: Vec<_> = push.changes.iter().map(|change| commit(&html, change)).collect();
+    let commits: Vec<_> = push
+        .changes
+        .iter()
+        .map(|change| commit(&html, change))
+        .collect();
     let of_branch = push.reference.starts_with("refs/heads/");
     let range = match (&push.before, &push.after) {
         (Some(before), Some(after)) => format!("{}...{}", &before[..12], &after[..12]),
         (Some(before), None) => format!("{}...{}", &before[..12], &NOTHING[..12]),
-        _ => push.reference.rsplit('/').next().unwrap_or_default().to_owned(),
+        _ => push
+            .reference
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     };
     json!({
         "ref": push.reference,
@@ -175,5 +184,7 @@ fn organization(world: &World, login: &str) -> Value {
 }
 
 fn owner(repository: &str) -> &str {
-    repository.split_once('/').map_or(repository, |(owner, _)| owner)
+    repository
+        .split_once('/')
+        .map_or(repository, |(owner, _)| owner)
 }

@@ -31,7 +31,12 @@ pub(super) fn draw(repository: &Repository) -> String {
             line(
                 &mut text,
                 2,
-                &[&status.context, &status.state, &description, &port_free(url)],
+                &[
+                    &status.context,
+                    &status.state,
+                    &description,
+                    &port_free(url),
+                ],
             );
         }
     }
@@ -52,7 +57,11 @@ pub(super) fn draw(repository: &Repository) -> String {
             (deployment.transient, "transient"),
             (deployment.production, "is-production"),
         ];
-        let kinds: Vec<_> = kinds.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+        let kinds: Vec<_> = kinds
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, word)| *word)
+            .collect();
         let description = deployment
             .description
             .as_deref()
@@ -78,7 +87,11 @@ pub(super) fn draw(repository: &Repository) -> String {
                 format!("{:?}", status.description)
             };
             let by = if status.automatic { "(by GitHub)" } else { "" };
-            let urls = [port_free(&status.environment_url), port_free(&status.log_url)].join(" ");
+            let urls = [
+                port_free(&status.environment_url),
+                port_free(&status.log_url),
+            ]
+            .join(" ");
             line(&mut text, 2, &[&status.state, by, &words, urls.trim()]);
         }
     }
@@ -86,8 +99,13 @@ pub(super) fn draw(repository: &Repository) -> String {
 }
 
 fn line(text: &mut String, depth: usize, words: &[&str]) {
-    let words: Vec<_> = words.iter().filter(|word| !word.is_empty()).copied().collect();
-    writeln!(text, "{:width$}{}", "", words.join(" "), width = depth * 2).expect("a String takes all that is written");
+    let words: Vec<_> = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .copied()
+        .collect();
+    writeln!(text, "{:width$}{}", "", words.join(" "), width = depth * 2)
+        .expect("a String takes all that is written");
 }
 
 /// Replaces the port of a loopback address, which differs in every run.

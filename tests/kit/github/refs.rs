@@ -79,7 +79,8 @@ fn commit_answer(world: &mut World, name: &str, sha: &str) -> Value {
         commit.at,
         commit.parents.clone(),
     );
-    let person = json!({ "name": author, "email": answers::email(&author), "date": answers::time(when) });
+    let person =
+        json!({ "name": author, "email": answers::email(&author), "date": answers::time(when) });
     let user = answers::user(world, &author);
     let tree = answers::invented_sha(&format!("tree {sha}"));
     let parent = |sha: &String| json!({ "sha": sha, "url": format!("{at}/commits/{sha}"), "html_url": format!("{root}/{name}/commit/{sha}") });

@@ -75,8 +75,18 @@ static ROUTES: &[Route] = &[
         READ_CODE,
         refs::branch,
     ),
-    route("GET", "/repos/{owner}/{repo}/git/ref/{ref}", READ_CODE, refs::git_ref),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref}", READ_CODE, refs::commit),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/git/ref/{ref}",
+        READ_CODE,
+        refs::git_ref,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/commits/{ref}",
+        READ_CODE,
+        refs::commit,
+    ),
     route(
         "GET",
         "/repos/{owner}/{repo}/commits/{ref}/status",
@@ -144,12 +154,20 @@ static ROUTES: &[Route] = &[
         Admits::App,
         installations::issue_token,
     ),
-    route("GET", "/rate_limit", Admits::Anyone, installations::rate_limit),
+    route(
+        "GET",
+        "/rate_limit",
+        Admits::Anyone,
+        installations::rate_limit,
+    ),
 ];
 
 /// Method and path template of every operation that is spoken.
 pub(super) fn spoken() -> Vec<(&'static str, &'static str)> {
-    ROUTES.iter().map(|route| (route.method, route.template)).collect()
+    ROUTES
+        .iter()
+        .map(|route| (route.method, route.template))
+        .collect()
 }
 
 /// The route of an operation of the contract.
@@ -198,7 +216,10 @@ impl Call {
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(default)
         };
-        let (page, size): (usize, usize) = (number("page", 1).max(1), number("per_page", 30).clamp(1, 100));
+        let (page, size): (usize, usize) = (
+            number("page", 1).max(1),
+            number("per_page", 30).clamp(1, 100),
+        );
         Reply::ok(all.into_iter().skip((page - 1) * size).take(size).collect())
     }
 }
@@ -245,7 +266,8 @@ impl Reply {
     /// 422 about one field.
     pub(super) fn invalid(resource: &str, field: &str, message: &str) -> Self {
         let mut reply = Self::refused(422, "Validation Failed");
-        reply.body["errors"] = json!([{ "resource": resource, "field": field, "code": "custom", "message": message }]);
+        reply.body["errors"] =
+            json!([{ "resource": resource, "field": field, "code": "custom", "message": message }]);
         reply
     }
 

@@ -47,7 +47,10 @@ struct Refused {
 
 impl Refused {
     fn early(reply: Reply) -> Self {
-        Self { reply, operation: None }
+        Self {
+            reply,
+            operation: None,
+        }
     }
 }
 
@@ -70,9 +73,12 @@ async fn answer(
 ) -> Response<Body> {
     let delay = shared.world().troubles.delay;
     tokio::time::sleep(delay).await;
-    let query = reqwest::Url::parse(&format!("http://github.test/?{}", uri.query().unwrap_or_default()))
-        .map(|url| url.query_pairs().into_owned().collect())
-        .unwrap_or_default();
+    let query = reqwest::Url::parse(&format!(
+        "http://github.test/?{}",
+        uri.query().unwrap_or_default()
+    ))
+    .map(|url| url.query_pairs().into_owned().collect())
+    .unwrap_or_default();
     let asked = Asked {
         method: method.to_string(),
         path: decoded(uri.path()),
@@ -83,17 +89,14 @@ async fn answer(
     let response = {
         let mut world = shared.world();
         let trouble = world.troubles.take(&asked.path);
-        let (said, response) = match trouble {
-            Some(trouble) => {
-                if trouble.acts() {
-                    world.answer(&asked);
-                }
-                (format!("{trouble:?}"), troubled(trouble))
+        let (said, response) = if let Some(trouble) = trouble {
+            if trouble.acts() {
+                world.answer(&asked);
             }
-            None => {
-                let reply = world.answer(&asked);
-                (reply.status.to_string(), spoken(&reply))
-            }
+            (format!("{trouble:?}"), troubled(trouble))
+        } else {
+            let reply = world.answer(&asked);
+            (reply.status.to_string(), spoken(&reply))
         };
         world
             .requests
@@ -117,7 +120,11 @@ impl World {
             let why = reply.body["errors"]
                 .as_array()
                 .map_or_else(String::new, |errors| format!(" {}", json!(errors)));
-            let (method, path, body) = (&asked.method, &asked.path, String::from_utf8_lossy(&asked.body));
+            let (method, path, body) = (
+                &asked.method,
+                &asked.path,
+                String::from_utf8_lossy(&asked.body),
+            );
             let line = format!(
                 "{method} {path} {body} -> {} {}{why}",
                 reply.status, reply.body["message"]
@@ -139,8 +146,7 @@ impl World {
     /// Lets a request in, or says how GitHub refuses it.
     fn admitted(&self, asked: &Asked) -> Result<(&'static Operation, Call), Refused> {
         if asked.headers.get(header::USER_AGENT).is_none() {
-            let message =
-                "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
+            let message = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
             return Err(Refused::early(Reply::refused(403, message)));
         }
         let caller = self
@@ -183,10 +189,13 @@ impl World {
     fn permitted(&self, admits: Admits, call: &Call) -> Result<(), Reply> {
         match (admits, &call.caller) {
             (Admits::App, Caller::App) | (Admits::Anyone, Caller::Holder(_)) => Ok(()),
-            (Admits::App, Caller::Holder(_)) => Err(Reply::refused(401, "A JSON web token could not be decoded")),
-            (Admits::Repository(..) | Admits::Anyone, Caller::App) => {
-                Err(Reply::refused(403, "Resource not accessible by integration"))
+            (Admits::App, Caller::Holder(_)) => {
+                Err(Reply::refused(401, "A JSON web token could not be decoded"))
             }
+            (Admits::Repository(..) | Admits::Anyone, Caller::App) => Err(Reply::refused(
+                403,
+                "Resource not accessible by integration",
+            )),
             (Admits::Repository(permission, level), Caller::Holder(grant)) => {
                 let name = call.repository_name();
                 if !self.repositories.contains_key(&name) || !grant.reaches(&name) {
@@ -197,7 +206,10 @@ impl World {
                     } else {
                         "personal access token"
                     };
-                    Err(Reply::refused(403, &format!("Resource not accessible by {who}")))
+                    Err(Reply::refused(
+                        403,
+                        &format!("Resource not accessible by {who}"),
+                    ))
                 } else {
                     Ok(())
                 }
@@ -221,24 +233,42 @@ fn unknown(stranger: Stranger) -> Refused {
 /// Reads the body and checks what surrounds it: media types and the version of the interface.
 fn readable(asked: &Asked, operation: &Operation) -> Result<Value, Reply> {
     let accepts = text(&asked.headers, header::ACCEPT.as_str()).unwrap_or("*/*");
-    let media = |part: &str| part.split(';').next().unwrap_or_default().trim().to_lowercase();
-    if !accepts.split(',').any(|part| ACCEPTED.contains(&media(part).as_str())) {
+    let media = |part: &str| {
+        part.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_lowercase()
+    };
+    if !accepts
+        .split(',')
+        .any(|part| ACCEPTED.contains(&media(part).as_str()))
+    {
         return Err(Reply::refused(
             415,
             &format!("Unsupported 'Accept' header: {accepts:?}."),
         ));
     }
-    if let Some(version) = text(&asked.headers, "x-github-api-version").filter(|version| !VERSIONS.contains(version)) {
+    if let Some(version) =
+        text(&asked.headers, "x-github-api-version").filter(|version| !VERSIONS.contains(version))
+    {
         return Err(Reply::refused(
             400,
             &format!("\"{version}\" is not a supported version of the API."),
         ));
     }
     if asked.body.is_empty() {
-        return Ok(if operation.takes_body() { json!({}) } else { Value::Null });
+        return Ok(if operation.takes_body() {
+            json!({})
+        } else {
+            Value::Null
+        });
     }
     if !operation.takes_body() {
-        return Err(Reply::refused(422, "Invalid request.\n\nThis operation takes no body."));
+        return Err(Reply::refused(
+            422,
+            "Invalid request.\n\nThis operation takes no body.",
+        ));
     }
     let kind = media(text(&asked.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default());
     if kind != "application/json" {
@@ -294,7 +324,9 @@ fn troubled(trouble: Trouble) -> Response<Body> {
         }
         Trouble::Cut | Trouble::DoesThenCut => {
             let mut response = Response::new(Body::from_stream(ReaderStream::new(Broken)));
-            response.headers_mut().insert(header::CONTENT_LENGTH, 100.into());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, 100.into());
             response
         }
         Trouble::PrimaryLimit(wait) => {
@@ -309,7 +341,9 @@ fn troubled(trouble: Trouble) -> Response<Body> {
                 &headers,
             )
         }
-        Trouble::SecondaryLimit(wait) => limited(403, wait, "You have exceeded a secondary rate limit."),
+        Trouble::SecondaryLimit(wait) => {
+            limited(403, wait, "You have exceeded a secondary rate limit.")
+        }
         Trouble::TooMany(wait) => limited(429, wait, "You have exceeded a secondary rate limit."),
     }
 }
@@ -319,7 +353,10 @@ fn response(status: u16, body: &Value, headers: &[(&str, String)]) -> Response<B
         .status(status)
         .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
         .header("x-github-media-type", "github.v3; format=json")
-        .header("x-github-request-id", uuid::Uuid::new_v4().simple().to_string())
+        .header(
+            "x-github-request-id",
+            uuid::Uuid::new_v4().simple().to_string(),
+        )
         .header("x-ratelimit-limit", "5000");
     for (name, value) in headers {
         response = response.header(*name, value);

@@ -45,8 +45,16 @@ pub(super) fn create(world: &mut World, call: &Call) -> Reply {
             repository.statuses.len() - 1
         });
     let posted = &mut repository.statuses[index].1;
-    if posted.iter().filter(|other| other.context == status.context).count() >= MOST_PER_CONTEXT {
-        return Reply::refused(422, "This SHA and context has reached the maximum number of statuses.");
+    if posted
+        .iter()
+        .filter(|other| other.context == status.context)
+        .count()
+        >= MOST_PER_CONTEXT
+    {
+        return Reply::refused(
+            422,
+            "This SHA and context has reached the maximum number of statuses.",
+        );
     }
     posted.push(status.clone());
     let name = repository.full_name.clone();
@@ -58,7 +66,10 @@ pub(super) fn list(world: &mut World, call: &Call) -> Reply {
     let Some(sha) = repository.resolve(call.parameter("ref")).map(str::to_owned) else {
         return Reply::not_found();
     };
-    let (name, statuses) = (repository.full_name.clone(), repository.statuses_of(&sha).to_vec());
+    let (name, statuses) = (
+        repository.full_name.clone(),
+        repository.statuses_of(&sha).to_vec(),
+    );
     call.page(
         statuses
             .iter()
@@ -86,7 +97,10 @@ pub(super) fn combined(world: &mut World, call: &Call) -> Reply {
     let name = repository.full_name.clone();
     let newest: Vec<_> = newest.into_values().cloned().collect();
     let repository = answers::repository(world, &name);
-    let statuses: Vec<_> = newest.iter().map(|status| answer(world, &name, &sha, status)).collect();
+    let statuses: Vec<_> = newest
+        .iter()
+        .map(|status| answer(world, &name, &sha, status))
+        .collect();
     Reply::ok(json!({
         "state": state,
         "statuses": statuses,
@@ -99,7 +113,12 @@ pub(super) fn combined(world: &mut World, call: &Call) -> Reply {
 }
 
 /// Refuses what GitHub refuses of every status beyond its description: long texts, addresses that are not of the web.
-pub(super) fn refusal(resource: &str, field: &str, url: Option<&str>, description: Option<&str>) -> Option<Reply> {
+pub(super) fn refusal(
+    resource: &str,
+    field: &str,
+    url: Option<&str>,
+    description: Option<&str>,
+) -> Option<Reply> {
     if description.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
         return Some(Reply::invalid(
             resource,
@@ -107,7 +126,8 @@ pub(super) fn refusal(resource: &str, field: &str, url: Option<&str>, descriptio
             "description is too long (maximum is 140 characters)",
         ));
     }
-    let of_web = |url: &str| url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+    let of_web =
+        |url: &str| url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
     if url.is_some_and(|url| !of_web(url)) {
         return Some(Reply::invalid(
             resource,

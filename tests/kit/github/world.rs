@@ -153,7 +153,9 @@ impl World {
 
 impl Repository {
     pub(super) fn owner(&self) -> &str {
-        self.full_name.split_once('/').map_or("", |(owner, _)| owner)
+        self.full_name
+            .split_once('/')
+            .map_or("", |(owner, _)| owner)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -163,13 +165,20 @@ impl Repository {
     /// Says which commit a branch, a tag or a commit name means.
     pub(super) fn resolve(&self, name: &str) -> Option<&str> {
         let bare = name.trim_start_matches("refs/");
-        let (branch, tag) = (bare.trim_start_matches("heads/"), bare.trim_start_matches("tags/"));
+        let (branch, tag) = (
+            bare.trim_start_matches("heads/"),
+            bare.trim_start_matches("tags/"),
+        );
         let named = self
             .branches
             .get(branch)
             .or_else(|| self.tags.get(tag))
             .map(String::as_str);
-        named.or_else(|| self.commits.get_key_value(name).map(|(sha, _)| sha.as_str()))
+        named.or_else(|| {
+            self.commits
+                .get_key_value(name)
+                .map(|(sha, _)| sha.as_str())
+        })
     }
 
     /// Whether `older` is `newer` or one of its ancestors.
@@ -195,16 +204,18 @@ impl Repository {
             sha.len() == 40 && sha.bytes().all(|byte| byte.is_ascii_hexdigit()),
             "a commit has 40 hex digits, not {sha:?}"
         );
-        self.commits.entry(sha.to_owned()).or_insert_with(|| Commit {
-            message: message.to_owned(),
-            author: author.to_owned(),
-            parents: parent
-                .filter(|parent| *parent != sha)
-                .map(str::to_owned)
-                .into_iter()
-                .collect(),
-            at: Timestamp::now(),
-        });
+        self.commits
+            .entry(sha.to_owned())
+            .or_insert_with(|| Commit {
+                message: message.to_owned(),
+                author: author.to_owned(),
+                parents: parent
+                    .filter(|parent| *parent != sha)
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
+                at: Timestamp::now(),
+            });
     }
 
     pub(super) fn statuses_of(&self, sha: &str) -> &[CommitStatus] {

@@ -37,7 +37,10 @@ pub(super) fn load(spoken: &[(&'static str, &'static str)]) -> Trimmed {
     let home = cache::folder().join("github");
     let name = Sha256::digest(format!("{TRIMMING} {spoken:?}"));
     let kept = home.join(format!("trimmed-{}.json", hex::encode(&name[..8])));
-    if let Some(trimmed) = fs::read(&kept).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+    if let Some(trimmed) = fs::read(&kept)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+    {
         return trimmed;
     }
     let trimmed = trim(&published(&home), spoken);
@@ -92,7 +95,10 @@ fn trim(published: &Value, spoken: &[(&'static str, &'static str)]) -> Trimmed {
 
 fn operation(published: &Value, method: &str, template: &str) -> TrimmedOperation {
     let raw = &published["paths"][template][method.to_lowercase()];
-    assert!(raw.is_object(), "GitHub's description knows no {method} {template}");
+    assert!(
+        raw.is_object(),
+        "GitHub's description knows no {method} {template}"
+    );
     let parameters: Vec<&Value> = raw["parameters"]
         .as_array()
         .into_iter()
@@ -106,7 +112,10 @@ fn operation(published: &Value, method: &str, template: &str) -> TrimmedOperatio
         .flatten()
         .filter_map(|(status, answer)| {
             let schema = &resolve(published, answer)["content"]["application/json"]["schema"];
-            Some((status.parse().ok()?, schema.is_object().then(|| schema.clone())))
+            Some((
+                status.parse().ok()?,
+                schema.is_object().then(|| schema.clone()),
+            ))
         });
     let request = &raw["requestBody"]["content"]["application/json"]["schema"];
     TrimmedOperation {
@@ -154,7 +163,9 @@ fn reach(published: &Value, from: &Value, into: &mut Map<String, Value>) {
                 into.insert(name.to_owned(), schema.clone());
                 reach(published, schema, into);
             }
-            object.values().for_each(|value| reach(published, value, into));
+            object
+                .values()
+                .for_each(|value| reach(published, value, into));
         }
         Value::Array(list) => list.iter().for_each(|value| reach(published, value, into)),
         _ => {}
@@ -163,9 +174,13 @@ fn reach(published: &Value, from: &Value, into: &mut Map<String, Value>) {
 
 /// Refuses properties that are not documented: a misspelt optional field would else pass unseen.
 fn close(schema: &mut Value) {
-    let Some(object) = schema.as_object_mut() else { return };
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
     if object.contains_key("properties") {
-        object.entry("additionalProperties").or_insert(Value::Bool(false));
+        object
+            .entry("additionalProperties")
+            .or_insert(Value::Bool(false));
     }
     object.values_mut().for_each(close);
 }
