@@ -15,6 +15,7 @@ mod installations;
 mod line;
 mod payload;
 mod picture;
+mod published;
 mod refs;
 mod routes;
 mod server;

@@ -1,2 +1,1 @@
-mod cache;
 pub mod github;

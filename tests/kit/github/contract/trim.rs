@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cache;
+use super::super::published;
 
 /// Raised when the trimming itself changes, so that no older result is taken from the cache.
 const TRIMMING: u32 = 1;
@@ -34,7 +34,7 @@ pub(super) struct TrimmedOperation {
 
 /// Loads the trimmed description for these operations from the cache, or makes it there first.
 pub(super) fn load(spoken: &[(&'static str, &'static str)]) -> Trimmed {
-    let home = cache::folder().join("github");
+    let home = published::folder();
     let name = Sha256::digest(format!("{TRIMMING} {spoken:?}"));
     let kept = home.join(format!("trimmed-{}.json", hex::encode(&name[..8])));
     if let Some(trimmed) = fs::read(&kept)
@@ -43,12 +43,12 @@ pub(super) fn load(spoken: &[(&'static str, &'static str)]) -> Trimmed {
     {
         return trimmed;
     }
-    let trimmed = trim(&published(&home), spoken);
+    let trimmed = trim(&description(&home), spoken);
     keep(&kept, &trimmed);
     trimmed
 }
 
-fn published(home: &Path) -> Value {
+fn description(home: &Path) -> Value {
     let path = home.join("openapi.json");
     let text = fs::read(&path).unwrap_or_else(|error| {
         panic!(
