@@ -175,7 +175,9 @@ pub struct Address {
 }
 
 /// What a host does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Serves requests: health is checked here and PHP-FPM is followed.
@@ -298,7 +300,8 @@ fn read(text: &str) -> Result<Config, Vec<Problem>> {
         return Err(problems);
     };
     let mut findings = findings::Findings::new(&document, problems);
-    let config = shape::read(&document, &mut findings).and_then(|raw| valid::config(raw, &mut findings));
+    let config =
+        shape::read(&document, &mut findings).and_then(|raw| valid::config(raw, &mut findings));
     let problems = findings.finish();
     match config {
         Some(config) if problems.is_empty() => Ok(config),

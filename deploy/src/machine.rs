@@ -301,3 +301,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

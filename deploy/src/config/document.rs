@@ -121,7 +121,8 @@ impl<'t> Text<'t> {
                 "keep one of the two; a table may be opened only once".to_owned(),
             );
         }
-        let help = "this is not TOML: write `key = value`, with text in quotes: `branch = \"main\"`";
+        let help =
+            "this is not TOML: write `key = value`, with text in quotes: `branch = \"main\"`";
         (message.to_owned(), help.to_owned())
     }
 }
@@ -154,7 +155,9 @@ pub(super) fn quoted(text: &str) -> String {
 
 fn without_password(text: &str) -> Cow<'_, str> {
     match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => Cow::Owned(format!("{}…{}", &text[..scheme + 3], &text[at..])),
+        (Some(scheme), Some(at)) if scheme < at => {
+            Cow::Owned(format!("{}…{}", &text[..scheme + 3], &text[at..]))
+        }
         _ => Cow::Borrowed(text),
     }
 }

@@ -97,7 +97,11 @@ impl Page<'_, '_> {
         let keep = Mark::unless(environment.keep_failed != defaults::KEEP_FAILED);
         self.key("keep_failed", &environment.keep_failed, keep)?;
         self.time("lock_wait", environment.lock_wait, defaults::LOCK_WAIT)?;
-        self.time("step_timeout", environment.step_timeout, defaults::STEP_TIMEOUT)?;
+        self.time(
+            "step_timeout",
+            environment.step_timeout,
+            defaults::STEP_TIMEOUT,
+        )?;
         for host in &environment.hosts {
             self.host(&place, host, environment.hosts.len())?;
         }
@@ -118,7 +122,11 @@ impl Page<'_, '_> {
         self.header(&format!("[[{place}.hosts]]"))?;
         self.key("name", host.name.as_str(), Mark::Given)?;
         self.key("address", &host.address.to_string(), Mark::Given)?;
-        self.key("roles", &host.roles, Mark::unless(count > 1 || host.roles.len() < 3))
+        self.key(
+            "roles",
+            &host.roles,
+            Mark::unless(count > 1 || host.roles.len() < 3),
+        )
     }
 
     fn health(&mut self, place: &str, health: &Health) -> fmt::Result {
@@ -157,7 +165,11 @@ impl Page<'_, '_> {
             &workers.hand_over,
             Mark::unless(workers.hand_over != defaults::WORKERS_HAND_OVER),
         )?;
-        self.time("drain_timeout", workers.drain_timeout, defaults::WORKERS_DRAIN_TIMEOUT)?;
+        self.time(
+            "drain_timeout",
+            workers.drain_timeout,
+            defaults::WORKERS_DRAIN_TIMEOUT,
+        )?;
         let after_drain = Mark::unless(workers.after_drain != defaults::WORKERS_AFTER_DRAIN);
         self.key("after_drain", &workers.after_drain, after_drain)?;
         self.key(
@@ -175,7 +187,11 @@ impl Page<'_, '_> {
             &php_fpm.after_swap,
             Mark::unless(php_fpm.after_swap != defaults::FPM_AFTER_SWAP),
         )?;
-        self.key("sudo", &php_fpm.sudo, Mark::unless(php_fpm.sudo != defaults::FPM_SUDO))
+        self.key(
+            "sudo",
+            &php_fpm.sudo,
+            Mark::unless(php_fpm.sudo != defaults::FPM_SUDO),
+        )
     }
 
     fn header(&mut self, header: &str) -> fmt::Result {

@@ -85,7 +85,8 @@ impl<'d> Findings<'d> {
 
     /// All problems in the order of the file.
     pub(super) fn finish(mut self) -> Vec<Problem> {
-        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        self.problems
+            .sort_by_key(|problem| (problem.line, problem.column));
         self.problems
     }
 

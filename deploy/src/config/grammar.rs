@@ -26,15 +26,24 @@ pub(super) fn shell_line(text: &str) -> Result<String, Fault> {
             "write a shell line, or take the entry out",
         ));
     }
-    if let Some(control) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+    if let Some(control) = text
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+    {
         let message = format!(
             "the step contains the control character {}",
             quoted(&control.to_string())
         );
-        return Err(Fault::new(message, "take it out; lines are ended by a line feed alone"));
+        return Err(Fault::new(
+            message,
+            "take it out; lines are ended by a line feed alone",
+        ));
     }
     if text.len() > LINE_LIMIT_BYTES {
-        let message = format!("the step has {} bytes, more than {LINE_LIMIT_BYTES}", text.len());
+        let message = format!(
+            "the step has {} bytes, more than {LINE_LIMIT_BYTES}",
+            text.len()
+        );
         return Err(Fault::new(
             message,
             "put it into a script of the repository and call that",
@@ -66,9 +75,14 @@ pub(super) fn variable(text: &str) -> Result<String, Fault> {
 /// would mean more than one name to the programs they are handed to.
 pub(super) fn process_name(what: &str, text: &str, example: &str) -> Result<String, Fault> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
-    if text.len() > 200 || !text.chars().all(allowed) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+    if text.len() > 200
+        || !text.chars().all(allowed)
+        || !text.starts_with(|c: char| c.is_ascii_alphanumeric())
+    {
         let message = format!("{} is not the name of {what}", quoted(text));
-        let help = format!("write the bare name, of letters, digits, `.`, `_`, `-` and `@`: `\"{example}\"`");
+        let help = format!(
+            "write the bare name, of letters, digits, `.`, `_`, `-` and `@`: `\"{example}\"`"
+        );
         return Err(Fault::new(message, help));
     }
     Ok(text.to_owned())

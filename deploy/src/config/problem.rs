@@ -39,7 +39,11 @@ impl fmt::Display for Problems {
         }
         match self.problems.len() {
             1 => write!(f, "1 problem in {}", self.file),
-            many if many > SHOWN => write!(f, "{many} problems in {}, the first {SHOWN} are shown", self.file),
+            many if many > SHOWN => write!(
+                f,
+                "{many} problems in {}, the first {SHOWN} are shown",
+                self.file
+            ),
             many => write!(f, "{many} problems in {}", self.file),
         }
     }

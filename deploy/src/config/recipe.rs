@@ -16,7 +16,9 @@ pub(super) struct Defaults {
 }
 
 const LARAVEL: Defaults = Defaults {
-    build_steps: &["composer install --no-dev --optimize-autoloader --no-interaction --no-progress --prefer-dist"],
+    build_steps: &[
+        "composer install --no-dev --optimize-autoloader --no-interaction --no-progress --prefer-dist",
+    ],
     build_exclude: &[".git", "node_modules", "tests"],
     shared_files: &[".env"],
     shared_dirs: &["storage"],

@@ -55,7 +55,12 @@ impl Transform for ForToml {
             }
         }
         words.remove("format");
-        let rank = |word: &str| ORDER.iter().position(|known| *known == word).unwrap_or(ORDER.len());
+        let rank = |word: &str| {
+            ORDER
+                .iter()
+                .position(|known| *known == word)
+                .unwrap_or(ORDER.len())
+        };
         let mut sorted: Vec<_> = std::mem::take(words).into_iter().collect();
         sorted.sort_by_key(|(word, _)| rank(word));
         words.extend(sorted);

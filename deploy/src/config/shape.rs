@@ -40,11 +40,17 @@ impl Shape<'_, '_, '_> {
         match (schema["type"].as_str(), value) {
             (Some("object"), DeValue::Table(table)) => Some(self.table(schema, table, place)),
             (Some("array"), DeValue::Array(array)) => self.array(schema, array, place),
-            (Some("string"), DeValue::String(text)) | (None, DeValue::String(text)) if words(schema).is_empty() => {
+            (Some("string"), DeValue::String(text)) | (None, DeValue::String(text))
+                if words(schema).is_empty() =>
+            {
                 Some(Value::from(text.as_ref()))
             }
-            (_, DeValue::String(text)) if !words(schema).is_empty() => self.word(schema, text, place),
-            (Some("boolean") | None, DeValue::Boolean(flag)) if words(schema).is_empty() => Some(Value::from(*flag)),
+            (_, DeValue::String(text)) if !words(schema).is_empty() => {
+                self.word(schema, text, place)
+            }
+            (Some("boolean") | None, DeValue::Boolean(flag)) if words(schema).is_empty() => {
+                Some(Value::from(*flag))
+            }
             (Some("integer"), DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
                 self.number(schema, number, place)
@@ -108,8 +114,11 @@ impl Shape<'_, '_, '_> {
             let read = match read {
                 Some(value) if unique && fitting.contains(&value) => {
                     let message = format!("{} is given twice", suggestion::toml(&value));
-                    self.findings
-                        .broken(&below, Spot::Value, Fault::new(message, "name each only once"));
+                    self.findings.broken(
+                        &below,
+                        Spot::Value,
+                        Fault::new(message, "name each only once"),
+                    );
                     continue;
                 }
                 // Something must stand in for what is broken, or the places of its neighbours would shift.
@@ -151,21 +160,30 @@ impl Shape<'_, '_, '_> {
         match value {
             DeValue::String(text) => Some(Value::from(text.as_ref())),
             DeValue::Boolean(flag) => Some(Value::from(*flag)),
-            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Some(Value::from(number)),
-                Err(_) => self.refuse(
-                    place,
-                    Fault::new(
-                        "the number has too many digits",
-                        "write a number of 64 bits, or text in quotes",
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Some(Value::from(number)),
+                    Err(_) => self.refuse(
+                        place,
+                        Fault::new(
+                            "the number has too many digits",
+                            "write a number of 64 bits, or text in quotes",
+                        ),
                     ),
-                ),
-            },
+                }
+            }
             DeValue::Float(number) => {
-                let number = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+                let number = number
+                    .as_str()
+                    .parse()
+                    .ok()
+                    .and_then(serde_json::Number::from_f64);
                 match number {
                     Some(number) => Some(Value::Number(number)),
-                    None => self.refuse(place, Fault::new("JSON has no such number", "write a finite number")),
+                    None => self.refuse(
+                        place,
+                        Fault::new("JSON has no such number", "write a finite number"),
+                    ),
                 }
             }
             DeValue::Datetime(date) => {
@@ -176,7 +194,9 @@ impl Shape<'_, '_, '_> {
                 let each = |(index, value): (usize, &toml::Spanned<DeValue<'_>>)| {
                     self.free(value.get_ref(), &place.index(index))
                 };
-                Some(Value::Array(array.iter().enumerate().filter_map(each).collect()))
+                Some(Value::Array(
+                    array.iter().enumerate().filter_map(each).collect(),
+                ))
             }
             DeValue::Table(table) => {
                 let mut object = Map::new();

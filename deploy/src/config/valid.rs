@@ -27,11 +27,31 @@ pub(super) fn config(raw: raw::File, findings: &mut Findings<'_>) -> Option<Conf
     let repository = raw
         .repository
         .and_then(|text| findings.take(&top.key("repository"), grammar::repository(&text)));
-    let build = build(raw.build.unwrap_or_default(), recipe, &top.key("build"), findings);
-    let shared = shared::shared(raw.shared.unwrap_or_default(), recipe, &top.key("shared"), findings);
-    let steps = steps(raw.steps.unwrap_or_default(), recipe, &top.key("steps"), findings);
+    let build = build(
+        raw.build.unwrap_or_default(),
+        recipe,
+        &top.key("build"),
+        findings,
+    );
+    let shared = shared::shared(
+        raw.shared.unwrap_or_default(),
+        recipe,
+        &top.key("shared"),
+        findings,
+    );
+    let steps = steps(
+        raw.steps.unwrap_or_default(),
+        recipe,
+        &top.key("steps"),
+        findings,
+    );
     let place = top.key("environments");
-    let environments = environments(raw.environments.unwrap_or_default(), &steps, &place, findings);
+    let environments = environments(
+        raw.environments.unwrap_or_default(),
+        &steps,
+        &place,
+        findings,
+    );
     Some(Config {
         app: app?,
         repository: repository?,
@@ -43,7 +63,12 @@ pub(super) fn config(raw: raw::File, findings: &mut Findings<'_>) -> Option<Conf
     })
 }
 
-fn build(raw: raw::Build, recipe: Recipe, place: &Place, findings: &mut Findings<'_>) -> Option<Build> {
+fn build(
+    raw: raw::Build,
+    recipe: Recipe,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Build> {
     let given = recipe.defaults();
     let exclude = list(
         raw.exclude,
@@ -58,7 +83,10 @@ fn build(raw: raw::Build, recipe: Recipe, place: &Place, findings: &mut Findings
         if value.contains('\0') {
             findings.add(
                 &place,
-                Fault::new("the value contains a NUL", "take it out; no variable can hold one"),
+                Fault::new(
+                    "the value contains a NUL",
+                    "take it out; no variable can hold one",
+                ),
             );
         }
         match grammar::variable(&name) {
@@ -84,9 +112,19 @@ fn steps(raw: raw::Steps, recipe: Recipe, place: &Place, findings: &mut Findings
     let given = recipe.defaults();
     Steps {
         prepare: shell_lines(raw.prepare, given.prepare, &place.key("prepare"), findings),
-        preflight: shell_lines(raw.preflight, given.preflight, &place.key("preflight"), findings),
+        preflight: shell_lines(
+            raw.preflight,
+            given.preflight,
+            &place.key("preflight"),
+            findings,
+        ),
         migrate: shell_lines(raw.migrate, given.migrate, &place.key("migrate"), findings),
-        after_swap: shell_lines(raw.after_swap, given.after_swap, &place.key("after_swap"), findings),
+        after_swap: shell_lines(
+            raw.after_swap,
+            given.after_swap,
+            &place.key("after_swap"),
+            findings,
+        ),
     }
 }
 
@@ -98,7 +136,10 @@ fn environments(
 ) -> BTreeMap<EnvironmentName, super::Environment> {
     if raw.is_empty() && !findings.is_broken_below(place) {
         let help = "add a table `[environments.production]` with `path` and hosts";
-        findings.add(place, Fault::new("there is no environment to deploy to", help));
+        findings.add(
+            place,
+            Fault::new("there is no environment to deploy to", help),
+        );
     }
     let mut claims = claims::Claims::default();
     let mut environments = BTreeMap::new();
@@ -139,7 +180,12 @@ impl Time {
     }
 }
 
-fn shell_lines(given: Option<Vec<String>>, recipe: &[&str], place: &Place, findings: &mut Findings<'_>) -> Vec<String> {
+fn shell_lines(
+    given: Option<Vec<String>>,
+    recipe: &[&str],
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Vec<String> {
     list(given, recipe, place, findings, grammar::shell_line)
 }
 

@@ -3,13 +3,18 @@ use cutover_deploy::config::schema;
 use serde_json::Value;
 
 const TEMPLATE: &str = include_str!("../../../templates/cutover.toml");
-const SCHEMA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/cutover.schema.json");
+const SCHEMA_FILE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../templates/cutover.schema.json"
+);
 
 /// The template with every option that it shows as a comment switched on.
 ///
 /// An option is `# key = value` or `# [table]`; sentences begin with a capital.
 fn with_every_option() -> String {
-    let option = |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| is_key(key));
+    let option = |line: &str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
+    };
     let lines = TEMPLATE.lines().map(|line| match line.strip_prefix("# ") {
         Some(commented) if option(commented) => commented,
         _ => line,
@@ -33,7 +38,11 @@ fn keys(schema: &Value, place: &str, found: &mut Vec<String>) {
         found.push(place);
     }
     if schema["additionalProperties"].is_object() {
-        keys(&schema["additionalProperties"], &format!("{place}/*"), found);
+        keys(
+            &schema["additionalProperties"],
+            &format!("{place}/*"),
+            found,
+        );
     }
     if schema["items"].is_object() {
         keys(&schema["items"], &format!("{place}/*"), found);
@@ -43,9 +52,15 @@ fn keys(schema: &Value, place: &str, found: &mut Vec<String>) {
 fn is_there(value: &toml::Value, path: &[&str]) -> bool {
     match (path, value) {
         ([], _) => true,
-        (["*", rest @ ..], toml::Value::Table(table)) => table.values().any(|value| is_there(value, rest)),
-        (["*", rest @ ..], toml::Value::Array(array)) => array.iter().any(|value| is_there(value, rest)),
-        ([key, rest @ ..], toml::Value::Table(table)) => table.get(*key).is_some_and(|value| is_there(value, rest)),
+        (["*", rest @ ..], toml::Value::Table(table)) => {
+            table.values().any(|value| is_there(value, rest))
+        }
+        (["*", rest @ ..], toml::Value::Array(array)) => {
+            array.iter().any(|value| is_there(value, rest))
+        }
+        ([key, rest @ ..], toml::Value::Table(table)) => {
+            table.get(*key).is_some_and(|value| is_there(value, rest))
+        }
         _ => false,
     }
 }
@@ -56,7 +71,10 @@ fn the_template_works_as_it_is() {
     assert_eq!(config.app.as_str(), "shop");
     let production = config.environment("production").unwrap();
     assert_eq!(production.branch.as_deref(), Some("main"));
-    assert!(production.health.is_some(), "the template shows no health check");
+    assert!(
+        production.health.is_some(),
+        "the template shows no health check"
+    );
 }
 
 #[test]
@@ -89,7 +107,8 @@ fn every_option_in_the_template_follows_a_sentence() {
     let mut told = true;
     for (number, line) in TEMPLATE.lines().enumerate() {
         let bare = line.strip_prefix("# ").unwrap_or(line);
-        let option = bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| is_key(key));
+        let option =
+            bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| is_key(key));
         if line.is_empty() {
             told = false;
         } else if option {

@@ -28,7 +28,8 @@ pub(in super::super) fn address(text: &str) -> Result<Address, Fault> {
     })?;
     let port = match port {
         None => defaults::SSH_PORT,
-        Some(port) => read_port(port).ok_or_else(|| wrong("has no such port", "write a port from 1 to 65535"))?,
+        Some(port) => read_port(port)
+            .ok_or_else(|| wrong("has no such port", "write a port from 1 to 65535"))?,
     };
     let host = read_host(host).ok_or_else(|| wrong("names no host that could be", shape))?;
     Ok(Address {
@@ -80,7 +81,10 @@ pub(super) fn read_host(text: &str) -> Option<String> {
     }
     let digits = text.chars().all(|c| c.is_ascii_digit() || c == '.');
     if digits {
-        return text.parse::<Ipv4Addr>().ok().map(|address| address.to_string());
+        return text
+            .parse::<Ipv4Addr>()
+            .ok()
+            .map(|address| address.to_string());
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let label = |label: &str| !label.is_empty() && label.len() <= 63 && !label.starts_with('-');

@@ -16,7 +16,10 @@ pub(in super::super) fn absolute_path(text: &str) -> Result<String, Fault> {
         );
     }
     if text.starts_with('~') {
-        return wrong("is not absolute", "write the home folder out: `\"/home/deploy/shop\"`");
+        return wrong(
+            "is not absolute",
+            "write the home folder out: `\"/home/deploy/shop\"`",
+        );
     }
     let Some(rest) = text.strip_prefix('/') else {
         return wrong("is not absolute", "begin with `/`: `\"/srv/shop\"`");
@@ -72,7 +75,10 @@ fn segments(text: &str, rest: &str) -> Result<String, Fault> {
         let bare = text.trim_end_matches('/');
         return wrong("ends with a slash", &format!("write {:?}", bare));
     }
-    match rest.split('/').find(|segment| matches!(*segment, "" | "." | "..")) {
+    match rest
+        .split('/')
+        .find(|segment| matches!(*segment, "" | "." | ".."))
+    {
         Some("..") => wrong("contains `..`", "write the path without going up"),
         Some(".") => wrong("contains `.`", "leave the `.` out"),
         Some(_) => wrong("contains `//`", "write single slashes"),

@@ -80,13 +80,19 @@ fn shortened(text: &str) -> Option<String> {
         _ => return None,
     };
     let path = path.trim_end_matches('/');
-    Some(format!("{forge}:{}", path.strip_suffix(".git").unwrap_or(path)))
+    Some(format!(
+        "{forge}:{}",
+        path.strip_suffix(".git").unwrap_or(path)
+    ))
 }
 
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let head = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let fits = !text.is_empty() && text.len() <= 255 && text.chars().all(allowed) && text.starts_with(head);
+    let fits = !text.is_empty()
+        && text.len() <= 255
+        && text.chars().all(allowed)
+        && text.starts_with(head);
     fits && text != "." && text != ".."
 }
 
@@ -96,8 +102,14 @@ mod tests {
 
     #[test]
     fn hostile_repositories_are_refused() {
-        assert_eq!(repository("github:acme/shop").unwrap().to_string(), "github:acme/shop");
-        assert_eq!(repository("gitlab:a/b/c").unwrap().to_string(), "gitlab:a/b/c");
+        assert_eq!(
+            repository("github:acme/shop").unwrap().to_string(),
+            "github:acme/shop"
+        );
+        assert_eq!(
+            repository("gitlab:a/b/c").unwrap().to_string(),
+            "gitlab:a/b/c"
+        );
         for text in [
             "",
             "acme/shop",
@@ -121,7 +133,14 @@ mod tests {
 
     #[test]
     fn branches_follow_the_rules_of_git() {
-        for text in ["main", "release/2026.05", "feature/a-b_c", "ünï", "v1.0", "a@b"] {
+        for text in [
+            "main",
+            "release/2026.05",
+            "feature/a-b_c",
+            "ünï",
+            "v1.0",
+            "a@b",
+        ] {
             assert_eq!(branch(text).as_deref(), Ok(text));
         }
         for text in [

@@ -15,7 +15,8 @@ impl Range {
     /// For what runs on a host or in a build.
     pub(in super::super) const RUN: Self = Self(Duration::from_secs(1), Duration::from_hours(24));
     /// For questions over HTTP.
-    pub(in super::super) const ASK: Self = Self(Duration::from_millis(100), Duration::from_mins(10));
+    pub(in super::super) const ASK: Self =
+        Self(Duration::from_millis(100), Duration::from_mins(10));
 }
 
 /// Reads a length of time within `range`.
@@ -46,7 +47,9 @@ pub(in super::super) fn duration(text: &str, range: Range) -> Result<Duration, F
 pub(in super::super) fn spelled(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let whole = units.iter().find(|(_, size)| millis > 0 && millis % size == 0);
+    let whole = units
+        .iter()
+        .find(|(_, size)| millis > 0 && millis % size == 0);
     match whole {
         Some((unit, size)) => format!("{}{unit}", millis / size),
         None if millis == 0 => "0s".to_owned(),
@@ -74,7 +77,9 @@ mod tests {
 
     #[test]
     fn a_duration_is_spelled_as_it_was_written() {
-        for text in ["0s", "1ms", "500ms", "1500ms", "30s", "90s", "10m", "90m", "2h", "24h"] {
+        for text in [
+            "0s", "1ms", "500ms", "1500ms", "30s", "90s", "10m", "90m", "2h", "24h",
+        ] {
             let read = duration(text, Range::WAIT).unwrap();
             assert_eq!(spelled(read), text);
         }

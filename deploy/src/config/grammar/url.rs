@@ -8,13 +8,18 @@ use super::address::{read_host, read_port, split_port};
 pub(in super::super) fn url(text: &str, example: &str) -> Result<String, Fault> {
     let wrong = |why: &str, help: String| Err(Fault::new(format!("{} {why}", quoted(text)), help));
     let shape = format!("write a whole address: `\"{example}\"`");
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
     let Some(rest) = rest else {
         return wrong("is not a URL of http or https", shape);
     };
     if let Some(odd) = text.chars().find(|c| !is_url_char(*c)) {
         let message = format!("a URL has no {}", quoted(&odd.to_string()));
-        return Err(Fault::new(message, "write it percent-encoded, a space as `%20`"));
+        return Err(Fault::new(
+            message,
+            "write it percent-encoded, a space as `%20`",
+        ));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
@@ -24,8 +29,9 @@ pub(in super::super) fn url(text: &str, example: &str) -> Result<String, Fault> 
             format!("leave it out: `\"{example}\"`"),
         ));
     }
-    let fits = split_port(authority)
-        .is_some_and(|(host, port)| read_host(host).is_some() && port.is_none_or(|port| read_port(port).is_some()));
+    let fits = split_port(authority).is_some_and(|(host, port)| {
+        read_host(host).is_some() && port.is_none_or(|port| read_port(port).is_some())
+    });
     if !fits {
         return wrong("names no host that could be", shape);
     }

@@ -9,7 +9,11 @@ use super::super::place::{Place, Segment};
 use super::{line, words};
 
 /// The fault of a key that is not known, and the key of the same table that was probably meant.
-pub(super) fn unknown_key<'k>(whole: &Value, known: &'k Map<String, Value>, key: &str) -> (Fault, Option<&'k str>) {
+pub(super) fn unknown_key<'k>(
+    whole: &Value,
+    known: &'k Map<String, Value>,
+    key: &str,
+) -> (Fault, Option<&'k str>) {
     let meant = nearest(known.keys().map(String::as_str), key);
     let help = match (meant, homes(whole, key)) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
@@ -37,11 +41,16 @@ pub(super) fn missing(schema: &Value, key: &str, place: &Place) -> Fault {
     let below = place.key(key);
     let help = match schema["type"].as_str() {
         Some("object") => format!("add a table `[{below}.production]`"),
-        Some("array") => format!("add a table `{}`", below.index(0).header().unwrap_or_default()),
+        Some("array") => format!(
+            "add a table `{}`",
+            below.index(0).header().unwrap_or_default()
+        ),
         _ => {
-            let under = place.header().map_or("at the top of the file".to_owned(), |header| {
-                format!("under `{header}`")
-            });
+            let under = place
+                .header()
+                .map_or("at the top of the file".to_owned(), |header| {
+                    format!("under `{header}`")
+                });
             format!("write `{}` {under}", line(key, &sample(schema)))
         }
     };
@@ -83,7 +92,10 @@ pub(super) fn write(schema: &Value, place: &Place) -> String {
         place.segments().last(),
     ) {
         (Some("object"), _, _) => format!("write a table `{}`", header(place)),
-        (_, Some("object"), _) => format!("write a table `{}`, with two brackets", header(&place.index(0))),
+        (_, Some("object"), _) => format!(
+            "write a table `{}`, with two brackets",
+            header(&place.index(0))
+        ),
         (_, _, Some(Segment::Key(key))) => format!("write `{}`", line(key, &sample(schema))),
         _ => match words(schema).as_slice() {
             [] => "write text in quotes".to_owned(),
@@ -108,14 +120,18 @@ fn sample(schema: &Value) -> Value {
 /// The value of the right type that was probably meant by one of a wrong type.
 fn meant(schema: &Value, value: &DeValue<'_>) -> Option<Value> {
     match (schema["type"].as_str()?, value) {
-        ("string", DeValue::Integer(number)) if schema["pattern"].is_string() => Some(format!("{number}s").into()),
+        ("string", DeValue::Integer(number)) if schema["pattern"].is_string() => {
+            Some(format!("{number}s").into())
+        }
         ("integer", DeValue::String(text)) => text.parse::<u32>().ok().map(Value::from),
         ("boolean", DeValue::String(text)) => match text.as_ref() {
             "true" | "yes" | "on" => Some(true.into()),
             "false" | "no" | "off" => Some(false.into()),
             _ => None,
         },
-        ("array", DeValue::String(text)) if schema["items"]["type"] == "string" && text.len() <= 60 => {
+        ("array", DeValue::String(text))
+            if schema["items"]["type"] == "string" && text.len() <= 60 =>
+        {
             Some(vec![text.as_ref()].into())
         }
         _ => None,
@@ -129,8 +145,13 @@ fn nearest<'w>(words: impl Iterator<Item = &'w str>, text: &str) -> Option<&'w s
     }
     let most = (text.chars().count() / 3).clamp(1, 2);
     let distance = |word: &'w str| (strsim::osa_distance(word, text), word);
-    let close = |(far, word): &(usize, &str)| *far <= most || strsim::jaro_winkler(word, text) >= 0.92;
-    words.map(distance).filter(close).min().map(|(_, word)| word)
+    let close =
+        |(far, word): &(usize, &str)| *far <= most || strsim::jaro_winkler(word, text) >= 0.92;
+    words
+        .map(distance)
+        .filter(close)
+        .min()
+        .map(|(_, word)| word)
 }
 
 /// The tables in which `key` is known.
@@ -146,13 +167,20 @@ fn search(schema: &Value, key: &str, place: &Place, homes: &mut Vec<String>) {
             homes.push(
                 place
                     .header()
-                    .map_or("the top of the file".to_owned(), |header| format!("`{header}`")),
+                    .map_or("the top of the file".to_owned(), |header| {
+                        format!("`{header}`")
+                    }),
             );
         }
         search(below, key, &place.key(name), homes);
     }
     if schema["additionalProperties"].is_object() {
-        search(&schema["additionalProperties"], key, &place.key("NAME"), homes);
+        search(
+            &schema["additionalProperties"],
+            key,
+            &place.key("NAME"),
+            homes,
+        );
     }
     if schema["items"].is_object() {
         search(&schema["items"], key, &place.index(0), homes);

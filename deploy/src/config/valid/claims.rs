@@ -24,7 +24,11 @@ pub(super) fn machine(address: &Address) -> Machine {
 impl Claims {
     /// Claims the tree at `path` on `host`; a fault when another environment has it.
     pub(super) fn tree(&mut self, environment: &str, host: &Host, path: &str) -> Result<(), Fault> {
-        let owner = claim(&mut self.trees, (machine(&host.address), path.to_owned()), environment);
+        let owner = claim(
+            &mut self.trees,
+            (machine(&host.address), path.to_owned()),
+            environment,
+        );
         match owner {
             None => Ok(()),
             Some(owner) => {
@@ -32,13 +36,21 @@ impl Claims {
                     "{environment} and {owner} would fight over the same {}",
                     quoted(&format!("{path}/current"))
                 );
-                Err(Fault::new(message, "give each environment a path or a host of its own"))
+                Err(Fault::new(
+                    message,
+                    "give each environment a path or a host of its own",
+                ))
             }
         }
     }
 
     /// Claims the supervisor group on `host`, if workers run there; a fault when another environment has it.
-    pub(super) fn group(&mut self, environment: &str, host: &Host, group: &str) -> Result<(), Fault> {
+    pub(super) fn group(
+        &mut self,
+        environment: &str,
+        host: &Host,
+        group: &str,
+    ) -> Result<(), Fault> {
         if !host.roles.contains(&Role::Worker) {
             return Ok(());
         }
@@ -62,6 +74,8 @@ impl Claims {
 
 /// The owner, where it is another one.
 fn claim<K: Ord>(owners: &mut BTreeMap<K, String>, thing: K, environment: &str) -> Option<String> {
-    let owner = owners.entry(thing).or_insert_with(|| environment.to_owned());
+    let owner = owners
+        .entry(thing)
+        .or_insert_with(|| environment.to_owned());
     (owner != environment).then(|| owner.clone())
 }

@@ -29,7 +29,12 @@ pub(super) fn environment(
     findings: &mut Findings<'_>,
 ) -> Option<Environment> {
     let branch = optional(raw.branch, &place.key("branch"), findings, grammar::branch);
-    let path = optional(raw.path, &place.key("path"), findings, grammar::absolute_path);
+    let path = optional(
+        raw.path,
+        &place.key("path"),
+        findings,
+        grammar::absolute_path,
+    );
     let url = optional(raw.url, &place.key("url"), findings, |text| {
         grammar::url(text, "https://shop.example.com")
     });
@@ -48,7 +53,10 @@ pub(super) fn environment(
     let hosts = hosts(raw.hosts, &place.key("hosts"), findings);
     let needs = Needs {
         health: raw.health.is_some(),
-        workers: raw.workers.as_ref().is_some_and(|workers| !workers.is_empty()),
+        workers: raw
+            .workers
+            .as_ref()
+            .is_some_and(|workers| !workers.is_empty()),
         php_fpm: raw.php_fpm.is_some(),
         migrate: !rim.steps.migrate.is_empty(),
     };
@@ -56,7 +64,11 @@ pub(super) fn environment(
     let health = raw
         .health
         .map(|raw| health::health(raw, &place.key("health"), findings));
-    let workers = processes::workers(raw.workers.unwrap_or_default(), &place.key("workers"), findings);
+    let workers = processes::workers(
+        raw.workers.unwrap_or_default(),
+        &place.key("workers"),
+        findings,
+    );
     let php_fpm = raw
         .php_fpm
         .map(|raw| processes::php_fpm(raw, &place.key("php_fpm"), findings));
@@ -136,7 +148,10 @@ impl Needs {
                     Role::Migrate => "write `migrate = []` under `[steps]`".to_owned(),
                     _ => format!("take `{key}` out"),
                 };
-                let help = format!("add `\"{}\"` to the roles of a host, or {other}", role.word());
+                let help = format!(
+                    "add `\"{}\"` to the roles of a host, or {other}",
+                    role.word()
+                );
                 findings.add(&place.key(key), Fault::new(message, help));
             }
         }

@@ -11,12 +11,19 @@ use super::super::{Health, defaults, raw};
 use super::Time;
 
 /// Reads a health check.
-pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_>) -> Option<Health> {
-    let mut take = |key: &str, text: Option<String>, read: fn(&str) -> Result<String, Fault>| match text {
-        None => Some(None),
-        Some(text) => findings.take(&place.key(key), read(&text)).map(Some),
-    };
-    let url = take("url", raw.url, |text| grammar::url(text, "http://127.0.0.1/health"));
+pub(super) fn health(
+    raw: raw::Health,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Health> {
+    let mut take =
+        |key: &str, text: Option<String>, read: fn(&str) -> Result<String, Fault>| match text {
+            None => Some(None),
+            Some(text) => findings.take(&place.key(key), read(&text)).map(Some),
+        };
+    let url = take("url", raw.url, |text| {
+        grammar::url(text, "http://127.0.0.1/health")
+    });
     let host_header = take("host_header", raw.host_header, grammar::host_header);
     let contains = take("contains", raw.contains, grammar::wanted_text);
     let release_field = take("release_field", raw.release_field, grammar::field_path);
@@ -47,7 +54,11 @@ pub(super) fn health(raw: raw::Health, place: &Place, findings: &mut Findings<'_
 }
 
 /// Fields by dotted path. `"database.ok" = true` and a table `database = { ok = true }` say the same.
-fn fields(raw: BTreeMap<String, Value>, place: &Place, findings: &mut Findings<'_>) -> BTreeMap<String, Value> {
+fn fields(
+    raw: BTreeMap<String, Value>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, Value> {
     let mut fields = BTreeMap::new();
     let mut rest: Vec<(Place, String, Value)> = raw
         .into_iter()
@@ -70,12 +81,17 @@ fn fields(raw: BTreeMap<String, Value>, place: &Place, findings: &mut Findings<'
                 );
             }
             Value::Object(table) => {
-                let below = |(key, value): (String, Value)| (place.key(&key), format!("{path}.{key}"), value);
+                let below = |(key, value): (String, Value)| {
+                    (place.key(&key), format!("{path}.{key}"), value)
+                };
                 rest.extend(table.into_iter().map(below));
             }
             value => {
                 if fields.insert(path, value).is_some() {
-                    findings.add_at_key(&place, Fault::new("the field is given twice", "keep one of the two"));
+                    findings.add_at_key(
+                        &place,
+                        Fault::new("the field is given twice", "keep one of the two"),
+                    );
                 }
             }
         }

@@ -25,7 +25,11 @@ pub(super) struct Hosts {
 }
 
 /// Reads the hosts of one environment.
-pub(super) fn hosts(raw: Option<Vec<raw::Host>>, place: &Place, findings: &mut Findings<'_>) -> Hosts {
+pub(super) fn hosts(
+    raw: Option<Vec<raw::Host>>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Hosts {
     let Some(raw) = raw else {
         return Hosts::default();
     };
@@ -40,7 +44,9 @@ pub(super) fn hosts(raw: Option<Vec<raw::Host>>, place: &Place, findings: &mut F
         let place = place.index(index);
         let roles = roles(raw.roles, count, &place, findings);
         read.roles = match (read.roles, &roles) {
-            (Some(known), Some(more)) => Some(known.into_iter().chain(more.iter().copied()).collect()),
+            (Some(known), Some(more)) => {
+                Some(known.into_iter().chain(more.iter().copied()).collect())
+            }
             _ => None,
         };
         let name = raw
@@ -53,14 +59,26 @@ pub(super) fn hosts(raw: Option<Vec<raw::Host>>, place: &Place, findings: &mut F
             taken.machine(machine(address), &place, findings);
         }
         match (name, address, roles) {
-            (Some(name), Some(address), Some(roles)) => read.good.push((index, Host { name, address, roles })),
+            (Some(name), Some(address), Some(roles)) => read.good.push((
+                index,
+                Host {
+                    name,
+                    address,
+                    roles,
+                },
+            )),
             _ => read.whole = false,
         }
     }
     read
 }
 
-fn roles(raw: Option<Vec<Role>>, count: usize, host: &Place, findings: &mut Findings<'_>) -> Option<Vec<Role>> {
+fn roles(
+    raw: Option<Vec<Role>>,
+    count: usize,
+    host: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Vec<Role>> {
     let place = host.key("roles");
     match raw {
         _ if findings.is_broken_below(&place) || findings.is_broken(&place) => None,
@@ -87,7 +105,10 @@ impl Taken {
         let name = findings.take(place, HostName::parse(text).map_err(bad_name))?;
         if !self.names.insert(name.clone()) {
             let message = format!("another host is called {} too", quoted(text));
-            findings.add(place, Fault::new(message, "give each host a name of its own"));
+            findings.add(
+                place,
+                Fault::new(message, "give each host a name of its own"),
+            );
         }
         Some(name)
     }

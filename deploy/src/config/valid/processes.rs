@@ -10,7 +10,11 @@ use super::super::{PhpFpm, Workers, defaults, raw};
 use super::Time;
 
 /// Reads the groups of workers, the good ones with their position in the file.
-pub(super) fn workers(raw: Vec<raw::Workers>, place: &Place, findings: &mut Findings<'_>) -> Vec<(usize, Workers)> {
+pub(super) fn workers(
+    raw: Vec<raw::Workers>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Vec<(usize, Workers)> {
     let mut groups = BTreeSet::new();
     let mut read = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -53,7 +57,11 @@ fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Optio
 }
 
 /// Reads what PHP-FPM needs.
-pub(super) fn php_fpm(raw: raw::PhpFpm, place: &Place, findings: &mut Findings<'_>) -> Option<PhpFpm> {
+pub(super) fn php_fpm(
+    raw: raw::PhpFpm,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<PhpFpm> {
     let named = |text: String| {
         let read = grammar::process_name("a systemd unit", &text, "php8.2-fpm");
         findings.take(&place.key("service"), read)

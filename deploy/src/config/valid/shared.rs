@@ -9,12 +9,21 @@ use super::super::{Recipe, Shared, raw};
 use super::list;
 
 /// Reads what releases share.
-pub(super) fn shared(raw: raw::Shared, recipe: Recipe, place: &Place, findings: &mut Findings<'_>) -> Shared {
+pub(super) fn shared(
+    raw: raw::Shared,
+    recipe: Recipe,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Shared {
     let given = recipe.defaults();
     let (files_place, dirs_place) = (place.key("files"), place.key("dirs"));
     let files = paths(raw.files, given.shared_files, &files_place, findings);
     let dirs = paths(raw.dirs, given.shared_dirs, &dirs_place, findings);
-    let all: BTreeSet<String> = files.iter().chain(&dirs).map(|(_, path)| path.clone()).collect();
+    let all: BTreeSet<String> = files
+        .iter()
+        .chain(&dirs)
+        .map(|(_, path)| path.clone())
+        .collect();
     let mut seen = BTreeSet::new();
     for (place, path) in files.iter().chain(&dirs) {
         if let Some(outer) = around(path, &all) {
@@ -25,7 +34,10 @@ pub(super) fn shared(raw: raw::Shared, recipe: Recipe, place: &Place, findings: 
             let message = format!("`{path}` is shared twice");
             findings.add(
                 place,
-                Fault::new(message, "leave one of the two out; a path is a file or a folder"),
+                Fault::new(
+                    message,
+                    "leave one of the two out; a path is a file or a folder",
+                ),
             );
         }
     }

@@ -1,0 +1,233 @@
+//! The rules of the machine, over random reports from random hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::Step;
+use crate::script::Script;
+
+/// What happens on one host in one phase, drawn at random.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Works,
+    /// Fails; the flag says whether the host runs the new release afterwards.
+    Fails {
+        new: bool,
+        known: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Story {
+    hosts: usize,
+    goal: u8,
+    had_previous: bool,
+    cancel_before: usize,
+    fates: Vec<Fate>,
+}
+
+fn stories() -> impl Strategy<Value = Story> {
+    let fate = prop_oneof![
+        6 => Just(Fate::Works),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(new, known)| Fate::Fails { new, known }),
+    ];
+    (
+        1..4_usize,
+        0..3_u8,
+        any::<bool>(),
+        0..12_usize,
+        prop::collection::vec(fate, 32),
+    )
+        .prop_map(|(hosts, goal, had_previous, cancel_before, fates)| Story {
+            hosts,
+            goal,
+            had_previous,
+            cancel_before,
+            fates,
+        })
+}
+
+/// What an observer saw of a whole deployment.
+#[derive(Debug)]
+struct Seen {
+    phases: Vec<Phase>,
+    done: BTreeMap<Phase, BTreeSet<HostName>>,
+    runs_new: BTreeSet<HostName>,
+    outcome: Outcome,
+}
+
+fn play(story: &Story) -> Seen {
+    let plan = plan_of(story);
+    let mut machine = Machine::new(&plan);
+    let mut fates = story.fates.iter().cycle().copied();
+    let mut seen = Seen {
+        phases: vec![],
+        done: BTreeMap::new(),
+        runs_new: BTreeSet::new(),
+        outcome: Outcome::Cancelled,
+    };
+    loop {
+        if seen.phases.len() == story.cancel_before {
+            machine.cancel();
+        }
+        let (phase, hosts) = match machine.proceed() {
+            Next::Run(phase, hosts) => (phase, hosts),
+            Next::Conclude(outcome) => return Seen { outcome, ..seen },
+        };
+        assert!(!hosts.is_empty(), "{phase:?} on no host");
+        assert!(
+            !seen.phases.contains(&phase),
+            "{phase:?} twice: {:?}",
+            seen.phases
+        );
+        seen.phases.push(phase);
+        for host in hosts {
+            let report = happen(phase, &host, fates.next().unwrap(), &mut seen);
+            machine.report(&host, report);
+        }
+    }
+}
+
+/// Lets a phase happen on a host and says what the driver would report of it.
+fn happen(phase: Phase, host: &HostName, fate: Fate, seen: &mut Seen) -> Report {
+    let was_new = seen.runs_new.contains(host);
+    let (report, is_new) = match (phase, fate) {
+        (Phase::Switch, Fate::Works) => (Report::Done, true),
+        (Phase::Undo, Fate::Works) => (Report::Done, false),
+        (_, Fate::Works) => (Report::Done, was_new),
+        (Phase::Switch | Phase::Undo, Fate::Fails { new, known }) => (fails(new, known), new),
+        (_, Fate::Fails { .. }) => (fails(was_new, true), was_new),
+    };
+    if report == Report::Done {
+        seen.done.entry(phase).or_default().insert(host.clone());
+    }
+    if is_new {
+        seen.runs_new.insert(host.clone())
+    } else {
+        seen.runs_new.remove(host)
+    };
+    report
+}
+
+fn fails(new: bool, known: bool) -> Report {
+    let failure = Failure {
+        host: None,
+        step: "x".into(),
+        message: "broke".into(),
+        hint: None,
+    };
+    let live = if !known {
+        Live::Unknown
+    } else if new {
+        Live::New
+    } else {
+        Live::Old
+    };
+    Report::Failed { failure, live }
+}
+
+fn plan_of(story: &Story) -> Plan {
+    let release = ReleaseId::parse("new").unwrap();
+    let previous = story.had_previous.then(|| ReleaseId::parse("old").unwrap());
+    let goal = match story.goal {
+        0 => Goal::Fresh {
+            release: release.clone(),
+        },
+        1 => Goal::Return {
+            release: release.clone(),
+        },
+        _ => Goal::Resume {
+            release: release.clone(),
+        },
+    };
+    let step = || {
+        vec![Step {
+            name: "step".into(),
+            script: Script::Swap,
+            args: vec![],
+        }]
+    };
+    let host = HostPlan {
+        previous: previous.clone(),
+        stage: step(),
+        incoming: None,
+        migrate: step(),
+        switch: step(),
+        health: true,
+        keep: step(),
+        undo: step(),
+        abandon: step(),
+        folder: String::new(),
+        root: String::new(),
+    };
+    let hosts = (0..story.hosts).map(|n| (name(n), host.clone())).collect();
+    Plan {
+        goal,
+        release,
+        previous,
+        hosts,
+    }
+}
+
+fn name(n: usize) -> HostName {
+    HostName::parse(&format!("web{n}")).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_swaps_before_every_host_is_ready(story in stories()) {
+        let seen = play(&story);
+        if story.goal == 0 && seen.phases.contains(&Phase::Switch) {
+            let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
+            prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
+            prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
+        }
+    }
+
+    #[test]
+    fn a_swap_is_kept_on_all_hosts_or_undone_on_all_or_named(story in stories()) {
+        let seen = play(&story);
+        match &seen.outcome {
+            Outcome::Deployed { .. } => {
+                prop_assert_eq!(seen.runs_new.len(), story.hosts);
+                prop_assert_eq!(seen.done.get(&Phase::Health).map(BTreeSet::len), Some(story.hosts));
+            }
+            Outcome::RolledBack { .. } => {
+                prop_assert!(seen.runs_new.is_empty());
+                let undone = seen.done.get(&Phase::Undo).cloned().unwrap_or_default();
+                prop_assert_eq!(seen.done.get(&Phase::UndoHealth).cloned().unwrap_or_default(), undone);
+            }
+            Outcome::Failed { left, .. } => {
+                for host in &seen.runs_new {
+                    prop_assert!(left.iter().any(|left| left.host == *host), "{} is left and not named", host);
+                }
+            }
+            Outcome::Cancelled => prop_assert!(seen.runs_new.is_empty()),
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn only_a_healthy_release_is_kept(story in stories()) {
+        let seen = play(&story);
+        prop_assert_eq!(seen.phases.contains(&Phase::Keep), matches!(seen.outcome, Outcome::Deployed { .. }));
+    }
+
+    #[test]
+    fn after_the_swap_began_nothing_is_called_off(story in stories()) {
+        let seen = play(&story);
+        prop_assert!(!(seen.phases.contains(&Phase::Switch) && seen.outcome == Outcome::Cancelled));
+    }
+
+    #[test]
+    fn a_restored_release_proves_its_health(story in stories()) {
+        let seen = play(&story);
+        if story.had_previous && seen.done.contains_key(&Phase::Undo) {
+            prop_assert!(seen.phases.contains(&Phase::UndoHealth));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Forges: where code lives, who tells of pushes, and who is told what became of them. A closed set.
+
+pub mod github;

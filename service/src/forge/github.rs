@@ -1,0 +1,4 @@
+//! GitHub: deliveries come in through [`hook`], reports go out through [`api`].
+
+pub mod api;
+pub mod hook;

@@ -1,0 +1,102 @@
+//! The door for forges and people: hooks come in, pages and JSON go out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::settings::Settings;
+use crate::store::Store;
+
+mod api;
+mod body;
+mod hook;
+mod pages;
+mod rejection;
+mod view;
+
+/// Forges hang up after 10 s; nobody else needs longer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bodies that are held in memory at once, 25 MiB each at most.
+const BODIES_AT_ONCE: usize = 32;
+/// No script, no frame, no form, nothing from elsewhere.
+const CONTENT_POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub struct Door {
+    settings: Arc<Settings>,
+    store: Store,
+    public_url: String,
+    stopping: CancellationToken,
+    bodies: Semaphore,
+    pages: pages::Pages,
+}
+
+impl Door {
+    /// A door to `store`. `public_url` has no trailing slash; once `stopping` is cancelled the service says that it is
+    /// not ready, and still keeps every delivery.
+    pub fn new(settings: Arc<Settings>, store: Store, public_url: String, stopping: CancellationToken) -> Self {
+        Self {
+            settings,
+            store,
+            public_url,
+            stopping,
+            bodies: Semaphore::new(BODIES_AT_ONCE),
+            pages: pages::Pages::new(),
+        }
+    }
+}
+
+/// All routes.
+pub fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/", get(pages::environments))
+        .route("/deployments/{id}", get(pages::deployment))
+        .route("/style.css", get(pages::style))
+        .route("/api/v1/environments", get(api::environments))
+        .route("/api/v1/deployments/{id}", get(api::deployment))
+        .route("/api/v1/deployments/{id}/events", get(api::events))
+        .route("/hooks/github", post(hook::github))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { rejection::Rejection::NotFound("no such page") })
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::map_response(shut))
+        .with_state(door)
+}
+
+async fn ready(State(door): State<Arc<Door>>) -> Response {
+    if door.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match door.store.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => rejection::Rejection::from(error).into_response(),
+    }
+}
+
+async fn shut(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_POLICY),
+    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

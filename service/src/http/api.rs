@@ -1,0 +1,143 @@
+//! JSON for machines: `/api/v1/…`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use cutover_deploy::DeploymentId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Door;
+use super::rejection::Rejection;
+use super::view::{DeploymentView, EnvironmentView, LiveView, WholeView};
+use crate::store::{Deployment, KeptEvent, State as Stands};
+
+/// Deployments of an environment that are looked through for a list.
+const RECENT: u32 = 50;
+const ENDED_SHOWN: usize = 5;
+pub(super) const EVENTS_SHOWN: u32 = 30_000;
+const EVENTS_PER_ANSWER: u32 = 1_000;
+/// How long a follower's request is held open when there is nothing new.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+#[derive(Debug, Serialize)]
+pub(super) struct Environments {
+    environments: Vec<EnvironmentView>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Follow {
+    /// Only events with a greater `seq`.
+    #[serde(default)]
+    after: i64,
+    /// Whether to wait for something new.
+    #[serde(default)]
+    wait: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Followed {
+    state: Stands,
+    events: Vec<KeptEvent>,
+}
+
+pub(super) async fn environments(State(door): State<Arc<Door>>) -> Result<Json<Environments>, Rejection> {
+    let environments = list(&door).await?;
+    Ok(Json(Environments { environments }))
+}
+
+pub(super) async fn deployment(
+    State(door): State<Arc<Door>>,
+    Path(id): Path<String>,
+) -> Result<Json<WholeView>, Rejection> {
+    let deployment = find(&door, &id).await?;
+    whole(&door, &deployment).await.map(Json)
+}
+
+/// Events after a point; with `wait=true` the answer is held back until there is one, at most 25 s.
+pub(super) async fn events(
+    State(door): State<Arc<Door>>,
+    Path(id): Path<String>,
+    Query(follow): Query<Follow>,
+) -> Result<Json<Followed>, Rejection> {
+    let deadline = tokio::time::Instant::now() + LONGEST_WAIT;
+    // Subscribed before the first look, so that nothing falls between look and wait.
+    let mut changes = door.store.changes();
+    loop {
+        let deployment = find(&door, &id).await?;
+        let events = door
+            .store
+            .events(&deployment.id, follow.after, EVENTS_PER_ANSWER)
+            .await?;
+        let over = deployment.state == Stands::Done || tokio::time::Instant::now() >= deadline;
+        if !follow.wait || over || !events.is_empty() || door.stopping.is_cancelled() {
+            return Ok(Json(Followed {
+                state: deployment.state,
+                events,
+            }));
+        }
+        let ours = async {
+            loop {
+                match changes.recv().await {
+                    Ok(changed) if changed != deployment.id => {}
+                    Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+                }
+            }
+        };
+        tokio::select! {
+            () = ours => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = door.stopping.cancelled() => {}
+        }
+    }
+}
+
+/// Every environment that is configured, with what goes on there.
+pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection> {
+    let mut views = Vec::new();
+    for app in &door.settings.apps {
+        for environment in app.config.environments.values() {
+            let recent = door.store.latest(&app.config.app, &environment.name, RECENT).await?;
+            let live = door.store.last_live(&app.config.app, &environment.name).await?;
+            let of = |state| {
+                let those = recent.iter().filter(move |deployment| deployment.state == state);
+                those.map(DeploymentView::from)
+            };
+            views.push(EnvironmentView {
+                app: app.config.app.to_string(),
+                environment: environment.name.to_string(),
+                branch: environment.branch.clone(),
+                url: environment.url.clone(),
+                live: live.and_then(|deployment| {
+                    Some(LiveView {
+                        live: deployment.live?,
+                        deployment: deployment.id,
+                        since: deployment.ended_at,
+                    })
+                }),
+                running: of(Stands::Running).next(),
+                waiting: of(Stands::Queued).collect(),
+                ended: of(Stands::Done).take(ENDED_SHOWN).collect(),
+            });
+        }
+    }
+    Ok(views)
+}
+
+pub(super) async fn find(door: &Door, id: &str) -> Result<Deployment, Rejection> {
+    let unknown = Rejection::NotFound("no such deployment");
+    let Ok(id) = DeploymentId::parse(id) else {
+        return Err(unknown);
+    };
+    door.store.deployment(&id).await?.ok_or(unknown)
+}
+
+pub(super) async fn whole(door: &Door, deployment: &Deployment) -> Result<WholeView, Rejection> {
+    Ok(WholeView {
+        reports: door.store.reports(&deployment.id).await?,
+        events: door.store.events(&deployment.id, 0, EVENTS_SHOWN).await?,
+        deployment: DeploymentView::from(deployment),
+    })
+}

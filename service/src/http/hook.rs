@@ -1,0 +1,180 @@
+//! `POST /hooks/github`: prove, read, decide, commit, answer. Nothing slow happens before the answer.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tracing::{Instrument as _, Span, info, info_span, warn};
+use uuid::Uuid;
+
+use super::Door;
+use super::body;
+use super::rejection::Rejection;
+use crate::forge::github::hook::{self, Headers};
+use crate::matching::{self, Decision, PassedOver, Wanted};
+use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
+
+pub(super) async fn github(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Response {
+    let span = info_span!(
+        "delivery",
+        forge = "github",
+        delivery.id = tracing::field::Empty,
+        event = tracing::field::Empty
+    );
+    async {
+        match take(&door, &headers, body).await {
+            Ok(answer) => {
+                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+                (status, Json(answer.body)).into_response()
+            }
+            Err(rejection) => {
+                let response = rejection.into_response();
+                warn!(status = response.status().as_u16(), "a delivery is turned away");
+                response
+            }
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Rejection> {
+    let _room = door.bodies.acquire().await.map_err(|_| Rejection::Unavailable)?;
+    let body = body::read(body).await?;
+    hook::verify(headers, &body, &door.settings.github.webhook_secrets)
+        .inspect_err(|why| warn!(reason = %why, "an unproven delivery"))?;
+    let headers = Headers::read(headers)?;
+    Span::current()
+        .record("delivery.id", headers.delivery.as_str())
+        .record("event", headers.event.as_str());
+    let delivered = hook::read(&headers.event, &body)?;
+    let apps = door.settings.apps.iter().map(|app| &app.config);
+    let decision = matching::decide(apps, &delivered);
+    let now = cutover_deploy::now();
+    let wanted = wanted(door, &decision, now);
+    // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
+    let kept = if wanted.is_empty() {
+        None
+    } else {
+        std::str::from_utf8(&body).ok()
+    };
+    let delivery = NewDelivery {
+        forge: "github",
+        id: &headers.delivery,
+        event: &headers.event,
+        hook_id: headers.hook_id.as_deref(),
+        body: kept,
+        received_at: now,
+    };
+    let taken = door
+        .store
+        .take_in(&delivery, &wanted, |enqueued| answer(&headers, &decision, enqueued))
+        .await?;
+    Ok(told(&headers, taken))
+}
+
+fn wanted(door: &Door, decision: &Decision, now: Timestamp) -> Vec<NewDeployment> {
+    let Decision::Deploy {
+        commit, actor, wanted, ..
+    } = decision
+    else {
+        return Vec::new();
+    };
+    wanted
+        .iter()
+        .filter_map(|place| new_deployment(door, place, commit, actor, now))
+        .collect()
+}
+
+fn new_deployment(
+    door: &Door,
+    place: &Wanted,
+    commit: &CommitSha,
+    actor: &str,
+    now: Timestamp,
+) -> Option<NewDeployment> {
+    let app = door.settings.apps.iter().find(|app| app.config.app == place.app)?;
+    let environment = app.config.environments.get(&place.environment)?;
+    let id = DeploymentId::parse(&Uuid::new_v4().to_string()).ok()?;
+    Some(NewDeployment {
+        app: place.app.clone(),
+        environment: place.environment.clone(),
+        repository: app.config.repository.path.clone(),
+        environment_url: environment.url.clone(),
+        request: DeployRequest {
+            run_url: Some(format!("{}/deployments/{id}", door.public_url)),
+            deployment: id,
+            kind: Kind::Deploy { commit: commit.clone() },
+            actor: actor.to_owned(),
+            requested_at: now,
+        },
+    })
+}
+
+fn answer(headers: &Headers, decision: &Decision, enqueued: &[Enqueued]) -> Answer {
+    let delivery = &headers.delivery;
+    match decision {
+        Decision::Pong => Answer {
+            status: 200,
+            body: json!({ "delivery": delivery, "result": "pong" }),
+        },
+        Decision::Ignored(reason) => Answer {
+            status: 200,
+            body: json!({ "delivery": delivery, "result": "ignored", "reason": reason }),
+        },
+        Decision::Deploy { passed_over, .. } => Answer {
+            status: 202,
+            body: queued(delivery, enqueued, passed_over),
+        },
+    }
+}
+
+fn queued(delivery: &str, enqueued: &[Enqueued], passed_over: &[PassedOver]) -> Value {
+    let deployments: Vec<Value> = enqueued
+        .iter()
+        .map(|new| {
+            let superseded: Vec<&str> = new.superseded.iter().map(|old| old.id.as_str()).collect();
+            json!({
+                "id": new.deployment.id,
+                "app": new.deployment.app,
+                "environment": new.deployment.environment,
+                "commit": new.deployment.commit(),
+                "url": new.deployment.request.run_url,
+                "superseded": superseded,
+            })
+        })
+        .collect();
+    json!({ "delivery": delivery, "result": "queued", "deployments": deployments, "passed_over": passed_over })
+}
+
+fn told(headers: &Headers, taken: TakenIn) -> Answer {
+    match taken {
+        TakenIn::New(answer, enqueued) => {
+            info!(status = answer.status, "delivery {} is kept", headers.delivery);
+            for new in enqueued {
+                let deployment = new.deployment;
+                info!(
+                    deployment.id = %deployment.id,
+                    environment = %deployment.environment,
+                    superseded = new.superseded.len(),
+                    "deployment {} is queued",
+                    deployment.id
+                );
+            }
+            answer
+        }
+        TakenIn::Duplicate(first) => {
+            info!("delivery {} came again", headers.delivery);
+            Answer {
+                status: 200,
+                body: json!({ "delivery": headers.delivery, "result": "duplicate", "first": first.body }),
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a caller is told when a request is turned away. Never a cause from inside.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tracing::error;
+
+use crate::forge::github::hook::{BadDelivery, Unproven};
+use crate::store::StoreError;
+
+/// Why a request was turned away.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    /// The body is larger than any forge sends.
+    TooLarge,
+    /// The connection broke while the body came.
+    CutOff,
+    /// Nobody proved to be the forge.
+    Unproven(Unproven),
+    /// The forge sent something that cannot be read.
+    Bad(BadDelivery),
+    /// There is nothing of that name.
+    NotFound(&'static str),
+    /// The ledger does not answer; the same request may succeed later.
+    Unavailable,
+}
+
+impl From<Unproven> for Rejection {
+    fn from(why: Unproven) -> Self {
+        Self::Unproven(why)
+    }
+}
+
+impl From<BadDelivery> for Rejection {
+    fn from(why: BadDelivery) -> Self {
+        Self::Bad(why)
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        error!(
+            error = format!("{:#}", anyhow::Error::from(error)),
+            "a request cannot be answered"
+        );
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let (status, reason) = match self {
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is larger than 25 MiB".to_owned(),
+            ),
+            Self::CutOff => (StatusCode::BAD_REQUEST, "the body did not come whole".to_owned()),
+            Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why.to_string()),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, why.to_string()),
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, what.to_owned()),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the service cannot reach its ledger, try again".to_owned(),
+            ),
+        };
+        (status, Json(json!({ "error": reason }))).into_response()
+    }
+}

@@ -1,0 +1,468 @@
+//! What a forge is told: pure, from a deployment and what became of it, to reports in order.
+//!
+//! Reports are written to the outbox in the transaction that makes them true; [`sender`] posts them later, so that a
+//! forge that is down never delays or fails a deployment.
+
+use cutover_deploy::{CommitSha, Outcome, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+use crate::store::Deployment;
+
+pub mod sender;
+
+/// What forges allow for a description.
+const LONGEST_DESCRIPTION: usize = 140;
+/// GitHub's own rule for what counts as production.
+const PRODUCTION: &str = "production";
+
+/// One thing that a forge is told: one request, or a few of the same kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// The mark on a commit.
+    CommitStatus {
+        /// Which commit.
+        commit: CommitSha,
+        /// Its state.
+        state: CommitState,
+        /// In words, at most 140 characters.
+        description: String,
+    },
+    /// A deployment is entered at the forge.
+    Enter {
+        /// Which of the entries that one deployment can have.
+        entry: Entry,
+        /// What is deployed.
+        commit: CommitSha,
+        /// In words, at most 140 characters.
+        description: String,
+    },
+    /// The state of an entry.
+    EntryStatus {
+        /// Which entry.
+        entry: Entry,
+        /// Its state.
+        state: EntryState,
+        /// In words, at most 140 characters.
+        description: String,
+    },
+    /// Entries of earlier deployments of this environment that were live are set inactive.
+    RetireOlder {
+        /// The entry that took their place.
+        entry: Entry,
+    },
+}
+
+/// The entries that one deployment can have at a forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// What was asked for.
+    Own,
+    /// The earlier release that is live again.
+    Restored,
+}
+
+/// The state of a commit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitState {
+    /// Waiting or running.
+    Pending,
+    /// Live and healthy.
+    Success,
+    /// Tried and failed.
+    Failure,
+    /// Not tried to its end.
+    Error,
+}
+
+/// The state of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryState {
+    /// Waiting.
+    Queued,
+    /// Running.
+    InProgress,
+    /// Live and healthy.
+    Success,
+    /// Tried and failed.
+    Failure,
+    /// Not tried to its end.
+    Error,
+    /// No longer live, or never begun.
+    Inactive,
+}
+
+impl Report {
+    /// Whether `earlier` need not be told any more once this is.
+    pub fn replaces(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::CommitStatus { commit, .. }, Self::CommitStatus { commit: before, .. }) => commit == before,
+            (Self::EntryStatus { entry, .. }, Self::EntryStatus { entry: before, .. }) => entry == before,
+            _ => false,
+        }
+    }
+}
+
+impl Entry {
+    /// The word for it in tables and payloads.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Restored => "restored",
+        }
+    }
+}
+
+impl EntryState {
+    /// The word for it at GitHub and in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in_progress",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+impl CommitState {
+    /// The word for it at GitHub.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The context of commit statuses of an environment.
+pub fn context(deployment: &Deployment) -> String {
+    format!("cutover/{}", deployment.environment)
+}
+
+/// Whether a forge should treat the environment as production.
+pub fn is_production(deployment: &Deployment) -> bool {
+    deployment.environment.as_str() == PRODUCTION
+}
+
+/// A deployment was queued.
+pub fn queued(deployment: &Deployment) -> Vec<Report> {
+    let Some(commit) = deployment.commit() else {
+        return Vec::new();
+    };
+    vec![
+        Report::CommitStatus {
+            commit: commit.clone(),
+            state: CommitState::Pending,
+            description: "queued".to_owned(),
+        },
+        Report::Enter {
+            entry: Entry::Own,
+            commit: commit.clone(),
+            description: clip(&deployment.request.actor),
+        },
+        Report::EntryStatus {
+            entry: Entry::Own,
+            state: EntryState::Queued,
+            description: "queued".to_owned(),
+        },
+    ]
+}
+
+/// A deployment began.
+pub fn began(deployment: &Deployment) -> Vec<Report> {
+    let description = format!("deploying to {}", deployment.environment);
+    own(deployment, CommitState::Pending, EntryState::InProgress, &description)
+}
+
+/// A deployment was put back because the service stops.
+pub fn put_back(deployment: &Deployment) -> Vec<Report> {
+    let description = "queued again: the service is restarting";
+    own(deployment, CommitState::Pending, EntryState::Queued, description)
+}
+
+/// A newer deployment took the place of a waiting one.
+pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
+    let by = winner
+        .commit()
+        .map_or_else(|| "a rollback".to_owned(), |commit| commit.short().to_owned());
+    let description = format!("superseded by {by} before it began");
+    own(deployment, CommitState::Error, EntryState::Inactive, &description)
+}
+
+/// A deployment ended. `live_commit` is the commit that is live now, where the outcome names a release and its commit
+/// is known.
+pub fn ended(deployment: &Deployment, outcome: &Outcome, live_commit: Option<&CommitSha>) -> Vec<Report> {
+    let (commit_state, entry_state, description) = told(deployment, outcome);
+    let mut reports = own(deployment, commit_state, entry_state, &description);
+    let restored = match outcome {
+        Outcome::RolledBack { restored, failed, .. } => Some((restored, format!("restored after {failed} failed"))),
+        Outcome::Deployed { release, .. } | Outcome::Unchanged { release } if deployment.commit().is_none() => {
+            Some((release, format!("rollback by {}", deployment.request.actor)))
+        }
+        _ => None,
+    };
+    if let (Some((release, why)), Some(commit)) = (restored, live_commit) {
+        reports.extend(enter_restored(release, commit, &why));
+    }
+    let entry = match outcome {
+        Outcome::RolledBack { .. } => Some(Entry::Restored),
+        Outcome::Deployed { .. } | Outcome::Unchanged { .. } if deployment.commit().is_none() => Some(Entry::Restored),
+        Outcome::Deployed { .. } | Outcome::Unchanged { .. } => Some(Entry::Own),
+        _ => None,
+    };
+    if let Some(entry) = entry
+        && is_production(deployment)
+    {
+        reports.push(Report::RetireOlder { entry });
+    }
+    reports
+}
+
+fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState, String) {
+    let environment = &deployment.environment;
+    match outcome {
+        Outcome::Deployed { release, .. } => (
+            CommitState::Success,
+            EntryState::Success,
+            format!("{release} is live on {environment}"),
+        ),
+        Outcome::Unchanged { release } => (
+            CommitState::Success,
+            EntryState::Success,
+            format!("{release} was live on {environment} already"),
+        ),
+        Outcome::RolledBack { restored, failure, .. } => (
+            CommitState::Failure,
+            EntryState::Failure,
+            format!("rolled back, {restored} is live again: {}", failure.line()),
+        ),
+        Outcome::Failed { failure, left } if left.is_empty() => (
+            CommitState::Failure,
+            EntryState::Failure,
+            format!("failed, nothing live was changed: {}", failure.line()),
+        ),
+        Outcome::Failed { failure, left } => {
+            let hosts: Vec<_> = left.iter().map(|left| left.host.as_str()).collect();
+            let line = failure.line();
+            (
+                CommitState::Failure,
+                EntryState::Failure,
+                format!("failed and NOT restored on {}: {line}", hosts.join(", ")),
+            )
+        }
+        Outcome::Refused { failure, .. } => (
+            CommitState::Error,
+            EntryState::Error,
+            format!("refused: {}", failure.line()),
+        ),
+        Outcome::Cancelled => (
+            CommitState::Error,
+            EntryState::Inactive,
+            "cancelled before anything live was changed".to_owned(),
+        ),
+        Outcome::Superseded => (
+            CommitState::Error,
+            EntryState::Inactive,
+            "superseded before it began".to_owned(),
+        ),
+    }
+}
+
+fn own(deployment: &Deployment, commit: CommitState, entry: EntryState, description: &str) -> Vec<Report> {
+    let Some(sha) = deployment.commit() else {
+        return Vec::new();
+    };
+    vec![
+        Report::CommitStatus {
+            commit: sha.clone(),
+            state: commit,
+            description: clip(description),
+        },
+        Report::EntryStatus {
+            entry: Entry::Own,
+            state: entry,
+            description: clip(description),
+        },
+    ]
+}
+
+fn enter_restored(release: &ReleaseId, commit: &CommitSha, why: &str) -> [Report; 2] {
+    [
+        Report::Enter {
+            entry: Entry::Restored,
+            commit: commit.clone(),
+            description: clip(why),
+        },
+        Report::EntryStatus {
+            entry: Entry::Restored,
+            state: EntryState::Success,
+            description: clip(&format!("{release} is live again")),
+        },
+    ]
+}
+
+/// One printable line of at most 140 characters.
+fn clip(text: &str) -> String {
+    let line = anstream::adapter::strip_str(text).to_string();
+    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.chars().count() <= LONGEST_DESCRIPTION {
+        return line;
+    }
+    let mut cut: String = line.chars().take(LONGEST_DESCRIPTION - 1).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use cutover_deploy::{Failure, HostName, LeftOver};
+
+    use super::*;
+    use crate::testing;
+
+    fn lines(reports: &[Report]) -> String {
+        let line = |report: &Report| match report {
+            Report::CommitStatus {
+                commit,
+                state,
+                description,
+            } => {
+                format!("status {} {}: {description}", commit.short(), state.word())
+            }
+            Report::Enter {
+                entry,
+                commit,
+                description,
+            } => {
+                format!("enter {} {}: {description}", entry.word(), commit.short())
+            }
+            Report::EntryStatus {
+                entry,
+                state,
+                description,
+            } => {
+                format!("entry {} {}: {description}", entry.word(), state.word())
+            }
+            Report::RetireOlder { entry } => format!("retire older than {}", entry.word()),
+        };
+        reports.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn failure() -> Failure {
+        Failure {
+            host: Some(HostName::parse("web1").unwrap()),
+            step: "health".to_owned(),
+            message: "status 500".to_owned(),
+            hint: None,
+        }
+    }
+
+    fn release(text: &str) -> ReleaseId {
+        ReleaseId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_good_deployment_is_told_from_queue_to_success() {
+        let deployment = testing::deployment("production", 'a');
+        let outcome = Outcome::Deployed {
+            release: release("two"),
+            previous: Some(release("one")),
+        };
+        let mut reports = queued(&deployment);
+        reports.extend(began(&deployment));
+        reports.extend(ended(&deployment, &outcome, deployment.commit()));
+        insta::assert_snapshot!(lines(&reports), @"
+        status aaaaaaa pending: queued
+        enter own aaaaaaa: github push by alice
+        entry own queued: queued
+        status aaaaaaa pending: deploying to production
+        entry own in_progress: deploying to production
+        status aaaaaaa success: two is live on production
+        entry own success: two is live on production
+        retire older than own
+        ");
+    }
+
+    #[test]
+    fn a_rollback_is_a_failure_and_a_deployment_of_the_restored_commit() {
+        let deployment = testing::deployment("production", 'b');
+        let outcome = Outcome::RolledBack {
+            restored: release("one"),
+            failed: release("two"),
+            failure: failure(),
+        };
+        let reports = ended(&deployment, &outcome, Some(&testing::commit('a')));
+        insta::assert_snapshot!(lines(&reports), @"
+        status bbbbbbb failure: rolled back, one is live again: health on web1: status 500
+        entry own failure: rolled back, one is live again: health on web1: status 500
+        enter restored aaaaaaa: restored after two failed
+        entry restored success: one is live again
+        retire older than restored
+        ");
+    }
+
+    #[test]
+    fn only_what_is_live_retires_what_was() {
+        let staging = testing::deployment("staging", 'a');
+        let left = LeftOver {
+            host: HostName::parse("web1").unwrap(),
+            current: None,
+            state: "down".to_owned(),
+        };
+        let outcomes = [
+            Outcome::Deployed {
+                release: release("two"),
+                previous: None,
+            },
+            Outcome::Failed {
+                failure: failure(),
+                left: vec![],
+            },
+            Outcome::Failed {
+                failure: failure(),
+                left: vec![left],
+            },
+            Outcome::Refused {
+                failure: failure(),
+                held: true,
+            },
+            Outcome::Cancelled,
+        ];
+        let told: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| lines(&ended(&staging, outcome, None)))
+            .collect();
+        insta::assert_snapshot!(told.join("\n\n"), @"
+        status aaaaaaa success: two is live on staging
+        entry own success: two is live on staging
+
+        status aaaaaaa failure: failed, nothing live was changed: health on web1: status 500
+        entry own failure: failed, nothing live was changed: health on web1: status 500
+
+        status aaaaaaa failure: failed and NOT restored on web1: health on web1: status 500
+        entry own failure: failed and NOT restored on web1: health on web1: status 500
+
+        status aaaaaaa error: refused: health on web1: status 500
+        entry own error: refused: health on web1: status 500
+
+        status aaaaaaa error: cancelled before anything live was changed
+        entry own inactive: cancelled before anything live was changed
+        ");
+    }
+
+    #[test]
+    fn a_description_is_one_printable_line_that_fits() {
+        let long = clip(&format!("\u{1b}[31mred\u{1b}[0m\n{}", "é".repeat(300)));
+        assert!(long.starts_with("red é"), "{long}");
+        assert_eq!(long.chars().count(), 140);
+        assert_eq!(clip(&"x".repeat(140)).chars().count(), 140);
+    }
+}

@@ -1,0 +1,301 @@
+//! Posts what stands in the outbox: one call at a time, in order per environment, by the forge's own rules.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Entry, EntryState, Report, context, is_production};
+use crate::forge::github::api::{GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload, Trouble, Turn};
+use crate::store::{Deployment, Store, StoreError, Waiting};
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// After this long a report says nothing that anybody waits for.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
+/// Looks into the outbox at least this often, whatever woke it.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// What is still waiting when the service stops gets this long.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// Posts reports until it is stopped.
+#[derive(Debug)]
+pub struct Sender {
+    store: Store,
+    github: GitHub,
+    /// The forge wants no call before this.
+    quiet_until: Option<Timestamp>,
+}
+
+/// What became of one report.
+enum Settled {
+    Sent,
+    Skipped(&'static str),
+}
+
+/// Why a report was not posted.
+enum Unsettled {
+    Forge(Trouble),
+    Ledger(StoreError),
+}
+
+impl From<Trouble> for Unsettled {
+    fn from(trouble: Trouble) -> Self {
+        Self::Forge(trouble)
+    }
+}
+
+impl From<StoreError> for Unsettled {
+    fn from(error: StoreError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl Sender {
+    /// A sender for what `store` holds.
+    pub fn new(store: Store, github: GitHub) -> Self {
+        Self {
+            store,
+            github,
+            quiet_until: None,
+        }
+    }
+
+    /// Posts until `stop`, then what is due for a few seconds more. What is left stays in the outbox.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut changes = self.store.changes();
+        while !stop.is_cancelled() {
+            let pause = self.post_due().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+                // Falling behind is as good a reason to look as any change.
+                change = changes.recv() => if matches!(change, Err(RecvError::Closed)) { break },
+            }
+        }
+        if tokio::time::timeout(LAST_CALLS, self.post_due()).await.is_err() {
+            info!("reports are left for the next start");
+        }
+    }
+
+    /// Posts all that is due and says how long nothing more will be.
+    pub async fn post_due(&mut self) -> Duration {
+        loop {
+            let now = cutover_deploy::now();
+            if let Some(until) = self.quiet_until.filter(|until| *until > now) {
+                return pause_until(until, now);
+            }
+            match self.store.due(now).await {
+                Ok(due) if due.is_empty() => break,
+                Ok(due) => {
+                    for waiting in due {
+                        if let Err(error) = self.post(&waiting).await {
+                            warn!(error = chain(&error), "a report cannot be noted in the ledger");
+                            return LOOK_AGAIN;
+                        }
+                        if self.quiet_until.is_some() {
+                            break;
+                        }
+                    }
+                }
+                Err(error) => {
+                    warn!(error = chain(&error), "the outbox cannot be read");
+                    return LOOK_AGAIN;
+                }
+            }
+        }
+        match self.store.next_due().await {
+            Ok(Some(at)) => pause_until(at, cutover_deploy::now()).min(LOOK_AGAIN),
+            _ => LOOK_AGAIN,
+        }
+    }
+
+    async fn post(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
+        self.quiet_until = None;
+        let now = cutover_deploy::now();
+        let next = later(now, growing(waiting.attempts));
+        self.store.attempt(waiting.ordinal, next).await?;
+        let id = &waiting.deployment.id;
+        match self.call(waiting).await {
+            Ok(Settled::Sent) => self.store.settle(waiting, "sent", None, now).await,
+            Ok(Settled::Skipped(why)) => self.store.settle(waiting, "skipped", Some(why), now).await,
+            Err(Unsettled::Ledger(error)) => Err(error),
+            Err(Unsettled::Forge(trouble)) => {
+                let old = now.duration_since(waiting.deployment.request.requested_at) > GIVEN_UP_AFTER;
+                if trouble.turn == Turn::Never || old {
+                    warn!(deployment.id = %id, report = ?waiting.report, error = %trouble, "a report to GitHub is given up");
+                    return self
+                        .store
+                        .settle(waiting, "given_up", Some(&trouble.message), now)
+                        .await;
+                }
+                let next = match trouble.turn {
+                    Turn::Pause(pause) => {
+                        let until = later(now, pause);
+                        self.quiet_until = Some(until);
+                        until
+                    }
+                    _ => next,
+                };
+                warn!(deployment.id = %id, error = %trouble, next_at = %next, "a report to GitHub has to wait");
+                self.store.postpone(waiting.ordinal, next, &trouble.message).await
+            }
+        }
+    }
+
+    async fn call(&self, waiting: &Waiting) -> Result<Settled, Unsettled> {
+        let deployment = &waiting.deployment;
+        let tried = waiting.attempts > 0;
+        if tried && waiting.outdated {
+            return Ok(Settled::Skipped("a later one says more"));
+        }
+        match &waiting.report {
+            Report::CommitStatus {
+                commit,
+                state,
+                description,
+            } => {
+                let status = NewCommitStatus {
+                    state: state.word(),
+                    target_url: deployment.request.run_url.as_deref(),
+                    description,
+                    context: &context(deployment),
+                };
+                self.github.mark_commit(&deployment.repository, commit, &status).await?;
+                Ok(Settled::Sent)
+            }
+            Report::Enter {
+                entry,
+                commit,
+                description,
+            } => {
+                let new = NewDeployment {
+                    commit,
+                    task: "deploy",
+                    auto_merge: false,
+                    required_contexts: [],
+                    payload: Payload {
+                        cutover_deployment: &deployment.id,
+                        entry: entry.word(),
+                    },
+                    environment: deployment.environment.as_str(),
+                    description,
+                    transient_environment: false,
+                    production_environment: is_production(deployment),
+                };
+                self.enter(deployment, *entry, &new, tried).await
+            }
+            Report::EntryStatus {
+                entry,
+                state,
+                description,
+            } => self.mark(deployment, *entry, *state, description, tried).await,
+            Report::RetireOlder { entry } => self.retire_older(deployment, *entry).await,
+        }
+    }
+
+    /// Enters a deployment once: after a lost answer it is looked for before it is made again.
+    async fn enter(
+        &self,
+        deployment: &Deployment,
+        entry: Entry,
+        new: &NewDeployment<'_>,
+        tried: bool,
+    ) -> Result<Settled, Unsettled> {
+        let found = if tried {
+            self.github.find_entry(&deployment.repository, new).await?
+        } else {
+            None
+        };
+        let number = match found {
+            Some(number) => number,
+            None => self.github.enter(&deployment.repository, new).await?,
+        };
+        self.store.entered(deployment, entry, number).await?;
+        Ok(Settled::Sent)
+    }
+
+    async fn mark(
+        &self,
+        deployment: &Deployment,
+        entry: Entry,
+        state: EntryState,
+        description: &str,
+        tried: bool,
+    ) -> Result<Settled, Unsettled> {
+        let Some(number) = self.store.entry_number(&deployment.id, entry).await? else {
+            return Ok(Settled::Skipped("the forge has no such entry"));
+        };
+        let status = NewDeploymentStatus {
+            state: state.word(),
+            description,
+            log_url: deployment.request.run_url.as_deref(),
+            environment_url: deployment.environment_url.as_deref(),
+            auto_inactive: true,
+        };
+        let repository = &deployment.repository;
+        if !(tried && self.github.entry_is_marked(repository, number, &status).await?) {
+            self.github.mark_entry(repository, number, &status).await?;
+        }
+        self.store.entry_told(deployment, number, state).await?;
+        Ok(Settled::Sent)
+    }
+
+    /// GitHub never sets older production deployments inactive by itself.
+    async fn retire_older(&self, deployment: &Deployment, entry: Entry) -> Result<Settled, Unsettled> {
+        let Some(number) = self.store.entry_number(&deployment.id, entry).await? else {
+            return Ok(Settled::Skipped("the forge has no such entry"));
+        };
+        for older in self.store.live_entries(deployment, number).await? {
+            let status = NewDeploymentStatus {
+                state: EntryState::Inactive.word(),
+                description: "no longer live",
+                log_url: None,
+                environment_url: None,
+                auto_inactive: false,
+            };
+            match self.github.mark_entry(&deployment.repository, older, &status).await {
+                // One that is gone at the forge is as inactive as can be.
+                Err(trouble) if trouble.turn != Turn::Never => return Err(trouble.into()),
+                _ => self.store.entry_told(deployment, older, EntryState::Inactive).await?,
+            }
+        }
+        Ok(Settled::Sent)
+    }
+}
+
+fn growing(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+fn later(now: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+fn pause_until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now))
+        .unwrap_or_default()
+        .max(Duration::from_millis(10))
+}
+
+fn chain(error: &StoreError) -> String {
+    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_five_minutes() {
+        let seconds: Vec<_> = [0, 1, 2, 5, 8, 9, 60, i64::MAX].map(|n| growing(n).as_secs()).into();
+        assert_eq!(seconds, [1, 2, 4, 32, 256, 300, 300, 300]);
+    }
+}

@@ -1,0 +1,138 @@
+//! The service as a whole: what it is made of, how it starts, how it ends.
+
+use std::fs::{self, File, TryLockError};
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::forge::github::api::GitHub;
+use crate::http::{self, Door};
+use crate::queue::Queue;
+use crate::report::sender::Sender;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::worker::{Pipeline, Worker};
+
+/// Requests that are still open when all deployments have ended get this long.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// A service that listens, and does nothing yet.
+#[derive(Debug)]
+pub struct Service {
+    settings: Arc<Settings>,
+    listener: TcpListener,
+    address: SocketAddr,
+    store: Store,
+    github: GitHub,
+    /// Held as long as the service lives: one service per data folder.
+    _lock: File,
+}
+
+impl Service {
+    /// Takes the data folder, opens the ledger, binds the address. Must be called inside a tokio runtime.
+    pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
+        private_dir(&settings.data_dir)?;
+        private_dir(&settings.ledger_dir())?;
+        let lock = lock(&settings.data_dir.join("lock"))?;
+        let github = GitHub::new(&settings.github)?;
+        let file = settings.ledger_dir().join("cutover.db");
+        let store = Store::open(&file)
+            .await
+            .with_context(|| format!("cannot open {}", file.display()))?;
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.listen))?;
+        Ok(Self {
+            address: listener.local_addr().context("cannot tell the address")?,
+            settings: Arc::new(settings),
+            listener,
+            store,
+            github,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens, with the port that was really taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`. Then no deployment begins any more, those that have changed nothing live go back into the
+    /// queue, the others run to their end, and deliveries are kept until then.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Self {
+            settings,
+            listener,
+            address,
+            store,
+            github,
+            _lock,
+        } = self;
+        let public_url = settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
+        info!(%address, public_url, apps = settings.apps.len(), "cutover listens on {address}");
+
+        let posting = CancellationToken::new();
+        let sender = tokio::spawn(Sender::new(store.clone(), github.clone()).run(posting.clone()));
+        let closing = CancellationToken::new();
+        let door = Arc::new(Door::new(
+            Arc::clone(&settings),
+            store.clone(),
+            public_url,
+            stop.clone(),
+        ));
+        let server =
+            axum::serve(listener, http::router(door)).with_graceful_shutdown(closing.clone().cancelled_owned());
+        let server = tokio::spawn(server.into_future());
+
+        let pipeline = Pipeline::new(&settings, github);
+        let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
+        let queued = Queue::new(store.clone(), worker).run(stop).await;
+
+        closing.cancel();
+        match tokio::time::timeout(LAST_REQUESTS, server).await {
+            Ok(ended) => ended
+                .context("the server's task failed")?
+                .context("the server failed")?,
+            Err(_) => warn!("open requests are cut off"),
+        }
+        posting.cancel();
+        sender.await.context("the sender's task failed")?;
+        store.close().await;
+        queued.context("cannot take up what was running")?;
+        info!("cutover has stopped");
+        Ok(())
+    }
+}
+
+fn private_dir(dir: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make {}", dir.display()))
+}
+
+fn lock(file: &Path) -> anyhow::Result<File> {
+    let lock = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "another cutover serves from {}: stop it, or give this one a data_dir of its own",
+                file.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", file.display())),
+    }
+}

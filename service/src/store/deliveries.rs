@@ -1,0 +1,116 @@
+//! Deliveries: kept once, together with everything that was decided about them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::deployments::{Enqueued, NewDeployment};
+use super::{Store, StoreError, deployments, millis, reading, rows, writing};
+
+/// A delivery whose signature and headers are sound.
+#[derive(Debug, Clone)]
+pub struct NewDelivery<'a> {
+    /// `github`.
+    pub forge: &'static str,
+    /// What the forge calls it; the same on every redelivery.
+    pub id: &'a str,
+    /// The kind of event.
+    pub event: &'a str,
+    /// The hook that sent it, where the forge says so.
+    pub hook_id: Option<&'a str>,
+    /// The body, for events that were acted upon.
+    pub body: Option<&'a str>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What the forge was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: Value,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenIn {
+    /// It is committed, with its deployments.
+    New(Answer, Vec<Enqueued>),
+    /// It had come before; this was answered then.
+    Duplicate(Answer),
+}
+
+impl Store {
+    /// Commits a delivery, the deployments that it asks for and the ones that they supersede, all or nothing.
+    /// A delivery that is known changes nothing.
+    pub async fn take_in(
+        &self,
+        delivery: &NewDelivery<'_>,
+        wanted: &[NewDeployment],
+        answer: impl FnOnce(&[Enqueued]) -> Answer,
+    ) -> Result<TakenIn, StoreError> {
+        if let Some(first) = self.answered(delivery).await? {
+            return Ok(TakenIn::Duplicate(first));
+        }
+        let mut tx = self.pool.begin().await.map_err(writing)?;
+        let inserted = sqlx::query(
+            "insert into delivery (forge, id, event, hook_id, received_at, body, status, answer)
+             values ($1, $2, $3, $4, $5, $6, 0, '{}') on conflict (forge, id) do nothing",
+        )
+        .bind(delivery.forge)
+        .bind(delivery.id)
+        .bind(delivery.event)
+        .bind(delivery.hook_id)
+        .bind(millis(delivery.received_at))
+        .bind(delivery.body)
+        .execute(&mut *tx)
+        .await
+        .map_err(writing)?;
+        if inserted.rows_affected() == 0 {
+            tx.rollback().await.map_err(writing)?;
+            let first = self.answered(delivery).await?;
+            return first
+                .map(TakenIn::Duplicate)
+                .ok_or_else(|| rows::unreadable("delivery", &"it is there and not there"));
+        }
+        let mut enqueued = Vec::new();
+        for new in wanted {
+            enqueued.push(deployments::enqueue(&mut tx, new, delivery.received_at).await?);
+        }
+        let answer = answer(&enqueued);
+        sqlx::query("update delivery set status = $1, answer = $2 where forge = $3 and id = $4")
+            .bind(i64::from(answer.status))
+            .bind(answer.body.to_string())
+            .bind(delivery.forge)
+            .bind(delivery.id)
+            .execute(&mut *tx)
+            .await
+            .map_err(writing)?;
+        tx.commit().await.map_err(writing)?;
+        for new in &enqueued {
+            self.changed(&new.deployment.id);
+            new.superseded.iter().for_each(|old| self.changed(&old.id));
+        }
+        if !enqueued.is_empty() {
+            self.queued.notify_one();
+        }
+        Ok(TakenIn::New(answer, enqueued))
+    }
+
+    async fn answered(&self, delivery: &NewDelivery<'_>) -> Result<Option<Answer>, StoreError> {
+        let row = sqlx::query("select status, answer from delivery where forge = $1 and id = $2")
+            .bind(delivery.forge)
+            .bind(delivery.id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(reading)?;
+        row.map(|row| {
+            Ok(Answer {
+                status: u16::try_from(rows::number(&row, "status")?).map_err(|e| rows::unreadable("status", &e))?,
+                body: rows::json(&row, "answer")?,
+            })
+        })
+        .transpose()
+    }
+}

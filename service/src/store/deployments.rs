@@ -1,0 +1,380 @@
+//! Deployments: queued, claimed by one worker, concluded or put back. Each change writes its reports with it.
+
+use cutover_deploy::{
+    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, Event, Kind, Outcome, ReleaseId,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::rows::{self, to_json};
+use super::{Store, StoreError, events, millis, outbox, reading, writing};
+use crate::report;
+
+/// A deployment that is to be queued.
+#[derive(Debug, Clone)]
+pub struct NewDeployment {
+    /// The app.
+    pub app: AppName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The repository at its forge, `owner/name`.
+    pub repository: String,
+    /// Where people find the app.
+    pub environment_url: Option<String>,
+    /// What the pipeline is asked for.
+    pub request: DeployRequest,
+}
+
+/// A deployment as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its id.
+    pub id: DeploymentId,
+    /// Rises with each one that is queued.
+    pub ordinal: i64,
+    /// The app.
+    pub app: AppName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The repository at its forge, `owner/name`.
+    pub repository: String,
+    /// Where people find the app.
+    pub environment_url: Option<String>,
+    /// What the pipeline is asked for.
+    pub request: DeployRequest,
+    /// Where it stands.
+    pub state: State,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// The release that it makes, once planned.
+    pub release: Option<ReleaseId>,
+    /// What was live after it, where it knows.
+    pub live: Option<Live>,
+    /// The deployment that took its place.
+    pub superseded_by: Option<DeploymentId>,
+    /// When it was claimed last.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Where a deployment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It waits for its turn.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// It has an outcome.
+    Done,
+}
+
+/// What is live in an environment, as far as the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Live {
+    /// The release.
+    pub release: ReleaseId,
+    /// What it was made from, where known.
+    pub commit: Option<CommitSha>,
+}
+
+/// A deployment that was queued, and the waiting ones whose place it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The new one.
+    pub deployment: Deployment,
+    /// The ones that never will begin.
+    pub superseded: Vec<Deployment>,
+}
+
+impl State {
+    /// The word for it on pages and in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Done => "done",
+        }
+    }
+}
+
+impl Deployment {
+    /// The commit that it is to deploy; none for a rollback.
+    pub fn commit(&self) -> Option<&CommitSha> {
+        match &self.request.kind {
+            Kind::Deploy { commit } => Some(commit),
+            Kind::Rollback { .. } => None,
+        }
+    }
+}
+
+impl Store {
+    /// Takes the newest waiting deployment of an environment where none runs, for this caller alone.
+    pub async fn claim(&self, now: Timestamp) -> Result<Option<Deployment>, StoreError> {
+        let mut tx = self.pool.begin().await.map_err(writing)?;
+        let claimed = sqlx::query(
+            "update deployment set state = 'running', started_at = $1
+             where state = 'queued' and id = (
+                 select waiting.id from deployment waiting
+                 where waiting.state = 'queued' and not exists (
+                     select 1 from deployment busy where busy.state = 'running'
+                     and busy.app = waiting.app and busy.environment = waiting.environment)
+                 order by waiting.ordinal desc limit 1)
+             returning *",
+        )
+        .bind(millis(now))
+        .fetch_optional(&mut *tx)
+        .await;
+        let row = match claimed {
+            // Somebody else claimed one of the same environment in this very moment.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => None,
+            other => other.map_err(writing)?,
+        };
+        let Some(row) = row else {
+            tx.rollback().await.map_err(writing)?;
+            return Ok(None);
+        };
+        let deployment = read(&row)?;
+        let superseded = supersede(&mut tx, &deployment, now).await?;
+        outbox::write(&mut tx, &deployment, &report::began(&deployment), now).await?;
+        tx.commit().await.map_err(writing)?;
+        self.changed(&deployment.id);
+        superseded.iter().for_each(|old| self.changed(&old.id));
+        Ok(Some(deployment))
+    }
+
+    /// The deployments that a worker has, or had when the service ended.
+    pub async fn running(&self) -> Result<Vec<Deployment>, StoreError> {
+        let found = sqlx::query("select * from deployment where state = 'running' order by ordinal")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(reading)?;
+        found.iter().map(read).collect()
+    }
+
+    /// One deployment.
+    pub async fn deployment(&self, id: &DeploymentId) -> Result<Option<Deployment>, StoreError> {
+        let row = sqlx::query("select * from deployment where id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(reading)?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The newest deployments of an environment, newest first.
+    pub async fn latest(
+        &self,
+        app: &AppName,
+        environment: &EnvironmentName,
+        most: u32,
+    ) -> Result<Vec<Deployment>, StoreError> {
+        let found =
+            sqlx::query("select * from deployment where app = $1 and environment = $2 order by ordinal desc limit $3")
+                .bind(app.as_str())
+                .bind(environment.as_str())
+                .bind(i64::from(most))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(reading)?;
+        found.iter().map(read).collect()
+    }
+
+    /// The deployment that last said what is live in an environment.
+    pub async fn last_live(
+        &self,
+        app: &AppName,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Deployment>, StoreError> {
+        let row = sqlx::query(
+            "select * from deployment where app = $1 and environment = $2 and live_release is not null
+             order by ended_at desc, ordinal desc limit 1",
+        )
+        .bind(app.as_str())
+        .bind(environment.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(reading)?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The commit of a release of an environment, where a deployment of this ledger made it.
+    pub async fn commit_of(&self, near: &Deployment, release: &ReleaseId) -> Result<Option<CommitSha>, StoreError> {
+        let row = sqlx::query(
+            "select commit_sha from deployment where app = $1 and environment = $2 and release_id = $3
+             and commit_sha is not null order by ordinal desc limit 1",
+        )
+        .bind(near.app.as_str())
+        .bind(near.environment.as_str())
+        .bind(release.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(reading)?;
+        row.as_ref().map(|row| rows::name(row, "commit_sha")).transpose()
+    }
+
+    /// Remembers which release a running deployment makes.
+    pub async fn planned(&self, id: &DeploymentId, release: &ReleaseId) -> Result<(), StoreError> {
+        sqlx::query("update deployment set release_id = $1 where id = $2")
+            .bind(release.as_str())
+            .bind(id.as_str())
+            .execute(&self.pool)
+            .await
+            .map_err(writing)?;
+        Ok(())
+    }
+
+    /// Ends a running deployment: outcome, last event and reports in one transaction. Does nothing to one that is
+    /// not running.
+    pub async fn conclude(
+        &self,
+        id: &DeploymentId,
+        outcome: &Outcome,
+        live: Option<&Live>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await.map_err(writing)?;
+        let row = sqlx::query(
+            "update deployment set state = 'done', outcome = $1, live_release = $2, live_commit = $3, ended_at = $4
+             where id = $5 and state = 'running' returning *",
+        )
+        .bind(to_json(outcome))
+        .bind(live.map(|live| live.release.as_str()))
+        .bind(live.and_then(|live| live.commit.as_ref()).map(CommitSha::as_str))
+        .bind(millis(now))
+        .bind(id.as_str())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(writing)?;
+        if let Some(row) = row {
+            let deployment = read(&row)?;
+            let concluded = Event::Concluded {
+                outcome: outcome.clone(),
+            };
+            events::append(&mut tx, id, &[concluded], now).await?;
+            let commit = live.and_then(|live| live.commit.as_ref());
+            let reports = report::ended(&deployment, outcome, commit);
+            outbox::write(&mut tx, &deployment, &reports, now).await?;
+        }
+        tx.commit().await.map_err(writing)?;
+        self.changed(id);
+        Ok(())
+    }
+
+    /// Puts a running deployment back into the queue, to be claimed anew.
+    pub async fn put_back(&self, id: &DeploymentId, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await.map_err(writing)?;
+        let row = sqlx::query("update deployment set state = 'queued' where id = $1 and state = 'running' returning *")
+            .bind(id.as_str())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(writing)?;
+        if let Some(row) = row {
+            let deployment = read(&row)?;
+            let note = Event::Note {
+                host: None,
+                text: why.to_owned(),
+            };
+            events::append(&mut tx, id, &[note], now).await?;
+            outbox::write(&mut tx, &deployment, &report::put_back(&deployment), now).await?;
+        }
+        tx.commit().await.map_err(writing)?;
+        self.changed(id);
+        Ok(())
+    }
+}
+
+/// Queues a deployment in a transaction that has begun with a write.
+pub(super) async fn enqueue(
+    tx: &mut AnyConnection,
+    new: &NewDeployment,
+    now: Timestamp,
+) -> Result<Enqueued, StoreError> {
+    let commit = match &new.request.kind {
+        Kind::Deploy { commit } => Some(commit.as_str()),
+        Kind::Rollback { .. } => None,
+    };
+    let row = sqlx::query(
+        "insert into deployment (id, ordinal, app, environment, repository, environment_url, kind, commit_sha, actor,
+             state, request, requested_at)
+         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10 from deployment
+         returning *",
+    )
+    .bind(new.request.deployment.as_str())
+    .bind(new.app.as_str())
+    .bind(new.environment.as_str())
+    .bind(new.repository.as_str())
+    .bind(new.environment_url.as_deref())
+    .bind(new.request.kind.word())
+    .bind(commit)
+    .bind(new.request.actor.as_str())
+    .bind(to_json(&new.request))
+    .bind(millis(new.request.requested_at))
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(writing)?;
+    let deployment = read(&row)?;
+    let superseded = supersede(tx, &deployment, now).await?;
+    outbox::write(tx, &deployment, &report::queued(&deployment), now).await?;
+    Ok(Enqueued { deployment, superseded })
+}
+
+/// Ends every older waiting deployment of the same environment.
+async fn supersede(tx: &mut AnyConnection, winner: &Deployment, now: Timestamp) -> Result<Vec<Deployment>, StoreError> {
+    let found = sqlx::query(
+        "update deployment set state = 'done', outcome = $1, superseded_by = $2, ended_at = $3
+         where app = $4 and environment = $5 and state = 'queued' and kind = 'deploy' and ordinal < $6 returning *",
+    )
+    .bind(to_json(&Outcome::Superseded))
+    .bind(winner.id.as_str())
+    .bind(millis(now))
+    .bind(winner.app.as_str())
+    .bind(winner.environment.as_str())
+    .bind(winner.ordinal)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(writing)?;
+    let mut superseded: Vec<Deployment> = found.iter().map(read).collect::<Result<_, _>>()?;
+    superseded.sort_by_key(|old| old.ordinal);
+    for old in &superseded {
+        let concluded = Event::Concluded {
+            outcome: Outcome::Superseded,
+        };
+        events::append(tx, &old.id, &[concluded], now).await?;
+        outbox::write(tx, old, &report::superseded(old, winner), now).await?;
+    }
+    Ok(superseded)
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<Deployment, StoreError> {
+    let state = match rows::text(row, "state")?.as_str() {
+        "queued" => State::Queued,
+        "running" => State::Running,
+        "done" => State::Done,
+        other => return Err(rows::unreadable("state", &other)),
+    };
+    let live: Option<ReleaseId> = rows::maybe_name(row, "live_release")?;
+    let live_commit = rows::maybe_name(row, "live_commit")?;
+    Ok(Deployment {
+        id: rows::name(row, "id")?,
+        ordinal: rows::number(row, "ordinal")?,
+        app: rows::name(row, "app")?,
+        environment: rows::name(row, "environment")?,
+        repository: rows::text(row, "repository")?,
+        environment_url: rows::maybe_text(row, "environment_url")?,
+        request: rows::json(row, "request")?,
+        state,
+        outcome: rows::maybe_json(row, "outcome")?,
+        release: rows::maybe_name(row, "release_id")?,
+        live: live.map(|release| Live {
+            release,
+            commit: live_commit,
+        }),
+        superseded_by: rows::maybe_name(row, "superseded_by")?,
+        started_at: rows::maybe_time(row, "started_at")?,
+        ended_at: rows::maybe_time(row, "ended_at")?,
+    })
+}

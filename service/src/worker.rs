@@ -1,0 +1,331 @@
+//! Runs one deployment: build, pipeline, ledger. Decides only what its ending means for the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover_deploy::config::Environment;
+use cutover_deploy::{Artifact, CommitSha, DeployRequest, Event, Failure, Kind, LeftOver, Outcome, ReleaseId};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, error, info, info_span, warn};
+
+use crate::settings::App;
+use crate::store::{Deployment, Live, Store, StoreError};
+
+mod pipeline;
+mod scribe;
+
+pub use pipeline::Pipeline;
+
+/// A ledger that cannot be written is tried again after this long.
+const LEDGER_PAUSE: Duration = Duration::from_secs(2);
+/// How often, while a deployment is already over.
+const LEDGER_TRIES: u32 = 30;
+
+/// What a worker needs of the release pipeline. [`Pipeline`] is the one that touches hosts.
+pub trait Deployer: Send + Sync + 'static {
+    /// Whether a deployment of this request would bring bytes to a host.
+    fn needs_artifact(
+        &self,
+        app: &App,
+        environment: &Environment,
+        request: &DeployRequest,
+    ) -> impl Future<Output = bool> + Send;
+
+    /// Builds the artifact of a commit.
+    fn build(
+        &self,
+        app: &App,
+        commit: &CommitSha,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Result<Artifact, Failure>> + Send;
+
+    /// Runs the deployment to its end.
+    fn deploy(
+        &self,
+        job: &Job<'_>,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// The commit of a release, as the hosts know it.
+    fn commit_of(
+        &self,
+        app: &App,
+        environment: &Environment,
+        release: &ReleaseId,
+    ) -> impl Future<Output = Option<CommitSha>> + Send;
+}
+
+/// What the pipeline is run with.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// What is asked for.
+    pub request: &'a DeployRequest,
+    /// The bytes, where any are needed.
+    pub artifact: Option<&'a Artifact>,
+}
+
+/// Whether a deployment is new to this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// It was claimed just now.
+    Claimed,
+    /// It was running when the service ended.
+    TakenUp,
+}
+
+/// What is done with a deployment whose pipeline has returned.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    Conclude(Outcome),
+    PutBack,
+}
+
+/// Runs deployments, one call each.
+#[derive(Debug)]
+pub struct Worker<D> {
+    store: Store,
+    apps: Arc<[App]>,
+    deployer: D,
+}
+
+impl<D: Deployer> Worker<D> {
+    /// A worker for these apps.
+    pub fn new(store: Store, apps: Arc<[App]>, deployer: D) -> Self {
+        Self { store, apps, deployer }
+    }
+
+    /// Runs a claimed deployment to its end. `stop` calls it off as long as nothing live was changed; it then goes
+    /// back into the queue.
+    pub async fn run(&self, deployment: &Deployment, take: Take, stop: &CancellationToken) {
+        let sha = deployment.commit().map(CommitSha::as_str);
+        let span = info_span!(
+            "deployment",
+            deployment.id = %deployment.id,
+            app = %deployment.app,
+            environment = %deployment.environment,
+            sha
+        );
+        self.run_inside(deployment, take, stop).instrument(span).await;
+    }
+
+    async fn run_inside(&self, deployment: &Deployment, take: Take, stop: &CancellationToken) {
+        info!(
+            actor = deployment.request.actor,
+            taken_up = take == Take::TakenUp,
+            "deployment {} begins",
+            deployment.id
+        );
+        let outcome = match self.place(deployment) {
+            Some((app, environment)) => self.pipeline(deployment, app, environment, take, stop).await,
+            None => not_configured(deployment),
+        };
+        match ending(outcome, stop.is_cancelled()) {
+            Ending::PutBack => {
+                info!("deployment {} goes back into the queue", deployment.id);
+                let why = "the service stops; this deployment begins anew after its next start";
+                self.keep(|| self.store.put_back(&deployment.id, why, cutover_deploy::now()))
+                    .await;
+            }
+            Ending::Conclude(outcome) => self.conclude(deployment, &outcome).await,
+        }
+    }
+
+    /// Ends a deployment whose task came to an end that nobody meant.
+    pub async fn lost(&self, deployment: &Deployment) {
+        let hosts = self
+            .place(deployment)
+            .map(|(_, environment)| environment.hosts.as_slice())
+            .unwrap_or_default();
+        let left = hosts.iter().map(|host| LeftOver {
+            host: host.name.clone(),
+            current: None,
+            state: "unknown: the service lost track of this deployment".to_owned(),
+        });
+        let outcome = Outcome::Failed {
+            failure: Failure {
+                host: None,
+                step: "service".to_owned(),
+                message: "the deployment's task ended unexpectedly".to_owned(),
+                hint: Some(format!(
+                    "See what is live with `cutover status {}`.",
+                    deployment.environment
+                )),
+            },
+            left: left.collect(),
+        };
+        self.conclude(deployment, &outcome).await;
+    }
+
+    fn place(&self, deployment: &Deployment) -> Option<(&App, &Environment)> {
+        let app = self.apps.iter().find(|app| app.config.app == deployment.app)?;
+        let environment = app.config.environments.get(&deployment.environment)?;
+        Some((app, environment))
+    }
+
+    async fn pipeline(
+        &self,
+        deployment: &Deployment,
+        app: &App,
+        environment: &Environment,
+        take: Take,
+        stop: &CancellationToken,
+    ) -> Outcome {
+        let (events, happened) = unbounded_channel();
+        let scribe = scribe::write(self.store.clone(), deployment.id.clone(), happened);
+        if take == Take::TakenUp {
+            let text = "the service was restarted and takes this deployment up again".to_owned();
+            // The scribe ends only after every sender has.
+            drop(events.send(Event::Note { host: None, text }));
+        }
+        let work = async {
+            let outcome = self.work(deployment, app, environment, &events, stop).await;
+            drop(events);
+            outcome
+        };
+        let (outcome, ()) = tokio::join!(work, scribe);
+        outcome
+    }
+
+    async fn work(
+        &self,
+        deployment: &Deployment,
+        app: &App,
+        environment: &Environment,
+        events: &UnboundedSender<Event>,
+        stop: &CancellationToken,
+    ) -> Outcome {
+        let request = &deployment.request;
+        let artifact = match &request.kind {
+            Kind::Rollback { .. } => None,
+            Kind::Deploy { commit } => {
+                let needed = tokio::select! {
+                    needed = self.deployer.needs_artifact(app, environment, request) => needed,
+                    () = stop.cancelled() => return Outcome::Cancelled,
+                };
+                if needed {
+                    match self.deployer.build(app, commit, events, stop).await {
+                        Ok(artifact) => Some(artifact),
+                        Err(_) if stop.is_cancelled() => return Outcome::Cancelled,
+                        Err(failure) => {
+                            return Outcome::Failed {
+                                failure,
+                                left: Vec::new(),
+                            };
+                        }
+                    }
+                } else {
+                    None
+                }
+            }
+        };
+        let job = Job {
+            app,
+            environment,
+            request,
+            artifact: artifact.as_ref(),
+        };
+        let outcome = self.deployer.deploy(&job, events, stop).await;
+        if let Some(artifact) = artifact
+            && let Err(error) = tokio::fs::remove_file(&artifact.file).await
+        {
+            warn!(file = %artifact.file.display(), %error, "an artifact cannot be removed");
+        }
+        outcome
+    }
+
+    async fn conclude(&self, deployment: &Deployment, outcome: &Outcome) {
+        let live = self.live(deployment, outcome).await;
+        match outcome.failure() {
+            Some(failure) => warn!(
+                outcome = outcome.word(),
+                failure = failure.line(),
+                "deployment {} ended",
+                deployment.id
+            ),
+            None => info!(outcome = outcome.word(), "deployment {} ended", deployment.id),
+        }
+        self.keep(|| {
+            self.store
+                .conclude(&deployment.id, outcome, live.as_ref(), cutover_deploy::now())
+        })
+        .await;
+    }
+
+    /// What is live after an outcome, as far as it tells.
+    async fn live(&self, deployment: &Deployment, outcome: &Outcome) -> Option<Live> {
+        let (release, own) = match outcome {
+            Outcome::Deployed { release, .. } | Outcome::Unchanged { release } => (release, deployment.commit()),
+            Outcome::RolledBack { restored, .. } => (restored, None),
+            _ => return None,
+        };
+        let mut commit = own.cloned();
+        if commit.is_none() {
+            commit = self.store.commit_of(deployment, release).await.unwrap_or_default();
+        }
+        if commit.is_none()
+            && let Some((app, environment)) = self.place(deployment)
+        {
+            commit = self.deployer.commit_of(app, environment, release).await;
+        }
+        Some(Live {
+            release: release.clone(),
+            commit,
+        })
+    }
+
+    /// Writes to the ledger until it is written; gives up after a minute, and the next start takes it from there.
+    async fn keep<F: Future<Output = Result<(), StoreError>>>(&self, write: impl Fn() -> F) {
+        for _ in 0..LEDGER_TRIES {
+            match write().await {
+                Ok(()) => return,
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    error!(
+                        error = format!("{error:#}"),
+                        "the end of a deployment cannot be written down"
+                    );
+                    tokio::time::sleep(LEDGER_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// A deployment that was called off because the service stops is not over.
+fn ending(outcome: Outcome, stopping: bool) -> Ending {
+    match outcome {
+        Outcome::Cancelled if stopping => Ending::PutBack,
+        outcome => Ending::Conclude(outcome),
+    }
+}
+
+fn not_configured(deployment: &Deployment) -> Outcome {
+    Outcome::Refused {
+        failure: Failure {
+            host: None,
+            step: "settings".to_owned(),
+            message: format!("{}/{} is no longer configured", deployment.app, deployment.environment),
+            hint: Some("Add the app to service.toml, or the environment to its cutover.toml.".to_owned()),
+        },
+        held: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_called_off_by_a_stop_goes_back() {
+        assert_eq!(ending(Outcome::Cancelled, true), Ending::PutBack);
+        assert_eq!(ending(Outcome::Cancelled, false), Ending::Conclude(Outcome::Cancelled));
+        assert_eq!(ending(Outcome::Superseded, true), Ending::Conclude(Outcome::Superseded));
+    }
+}

@@ -1,0 +1,111 @@
+//! The release pipeline as the service runs it: its own mirrors and builds, its keys, its login at the forge.
+
+use std::path::{Path, PathBuf};
+
+use cutover_deploy::config::Environment;
+use cutover_deploy::source::{self, Origin};
+use cutover_deploy::{Artifact, CommitSha, DeployRequest, Event, Failure, Outcome, ReleaseId, run};
+use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::{Deployer, Job};
+use crate::forge::github::api::GitHub;
+use crate::settings::{App, Settings};
+
+/// The pipeline of `cutover_deploy`.
+#[derive(Debug)]
+pub struct Pipeline {
+    github: GitHub,
+    apps_dir: PathBuf,
+    hidden: Vec<PathBuf>,
+}
+
+impl Pipeline {
+    /// The pipeline with the service's folders and keys.
+    pub fn new(settings: &Settings, github: GitHub) -> Self {
+        let mut hidden: Vec<PathBuf> = settings
+            .secret_files
+            .iter()
+            .filter_map(|file| file.parent())
+            .map(Path::to_owned)
+            .collect();
+        hidden.push(settings.ledger_dir());
+        hidden.sort();
+        hidden.dedup();
+        Self {
+            github,
+            apps_dir: settings.data_dir.join("apps"),
+            hidden,
+        }
+    }
+
+    async fn origin(&self, app: &App) -> Result<Origin, Failure> {
+        let repository = &app.config.repository.path;
+        let (url, authorization) = if let Some(url) = &app.git_url {
+            (url.clone(), None)
+        } else {
+            let header = self
+                .github
+                .git_authorization(repository)
+                .await
+                .map_err(|trouble| Failure {
+                    host: None,
+                    step: "fetch".to_owned(),
+                    message: format!("cannot get a token for {repository}: {trouble}"),
+                    hint: Some("Check that the GitHub App is installed on the repository.".to_owned()),
+                })?;
+            (self.github.git_url(repository), Some(header.expose_secret().to_owned()))
+        };
+        Ok(Origin {
+            url,
+            authorization,
+            work_dir: self.apps_dir.join(app.config.app.as_str()),
+            hidden: self.hidden.clone(),
+        })
+    }
+}
+
+impl Deployer for Pipeline {
+    async fn needs_artifact(&self, app: &App, environment: &Environment, request: &DeployRequest) -> bool {
+        run::needs_artifact(environment, request, &app.access).await
+    }
+
+    async fn build(
+        &self,
+        app: &App,
+        commit: &CommitSha,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<Artifact, Failure> {
+        let origin = self.origin(app).await?;
+        source::build(&app.config, commit, &origin, events, cancel).await
+    }
+
+    async fn deploy(&self, job: &Job<'_>, events: &UnboundedSender<Event>, cancel: &CancellationToken) -> Outcome {
+        let Job {
+            app,
+            environment,
+            request,
+            artifact,
+        } = job;
+        run::deploy(
+            &app.config,
+            environment,
+            request,
+            *artifact,
+            &app.access,
+            events,
+            cancel,
+        )
+        .await
+    }
+
+    async fn commit_of(&self, app: &App, environment: &Environment, release: &ReleaseId) -> Option<CommitSha> {
+        let answers = run::survey(environment, &app.access).await;
+        answers.into_iter().find_map(|(_, facts)| {
+            let record = facts.ok()?.releases.get(release.as_str())?.clone()?;
+            Some(record.commit)
+        })
+    }
+}
