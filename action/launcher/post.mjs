@@ -1,0 +1,42 @@
+// Tidies up after a step whose launcher was killed: ends what still runs, and removes the folder with the key.
+
+import { existsSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
+import process from 'node:process';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** A deployment that is past its swap is brought to its end or taken back first, which takes a while. */
+const PATIENCE_MS = 60_000;
+
+const { STATE_folder: folder, STATE_pid: pid, STATE_binary: binary } = process.env;
+
+if (folder && existsSync(folder) && isOurs(folder)) {
+  console.log('The step was killed. Tidying up after it.');
+  if (runs()) {
+    process.kill(Number(pid), 'SIGTERM');
+    const until = Date.now() + PATIENCE_MS;
+    while (runs() && Date.now() < until) {
+      await pause(100);
+    }
+    if (runs()) {
+      console.log(`::warning title=cutover::process ${pid} still ends a deployment; it can no longer open connections`);
+    }
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Only what `main` makes is removed, whatever the state says. */
+function isOurs(path) {
+  const temporary = realpathSync(process.env.RUNNER_TEMP || tmpdir());
+  return realpathSync(dirname(resolve(path))) === temporary && basename(path).startsWith('cutover-step-');
+}
+
+/** Whether the process is still the one that `main` has started, and not another with its number. */
+function runs() {
+  try {
+    return realpathSync(binary) === readlinkSync(`/proc/${Number(pid)}/exe`);
+  } catch {
+    return false;
+  }
+}
