@@ -12,7 +12,13 @@ pub mod serve;
 #[command(name = "cutover", version, max_term_width = 100)]
 pub struct Cli {
     /// How log lines on standard error look.
-    #[arg(long, global = true, value_enum, default_value = "text", env = "CUTOVER_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "CUTOVER_LOG_FORMAT"
+    )]
     log: LogFormat,
 
     /// Which log lines are written: a level, or `target=level` pairs.

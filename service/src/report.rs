@@ -10,6 +10,9 @@ use crate::store::Deployment;
 
 pub mod sender;
 
+#[cfg(test)]
+mod tests;
+
 /// What forges allow for a description.
 const LONGEST_DESCRIPTION: usize = 140;
 /// GitHub's own rule for what counts as production.
@@ -99,8 +102,12 @@ impl Report {
     /// Whether `earlier` need not be told any more once this is.
     pub fn replaces(&self, earlier: &Self) -> bool {
         match (self, earlier) {
-            (Self::CommitStatus { commit, .. }, Self::CommitStatus { commit: before, .. }) => commit == before,
-            (Self::EntryStatus { entry, .. }, Self::EntryStatus { entry: before, .. }) => entry == before,
+            (Self::CommitStatus { commit, .. }, Self::CommitStatus { commit: before, .. }) => {
+                commit == before
+            }
+            (Self::EntryStatus { entry, .. }, Self::EntryStatus { entry: before, .. }) => {
+                entry == before
+            }
             _ => false,
         }
     }
@@ -179,32 +186,56 @@ pub fn queued(deployment: &Deployment) -> Vec<Report> {
 /// A deployment began.
 pub fn began(deployment: &Deployment) -> Vec<Report> {
     let description = format!("deploying to {}", deployment.environment);
-    own(deployment, CommitState::Pending, EntryState::InProgress, &description)
+    own(
+        deployment,
+        CommitState::Pending,
+        EntryState::InProgress,
+        &description,
+    )
 }
 
 /// A deployment was put back because the service stops.
 pub fn put_back(deployment: &Deployment) -> Vec<Report> {
     let description = "queued again: the service is restarting";
-    own(deployment, CommitState::Pending, EntryState::Queued, description)
+    own(
+        deployment,
+        CommitState::Pending,
+        EntryState::Queued,
+        description,
+    )
 }
 
 /// A newer deployment took the place of a waiting one.
 pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
-    let by = winner
-        .commit()
-        .map_or_else(|| "a rollback".to_owned(), |commit| commit.short().to_owned());
+    let by = winner.commit().map_or_else(
+        || "a rollback".to_owned(),
+        |commit| commit.short().to_owned(),
+    );
     let description = format!("superseded by {by} before it began");
-    own(deployment, CommitState::Error, EntryState::Inactive, &description)
+    own(
+        deployment,
+        CommitState::Error,
+        EntryState::Inactive,
+        &description,
+    )
 }
 
 /// A deployment ended. `live_commit` is the commit that is live now, where the outcome names a release and its commit
 /// is known.
-pub fn ended(deployment: &Deployment, outcome: &Outcome, live_commit: Option<&CommitSha>) -> Vec<Report> {
+pub fn ended(
+    deployment: &Deployment,
+    outcome: &Outcome,
+    live_commit: Option<&CommitSha>,
+) -> Vec<Report> {
     let (commit_state, entry_state, description) = told(deployment, outcome);
     let mut reports = own(deployment, commit_state, entry_state, &description);
     let restored = match outcome {
-        Outcome::RolledBack { restored, failed, .. } => Some((restored, format!("restored after {failed} failed"))),
-        Outcome::Deployed { release, .. } | Outcome::Unchanged { release } if deployment.commit().is_none() => {
+        Outcome::RolledBack {
+            restored, failed, ..
+        } => Some((restored, format!("restored after {failed} failed"))),
+        Outcome::Deployed { release, .. } | Outcome::Unchanged { release }
+            if deployment.commit().is_none() =>
+        {
             Some((release, format!("rollback by {}", deployment.request.actor)))
         }
         _ => None,
@@ -214,7 +245,9 @@ pub fn ended(deployment: &Deployment, outcome: &Outcome, live_commit: Option<&Co
     }
     let entry = match outcome {
         Outcome::RolledBack { .. } => Some(Entry::Restored),
-        Outcome::Deployed { .. } | Outcome::Unchanged { .. } if deployment.commit().is_none() => Some(Entry::Restored),
+        Outcome::Deployed { .. } | Outcome::Unchanged { .. } if deployment.commit().is_none() => {
+            Some(Entry::Restored)
+        }
         Outcome::Deployed { .. } | Outcome::Unchanged { .. } => Some(Entry::Own),
         _ => None,
     };
@@ -239,7 +272,9 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
             EntryState::Success,
             format!("{release} was live on {environment} already"),
         ),
-        Outcome::RolledBack { restored, failure, .. } => (
+        Outcome::RolledBack {
+            restored, failure, ..
+        } => (
             CommitState::Failure,
             EntryState::Failure,
             format!("rolled back, {restored} is live again: {}", failure.line()),
@@ -276,7 +311,12 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
     }
 }
 
-fn own(deployment: &Deployment, commit: CommitState, entry: EntryState, description: &str) -> Vec<Report> {
+fn own(
+    deployment: &Deployment,
+    commit: CommitState,
+    entry: EntryState,
+    description: &str,
+) -> Vec<Report> {
     let Some(sha) = deployment.commit() else {
         return Vec::new();
     };
@@ -312,157 +352,14 @@ fn enter_restored(release: &ReleaseId, commit: &CommitSha, why: &str) -> [Report
 /// One printable line of at most 140 characters.
 fn clip(text: &str) -> String {
     let line = anstream::adapter::strip_str(text).to_string();
-    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if line.chars().count() <= LONGEST_DESCRIPTION {
         return line;
     }
     let mut cut: String = line.chars().take(LONGEST_DESCRIPTION - 1).collect();
     cut.push('…');
     cut
-}
-
-#[cfg(test)]
-mod tests {
-    use cutover_deploy::{Failure, HostName, LeftOver};
-
-    use super::*;
-    use crate::testing;
-
-    fn lines(reports: &[Report]) -> String {
-        let line = |report: &Report| match report {
-            Report::CommitStatus {
-                commit,
-                state,
-                description,
-            } => {
-                format!("status {} {}: {description}", commit.short(), state.word())
-            }
-            Report::Enter {
-                entry,
-                commit,
-                description,
-            } => {
-                format!("enter {} {}: {description}", entry.word(), commit.short())
-            }
-            Report::EntryStatus {
-                entry,
-                state,
-                description,
-            } => {
-                format!("entry {} {}: {description}", entry.word(), state.word())
-            }
-            Report::RetireOlder { entry } => format!("retire older than {}", entry.word()),
-        };
-        reports.iter().map(line).collect::<Vec<_>>().join("\n")
-    }
-
-    fn failure() -> Failure {
-        Failure {
-            host: Some(HostName::parse("web1").unwrap()),
-            step: "health".to_owned(),
-            message: "status 500".to_owned(),
-            hint: None,
-        }
-    }
-
-    fn release(text: &str) -> ReleaseId {
-        ReleaseId::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_good_deployment_is_told_from_queue_to_success() {
-        let deployment = testing::deployment("production", 'a');
-        let outcome = Outcome::Deployed {
-            release: release("two"),
-            previous: Some(release("one")),
-        };
-        let mut reports = queued(&deployment);
-        reports.extend(began(&deployment));
-        reports.extend(ended(&deployment, &outcome, deployment.commit()));
-        insta::assert_snapshot!(lines(&reports), @"
-        status aaaaaaa pending: queued
-        enter own aaaaaaa: github push by alice
-        entry own queued: queued
-        status aaaaaaa pending: deploying to production
-        entry own in_progress: deploying to production
-        status aaaaaaa success: two is live on production
-        entry own success: two is live on production
-        retire older than own
-        ");
-    }
-
-    #[test]
-    fn a_rollback_is_a_failure_and_a_deployment_of_the_restored_commit() {
-        let deployment = testing::deployment("production", 'b');
-        let outcome = Outcome::RolledBack {
-            restored: release("one"),
-            failed: release("two"),
-            failure: failure(),
-        };
-        let reports = ended(&deployment, &outcome, Some(&testing::commit('a')));
-        insta::assert_snapshot!(lines(&reports), @"
-        status bbbbbbb failure: rolled back, one is live again: health on web1: status 500
-        entry own failure: rolled back, one is live again: health on web1: status 500
-        enter restored aaaaaaa: restored after two failed
-        entry restored success: one is live again
-        retire older than restored
-        ");
-    }
-
-    #[test]
-    fn only_what_is_live_retires_what_was() {
-        let staging = testing::deployment("staging", 'a');
-        let left = LeftOver {
-            host: HostName::parse("web1").unwrap(),
-            current: None,
-            state: "down".to_owned(),
-        };
-        let outcomes = [
-            Outcome::Deployed {
-                release: release("two"),
-                previous: None,
-            },
-            Outcome::Failed {
-                failure: failure(),
-                left: vec![],
-            },
-            Outcome::Failed {
-                failure: failure(),
-                left: vec![left],
-            },
-            Outcome::Refused {
-                failure: failure(),
-                held: true,
-            },
-            Outcome::Cancelled,
-        ];
-        let told: Vec<_> = outcomes
-            .iter()
-            .map(|outcome| lines(&ended(&staging, outcome, None)))
-            .collect();
-        insta::assert_snapshot!(told.join("\n\n"), @"
-        status aaaaaaa success: two is live on staging
-        entry own success: two is live on staging
-
-        status aaaaaaa failure: failed, nothing live was changed: health on web1: status 500
-        entry own failure: failed, nothing live was changed: health on web1: status 500
-
-        status aaaaaaa failure: failed and NOT restored on web1: health on web1: status 500
-        entry own failure: failed and NOT restored on web1: health on web1: status 500
-
-        status aaaaaaa error: refused: health on web1: status 500
-        entry own error: refused: health on web1: status 500
-
-        status aaaaaaa error: cancelled before anything live was changed
-        entry own inactive: cancelled before anything live was changed
-        ");
-    }
-
-    #[test]
-    fn a_description_is_one_printable_line_that_fits() {
-        let long = clip(&format!("\u{1b}[31mred\u{1b}[0m\n{}", "é".repeat(300)));
-        assert!(long.starts_with("red é"), "{long}");
-        assert_eq!(long.chars().count(), 140);
-        assert_eq!(clip(&"x".repeat(140)).chars().count(), 140);
-    }
 }

@@ -91,8 +91,8 @@ impl Service {
             public_url,
             stop.clone(),
         ));
-        let server =
-            axum::serve(listener, http::router(door)).with_graceful_shutdown(closing.clone().cancelled_owned());
+        let server = axum::serve(listener, http::router(door))
+            .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
         let pipeline = Pipeline::new(&settings, github);
@@ -100,11 +100,12 @@ impl Service {
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
-        match tokio::time::timeout(LAST_REQUESTS, server).await {
-            Ok(ended) => ended
+        if let Ok(ended) = tokio::time::timeout(LAST_REQUESTS, server).await {
+            ended
                 .context("the server's task failed")?
-                .context("the server failed")?,
-            Err(_) => warn!("open requests are cut off"),
+                .context("the server failed")?;
+        } else {
+            warn!("open requests are cut off");
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;
@@ -133,6 +134,8 @@ fn lock(file: &Path) -> anyhow::Result<File> {
                 file.display()
             )
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", file.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", file.display()))
+        }
     }
 }

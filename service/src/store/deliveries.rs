@@ -90,7 +90,9 @@ impl Store {
         tx.commit().await.map_err(writing)?;
         for new in &enqueued {
             self.changed(&new.deployment.id);
-            new.superseded.iter().for_each(|old| self.changed(&old.id));
+            for old in &new.superseded {
+                self.changed(&old.id);
+            }
         }
         if !enqueued.is_empty() {
             self.queued.notify_one();
@@ -107,7 +109,8 @@ impl Store {
             .map_err(reading)?;
         row.map(|row| {
             Ok(Answer {
-                status: u16::try_from(rows::number(&row, "status")?).map_err(|e| rows::unreadable("status", &e))?,
+                status: u16::try_from(rows::number(&row, "status")?)
+                    .map_err(|e| rows::unreadable("status", &e))?,
                 body: rows::json(&row, "answer")?,
             })
         })
