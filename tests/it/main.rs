@@ -1,3 +1,5 @@
 //! The worlds in which everything is tested together.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 mod kit;

@@ -23,7 +23,10 @@ pub(crate) async fn folder(name: &str, key: &str, make: impl AsyncFnOnce(&Path))
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     });
-    let held = held.await.expect("no panic in it").expect("the cache can be locked");
+    let held = held
+        .await
+        .expect("no panic in it")
+        .expect("the cache can be locked");
     if !made.is_dir() {
         let scratch = root.join(format!("{name}.new"));
         // What a killed test left half made is begun anew.

@@ -11,21 +11,34 @@ pub(crate) struct Names {
 }
 
 /// A path of a listing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     kind: char,
     leads_to: char,
-    born: f64,
     path: String,
     target: String,
 }
 
 /// Draws the listing that `host/bin/listing` prints.
 pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
-    let rows: Vec<Vec<&str>> = listing.lines().map(|line| line.split('\t').collect()).collect();
+    let rows: Vec<Vec<&str>> = listing
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
     // Two releases of one second sort by commit, so their birth tells which was first.
-    entries.sort_by(|a, b| a.born.total_cmp(&b.born).then_with(|| a.path.cmp(&b.path)));
+    let born = |entry: &Entry| {
+        let row = rows
+            .iter()
+            .find(|row| row[0] == "born" && row[2] == entry.path);
+        row.and_then(|row| row[1].parse::<f64>().ok())
+            .unwrap_or(f64::MAX)
+    };
+    entries.sort_by(|a, b| {
+        born(a)
+            .total_cmp(&born(b))
+            .then_with(|| a.path.cmp(&b.path))
+    });
     for entry in &entries {
         names.learn_release(entry);
     }
@@ -43,7 +56,13 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
                 let value = fact("fence").map_or("empty", |row| row[1]);
                 write!(picture, " {value}").expect("a string takes text");
             }
-            ".cutover/lock" => picture += if fact("held").is_some() { " held" } else { " free" },
+            ".cutover/lock" => {
+                picture += if fact("held").is_some() {
+                    " held"
+                } else {
+                    " free"
+                }
+            }
             path => {
                 let record = rows.iter().find(|row| row[0] == "record" && row[1] == path);
                 if let Some(record) = record {
@@ -63,21 +82,26 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
 fn state(record: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(record);
     match value {
-        Ok(value) => value["state"].as_str().unwrap_or("without a state").to_owned(),
+        Ok(value) => value["state"]
+            .as_str()
+            .unwrap_or("without a state")
+            .to_owned(),
         Err(error) => format!("not JSON: {error}"),
     }
 }
 
 impl Entry {
     fn read(row: &[&str]) -> Option<Self> {
-        let [_, kind, leads_to, born, path, target] = row.first().filter(|kind| **kind == "path").and(row.get(..6))?
+        let [_, kind, leads_to, path, target] = row
+            .first()
+            .filter(|kind| **kind == "path")
+            .and(row.get(..5))?
         else {
             return None;
         };
         Some(Self {
             kind: kind.chars().next()?,
             leads_to: leads_to.chars().next()?,
-            born: born.parse().unwrap_or_default(),
             path: (*path).to_owned(),
             target: (*target).to_owned(),
         })
@@ -93,9 +117,14 @@ impl Entry {
     /// The release that this path is the folder or the record of.
     fn release(&self) -> Option<&str> {
         let folder = self.path.strip_prefix("releases/");
-        let record = || self.path.strip_prefix(".cutover/releases/")?.strip_suffix(".json");
+        let record = || {
+            self.path
+                .strip_prefix(".cutover/releases/")?
+                .strip_suffix(".json")
+        };
         let id = folder.or_else(record)?;
-        id.starts_with(|c: char| c.is_ascii_alphanumeric()).then_some(id)
+        id.starts_with(|c: char| c.is_ascii_alphanumeric())
+            .then_some(id)
     }
 }
 
@@ -157,9 +186,14 @@ impl Names {
         let is_word = |c: char| c.is_ascii_alphanumeric() || "-_\u{1}".contains(c);
         let mut rest = tamed.as_str();
         while let Some(first) = rest.chars().next() {
-            let end = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
+            let end = rest
+                .find(|c| is_word(c) != is_word(first))
+                .unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            if is_word(first) && !word.contains('\u{1}') && word.contains(|c: char| c.is_ascii_digit()) {
+            if is_word(first)
+                && !word.contains('\u{1}')
+                && word.contains(|c: char| c.is_ascii_digit())
+            {
                 write!(shown, "<{}>", self.token(word)).expect("a string takes text");
             } else {
                 shown += &word.replace('\u{1}', "");
@@ -187,7 +221,7 @@ mod tests {
     /// Each row: kind, what a link leads to, birth, path, target.
     fn listing(rows: &[(&str, &str, u32, &str, &str)]) -> String {
         let line = |(kind, leads_to, born, path, target): &(&str, &str, u32, &str, &str)| {
-            format!("path\t{kind}\t{leads_to}\t{born}.5\t{path}\t{target}\n")
+            format!("path\t{kind}\t{leads_to}\t{path}\t{target}\nborn\t{born}.5\t{path}\n")
         };
         rows.iter().map(line).collect()
     }
@@ -230,7 +264,13 @@ mod tests {
                 ".cutover/current.0198f2c4-7d3e",
                 "releases/20260520T123456Z-aaaaaaa",
             ),
-            ("f", "f", 2, ".cutover/releases/20260520T123456Z-aaaaaaa.json", ""),
+            (
+                "f",
+                "f",
+                2,
+                ".cutover/releases/20260520T123456Z-aaaaaaa.json",
+                "",
+            ),
             ("d", "d", 1, "releases/20260520T123456Z-aaaaaaa", ""),
             ("d", "d", 1, "releases/.20260520T123456Z-aaaaaaa.part", ""),
             ("f", "f", 1, "shared/oauth2.key", ""),
@@ -250,7 +290,10 @@ mod tests {
 
     #[test]
     fn a_current_that_is_no_link_shows() {
-        let rows = listing(&[("d", "d", 1, "current", ""), ("f", "f", 1, "index.html", "")]);
+        let rows = listing(&[
+            ("d", "d", 1, "current", ""),
+            ("f", "f", 1, "index.html", ""),
+        ]);
         assert_snapshot!(draw(&rows, &mut Names::default()), @r"
         current/
         index.html

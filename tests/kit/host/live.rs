@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::{Daemon, Host};
+use super::{Daemon, Host, Web};
 use crate::app::Built;
 use crate::process::{self, Process, text};
 use crate::{command, wait_for};
@@ -26,10 +26,7 @@ impl Host {
         let built = Built::ready().await;
         let root = self.path();
         let release = root.join("releases").join(id);
-        self.make_shared();
-        if !root.join("shared/db.sqlite").exists() {
-            fs::copy(built.database(), root.join("shared/db.sqlite")).expect("the host can be written");
-        }
+        self.make_shared(&built);
         // Links to the cache's own files where they are on one disk: the framework is large, and no release writes to it.
         let copy = format!(
             "mkdir -p '{to}' && cd '{from}' && find . -maxdepth 1 -mindepth 1 ! -name vendor ! -name storage -exec cp -a {{}} '{to}' ';' \
@@ -40,7 +37,11 @@ impl Host {
         command::succeed(Command::new("sh").args(["-euc", &copy])).await;
         let links = "ln -s \"$1/shared/.env\" .env && ln -s \"$1/shared/storage\" storage && \
                      ln -sfn \"releases/$2\" \"$1/current\"";
-        fs::write(release.join("REVISION"), format!("{}\n{id}\n", "0".repeat(40))).expect("the host can be written");
+        fs::write(
+            release.join("REVISION"),
+            format!("{}\n{id}\n", "0".repeat(40)),
+        )
+        .expect("the host can be written");
         let mut link = Command::new("sh");
         link.args(["-euc", links, "link"])
             .arg(&root)
@@ -59,7 +60,10 @@ impl Host {
         let releases = self.path().join("releases");
         let release_of = |process: &Process| {
             let script = process.links().into_iter().find(|link| {
-                link.starts_with(&releases) && link.file_name().is_some_and(|name| text(name).starts_with("artisan"))
+                link.starts_with(&releases)
+                    && link
+                        .file_name()
+                        .is_some_and(|name| text(name).starts_with("artisan"))
             })?;
             let below = script.strip_prefix(&releases).ok()?.iter().next()?;
             Some(Worker {
@@ -86,7 +90,8 @@ impl Host {
                 if workers.len() == count as usize {
                     return Ok(());
                 }
-                let log = fs::read_to_string(self.dir.join("log/app-worker.log")).unwrap_or_default();
+                let log =
+                    fs::read_to_string(self.dir.join("log/app-worker.log")).unwrap_or_default();
                 Err(format!("{workers:?}\n{log}"))
             },
         )
@@ -106,8 +111,15 @@ impl Host {
             .timeout(Duration::from_secs(90))
             .build();
         let client = client.expect("a plain client can always be made");
-        match client.get(format!("{}{path}", self.http_url())).send().await {
-            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+        match client
+            .get(format!("{}{path}", self.http_url()))
+            .send()
+            .await
+        {
+            Ok(answer) => (
+                answer.status().as_u16(),
+                answer.text().await.unwrap_or_default(),
+            ),
             Err(error) => (0, format!("{error:?}")),
         }
     }
@@ -116,25 +128,29 @@ impl Host {
     pub(super) async fn prepare_app(&self) {
         if let Some(id) = &self.options.live {
             self.seed_release(id).await;
-        } else if self.options.workers > 0 || self.options.web != super::Web::Absent {
-            self.make_shared();
-            let database = Built::ready().await.database();
-            fs::copy(database, self.path().join("shared/db.sqlite")).expect("the host can be written");
+        } else if self.options.workers > 0 || self.options.web != Web::Absent {
+            self.make_shared(&Built::ready().await);
         }
     }
 
-    fn make_shared(&self) {
-        let env = include_str!("etc/env").replace("@dir@", &self.dir.display().to_string());
-        self.write("shared/.env", &env);
-        for folder in [
+    fn make_shared(&self, built: &Built) {
+        let shared = self.path().join("shared");
+        let storage = [
             "app",
             "logs",
             "framework/cache/data",
             "framework/sessions",
             "framework/views",
-        ] {
-            let folder = self.path().join("shared/storage").join(folder);
+        ];
+        let storage = storage.map(|folder| shared.join("storage").join(folder));
+        for folder in storage.into_iter().chain([shared.join("database")]) {
             fs::create_dir_all(folder).expect("the host can be written");
+        }
+        let env = include_str!("etc/env").replace("@dir@", &self.dir.display().to_string());
+        self.write("shared/.env", &env);
+        let database = shared.join("database/app.sqlite");
+        if !database.exists() {
+            fs::copy(built.database(), database).expect("the host can be written");
         }
     }
 }
