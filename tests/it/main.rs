@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod github;
 mod kit;

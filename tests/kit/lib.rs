@@ -11,6 +11,8 @@
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
+pub mod github;
+
 mod app;
 mod cache;
 mod command;
