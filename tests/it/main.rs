@@ -1,5 +1,7 @@
 //! The worlds in which everything is tested together.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 mod github;
 mod kit;
 mod service;
