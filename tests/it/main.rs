@@ -3,3 +3,4 @@
 mod github;
 mod kit;
 mod report;
+mod service;
