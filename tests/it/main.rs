@@ -4,4 +4,5 @@
 
 mod github;
 mod kit;
+mod report;
 mod service;
