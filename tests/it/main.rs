@@ -1,4 +1,8 @@
 //! The worlds in which everything is tested together.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 mod github;
 mod kit;
+mod report;
+mod service;

@@ -111,9 +111,10 @@ pub struct Host {
 impl Host {
     /// Starts a host and waits until it can be used. Panics with the logs if it does not come up.
     pub async fn start(options: HostOptions) -> Self {
+        // Not where `TMPDIR` says: the sockets in it must have short paths.
         let folder = tempfile::Builder::new()
             .prefix(&format!("kit-{}-", options.name))
-            .tempdir();
+            .tempdir_in("/tmp");
         // The guard removes it, not this process: it outlives a test that is killed.
         let dir = folder.expect("a temporary folder can be made").keep();
         let dir = dir.canonicalize().expect("it was just made");
@@ -300,7 +301,7 @@ impl Host {
 
 /// A port that is free now. It lies below the range that outgoing connections take theirs from, so only another
 /// host that starts at the same moment could want it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let seed = uuid::Uuid::new_v4().as_u128();
     (0..1000)
