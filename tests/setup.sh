@@ -11,6 +11,7 @@ curl curl
 flock util-linux
 git git
 nginx nginx-light
+node nodejs
 php php-cli
 php-fpm php-fpm
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework
@@ -21,7 +22,9 @@ sqlite3 sqlite3
 ssh openssh-client
 sshd openssh-server
 supervisord supervisor
+systemd-analyze systemd
 unzip unzip
+visudo sudo
 zip zip
 '
 extensions='mbstring:php-mbstring pcntl:php-cli pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'

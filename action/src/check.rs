@@ -69,9 +69,15 @@ async fn failures(inputs: &Inputs, keys: &Keys) -> Vec<Failure> {
             (None, Ok(_)) => {}
         }
     }
-    for (_, listed) in run::workers(environment, &access).await {
-        // A host that cannot be reached was told above.
-        failures.extend(listed.err().filter(|failure| failure.step == "workers"));
+    if environment.workers.is_empty() {
+        return failures;
+    }
+    for (name, listed) in run::workers(environment, &access).await {
+        // What stands in the way of the host itself is told once.
+        let told = failures
+            .iter()
+            .any(|told| told.host.as_ref() == Some(&name));
+        failures.extend(listed.err().filter(|_| !told));
     }
     failures
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+mod action;
 mod github;
 mod kit;
 mod report;
 mod service;
+mod templates;

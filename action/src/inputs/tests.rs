@@ -15,6 +15,9 @@ path = "/srv/shop"
 hosts = [{ name = "web1", address = "web1.example.com" }]
 "#;
 
+/// What people read of the inputs.
+const ACTION_YML: &str = include_str!("../../../action.yml");
+
 /// A job whose inputs are right, but for what is given.
 struct Job {
     inputs: BTreeMap<&'static str, &'static str>,
@@ -183,4 +186,25 @@ fn the_run_is_named_where_the_runner_tells_of_it() {
     assert_eq!(runner.temp, Path::new("/home/runner/temp"));
     assert_eq!(read(&BTreeMap::new()).temp, Path::new("/tmp"));
     assert_eq!(variable_name("ssh-key"), "INPUT_SSH-KEY");
+}
+
+#[test]
+fn action_yml_offers_what_is_read() {
+    let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let runner = Runner::read(&|_| Some("/work".to_owned()), PathBuf::from("/tmp"));
+    let input = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        String::new()
+    };
+    let read = Inputs::read(&runner, &input, &|_| Ok(CONFIG.to_owned()));
+    assert!(read.is_err());
+    let (_, inputs) = ACTION_YML.split_once("\ninputs:\n").unwrap();
+    let (inputs, _) = inputs.split_once("\noutputs:\n").unwrap();
+    let offered = inputs.lines().filter_map(|line| {
+        let name = line.strip_prefix("  ")?.strip_suffix(':')?;
+        (!name.starts_with(' ')).then(|| name.to_owned())
+    });
+    // The program itself is the launcher's affair.
+    let offered: std::collections::BTreeSet<_> = offered.filter(|name| name != "binary").collect();
+    assert_eq!(offered, asked.into_inner());
 }
