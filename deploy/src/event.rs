@@ -1,5 +1,7 @@
 //! What a running deployment tells its door.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{HostName, ReleaseId};
@@ -93,4 +95,57 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// The event for a reader. Some take several lines; none ends with one.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { host, holder } => {
+                write!(f, "{host}: waiting for the lease, held by {holder}")
+            }
+            Self::Planned { lines, .. } => f.write_str(&lines.join("\n")),
+            Self::PhaseBegan { phase } => write!(f, "== {phase}"),
+            Self::StepBegan { host, step } => write!(f, "{}{step}", on(host.as_ref())),
+            Self::Line { host, text, .. } => write!(f, "{}  {text}", on(host.as_ref())),
+            Self::StepEnded {
+                host,
+                step,
+                status,
+                took_ms,
+            } => {
+                let took = format!("{}.{} s", took_ms / 1000, took_ms % 1000 / 100);
+                let mark = if *status == 0 {
+                    "ok".to_owned()
+                } else {
+                    format!("exit {status}")
+                };
+                write!(f, "{}{step}: {mark}, {took}", on(host.as_ref()))
+            }
+            Self::Checked {
+                host,
+                attempt,
+                of,
+                healthy,
+                seen,
+            } => {
+                let word = if *healthy { "healthy" } else { "not healthy" };
+                write!(f, "{host}: {word} ({attempt} of {of}): {seen}")
+            }
+            Self::WorkerProven {
+                host,
+                worker,
+                pid,
+                release,
+            } => {
+                write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")
+            }
+            Self::Note { host, text } => write!(f, "{}note: {text}", on(host.as_ref())),
+            Self::Concluded { outcome } => outcome.fmt(f),
+        }
+    }
+}
+
+fn on(host: Option<&HostName>) -> String {
+    host.map(|host| format!("{host}: ")).unwrap_or_default()
 }

@@ -136,6 +136,16 @@ mod tests {
             judged(200, r#"{"release":"x"}"#),
             judged(200, &good.replace("123456Z", "111111Z")),
             judged(200, r#"{"db":{"ok":true},"release":7}"#),
-        ].join("\n"), @"");
+        ].join("\n"), @r#"
+        healthy
+        HTTP 500, not 200: Whoops looks like something went wrong
+        no answer: curl: (7) Failed to connect
+        the body is not JSON: an empty body
+        the body is not JSON: <html>
+        db.ok is false, not true
+        the body has no field db.ok: {"release":"x"}
+        release is "/srv/app/releases/20260520T111111Z-1a2b3c4", so release 20260520T123456Z-1a2b3c4 does not answer
+        the body has no text release: {"db":{"ok":true},"release":7}
+        "#);
     }
 }

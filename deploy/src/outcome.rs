@@ -1,5 +1,7 @@
 //! How a deployment ended.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{HostName, ReleaseId};
@@ -117,6 +119,68 @@ impl Outcome {
             Self::RolledBack { .. } | Self::Failed { .. } | Self::Cancelled | Self::Superseded => 1,
             Self::Refused { held: true, .. } => 4,
             Self::Refused { held: false, .. } => 2,
+        }
+    }
+}
+
+/// The outcome for a reader: what is live now, why, and what to do.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deployed {
+                release,
+                previous: Some(previous),
+            } => {
+                write!(
+                    f,
+                    "deployed: {release} is live and healthy (before: {previous})"
+                )?;
+            }
+            Self::Deployed {
+                release,
+                previous: None,
+            } => {
+                write!(f, "deployed: {release} is live and healthy (the first)")?;
+            }
+            Self::Unchanged { release } => {
+                write!(f, "unchanged: {release} is live and healthy already")?;
+            }
+            Self::RolledBack {
+                restored, failed, ..
+            } => {
+                write!(
+                    f,
+                    "rolled back: {restored} is live and healthy again; {failed} failed"
+                )?;
+            }
+            Self::Failed { left, .. } if left.is_empty() => {
+                write!(f, "failed: what was live still is")?;
+            }
+            Self::Failed { left, .. } => {
+                write!(f, "failed, and not everything could be restored")?;
+                for left in left {
+                    let current = left
+                        .current
+                        .as_ref()
+                        .map_or("something unknown", ReleaseId::as_str);
+                    write!(
+                        f,
+                        "\n  left on {}: current leads to {current}: {}",
+                        left.host, left.state
+                    )?;
+                }
+            }
+            Self::Cancelled => write!(f, "cancelled: what was live still is")?,
+            Self::Superseded => write!(f, "superseded by a newer one")?,
+            Self::Refused { .. } => write!(f, "refused: nothing was changed")?,
+        }
+        let Some(failure) = self.failure() else {
+            return Ok(());
+        };
+        write!(f, "\n  {}", failure.line())?;
+        match &failure.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
         }
     }
 }

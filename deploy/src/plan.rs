@@ -11,7 +11,7 @@ use crate::names::{HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 use crate::{Artifact, Failure};
 
-mod fit;
+pub mod fit;
 mod goal;
 mod retain;
 mod steps;

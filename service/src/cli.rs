@@ -5,19 +5,29 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+mod console;
+mod direct;
+mod look;
 pub mod serve;
+mod site;
 
 /// Deploys Laravel apps over SSH by atomic release switch.
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, max_term_width = 100)]
 pub struct Cli {
     /// How log lines on standard error look.
-    #[arg(long, global = true, value_enum, default_value = "text", env = "CUTOVER_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "CUTOVER_LOG_FORMAT"
+    )]
     log: LogFormat,
 
-    /// Which log lines are written: a level, or `target=level` pairs.
-    #[arg(long, global = true, default_value = "info", env = "CUTOVER_LOG")]
-    log_filter: String,
+    /// Which log lines are written: a level, or `target=level` pairs. `info` for `serve`, `warn` otherwise.
+    #[arg(long, global = true, env = "CUTOVER_LOG")]
+    log_filter: Option<String>,
 
     #[command(subcommand)]
     command: Command,
@@ -36,13 +46,33 @@ pub enum LogFormat {
 enum Command {
     /// Listens for webhooks and deploys what they ask for.
     Serve(serve::Args),
+    /// Builds a commit and makes it live, straight over SSH.
+    Deploy(direct::DeployArgs),
+    /// Returns to an earlier release, straight over SSH.
+    Rollback(direct::RollbackArgs),
+    /// Tells what is live on every host of an environment.
+    Status(look::StatusArgs),
+    /// Lists the releases on every host of an environment.
+    Releases(look::ReleasesArgs),
+    /// Checks the configuration and every host; changes nothing.
+    Check(look::CheckArgs),
 }
 
 /// Runs the command to its end.
 pub async fn run(cli: Cli) -> ExitCode {
-    start_log(cli.log, &cli.log_filter);
+    let quiet = !matches!(cli.command, Command::Serve(_));
+    let filter = cli
+        .log_filter
+        .as_deref()
+        .unwrap_or(if quiet { "warn" } else { "info" });
+    start_log(cli.log, filter);
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Deploy(args) => direct::deploy(args).await,
+        Command::Rollback(args) => direct::rollback(args).await,
+        Command::Status(args) => look::status(args).await,
+        Command::Releases(args) => look::releases(args).await,
+        Command::Check(args) => look::check(args).await,
     }
 }
 

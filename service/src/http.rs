@@ -28,8 +28,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bodies that are held in memory at once, 25 MiB each at most.
 const BODIES_AT_ONCE: usize = 32;
 /// No script, no frame, no form, nothing from elsewhere.
-const CONTENT_POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What requests are answered from.
 #[derive(Debug)]
@@ -45,7 +44,12 @@ pub struct Door {
 impl Door {
     /// A door to `store`. `public_url` has no trailing slash; once `stopping` is cancelled the service says that it is
     /// not ready, and still keeps every delivery.
-    pub fn new(settings: Arc<Settings>, store: Store, public_url: String, stopping: CancellationToken) -> Self {
+    pub fn new(
+        settings: Arc<Settings>,
+        store: Store,
+        public_url: String,
+        stopping: CancellationToken,
+    ) -> Self {
         Self {
             settings,
             store,
@@ -95,8 +99,14 @@ async fn shut(mut response: Response) -> Response {
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(CONTENT_POLICY),
     );
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

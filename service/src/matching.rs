@@ -62,7 +62,8 @@ fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {
         Moved::Other { name } => return Decision::Ignored(format!("{name} is not a branch")),
     };
     let ours = |app: &&Config| {
-        app.repository.forge == ForgeKind::GitHub && app.repository.path.eq_ignore_ascii_case(&push.repository)
+        app.repository.forge == ForgeKind::GitHub
+            && app.repository.path.eq_ignore_ascii_case(&push.repository)
     };
     let mut known = false;
     let mut wanted = Vec::new();
@@ -127,7 +128,11 @@ mod tests {
         let shop = testing::config(
             "shop",
             "acme/shop",
-            &[("production", Some("main")), ("staging", Some("next")), ("lab", None)],
+            &[
+                ("production", Some("main")),
+                ("staging", Some("next")),
+                ("lab", None),
+            ],
         );
         let other = testing::config("blog", "acme/blog", &[("production", Some("main"))]);
         let decision = decide([&shop, &other].into_iter(), &push("Acme/Shop", to("main")));
@@ -141,7 +146,10 @@ mod tests {
             panic!("{decision:?}");
         };
         assert_eq!(actor, "github push by alice");
-        let names: Vec<_> = wanted.iter().map(|w| format!("{}/{}", w.app, w.environment)).collect();
+        let names: Vec<_> = wanted
+            .iter()
+            .map(|w| format!("{}/{}", w.app, w.environment))
+            .collect();
         assert_eq!(names, ["shop/production"]);
         let reasons: Vec<_> = passed_over
             .iter()
@@ -163,8 +171,14 @@ mod tests {
         let tag = Moved::Other {
             name: "refs/tags/v1".to_owned(),
         };
-        assert_eq!(reason(&push("acme/shop", gone)), "refs/heads/main was deleted");
-        assert_eq!(reason(&push("acme/shop", tag)), "refs/tags/v1 is not a branch");
+        assert_eq!(
+            reason(&push("acme/shop", gone)),
+            "refs/heads/main was deleted"
+        );
+        assert_eq!(
+            reason(&push("acme/shop", tag)),
+            "refs/tags/v1 is not a branch"
+        );
         assert_eq!(
             reason(&push("acme/shop", to("Main"))),
             "no environment follows the branch Main"
@@ -173,6 +187,9 @@ mod tests {
             reason(&push("acme/else", to("main"))),
             "no app is configured for this repository"
         );
-        assert_eq!(reason(&Delivered::Other), "this event asks for nothing here");
+        assert_eq!(
+            reason(&Delivered::Other),
+            "this event asks for nothing here"
+        );
     }
 }

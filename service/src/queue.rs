@@ -52,8 +52,15 @@ impl<D: Deployer> Queue<D> {
             }
         }
         if !self.tasks.is_empty() {
-            let ids: Vec<&str> = self.tasks.values().map(|deployment| deployment.id.as_str()).collect();
-            info!(deployments = ids.join(" "), "waiting for running deployments to end");
+            let ids: Vec<&str> = self
+                .tasks
+                .values()
+                .map(|deployment| deployment.id.as_str())
+                .collect();
+            info!(
+                deployments = ids.join(" "),
+                "waiting for running deployments to end"
+            );
         }
         while let Some(ended) = self.running.join_next_with_id().await {
             self.settle(ended).await;
@@ -68,7 +75,10 @@ impl<D: Deployer> Queue<D> {
                 Ok(None) => return,
                 Err(error) => {
                     let error = anyhow::Error::from(error);
-                    error!(error = format!("{error:#}"), "waiting deployments cannot be claimed");
+                    error!(
+                        error = format!("{error:#}"),
+                        "waiting deployments cannot be claimed"
+                    );
                     return;
                 }
             }
@@ -79,7 +89,9 @@ impl<D: Deployer> Queue<D> {
         let worker = Arc::clone(&self.worker);
         let stop = stop.clone();
         let its = deployment.clone();
-        let task = self.running.spawn(async move { worker.run(&its, take, &stop).await });
+        let task = self
+            .running
+            .spawn(async move { worker.run(&its, take, &stop).await });
         self.tasks.insert(task.id(), deployment);
     }
 

@@ -99,8 +99,12 @@ impl Report {
     /// Whether `earlier` need not be told any more once this is.
     pub fn replaces(&self, earlier: &Self) -> bool {
         match (self, earlier) {
-            (Self::CommitStatus { commit, .. }, Self::CommitStatus { commit: before, .. }) => commit == before,
-            (Self::EntryStatus { entry, .. }, Self::EntryStatus { entry: before, .. }) => entry == before,
+            (Self::CommitStatus { commit, .. }, Self::CommitStatus { commit: before, .. }) => {
+                commit == before
+            }
+            (Self::EntryStatus { entry, .. }, Self::EntryStatus { entry: before, .. }) => {
+                entry == before
+            }
             _ => false,
         }
     }
@@ -179,32 +183,56 @@ pub fn queued(deployment: &Deployment) -> Vec<Report> {
 /// A deployment began.
 pub fn began(deployment: &Deployment) -> Vec<Report> {
     let description = format!("deploying to {}", deployment.environment);
-    own(deployment, CommitState::Pending, EntryState::InProgress, &description)
+    own(
+        deployment,
+        CommitState::Pending,
+        EntryState::InProgress,
+        &description,
+    )
 }
 
 /// A deployment was put back because the service stops.
 pub fn put_back(deployment: &Deployment) -> Vec<Report> {
     let description = "queued again: the service is restarting";
-    own(deployment, CommitState::Pending, EntryState::Queued, description)
+    own(
+        deployment,
+        CommitState::Pending,
+        EntryState::Queued,
+        description,
+    )
 }
 
 /// A newer deployment took the place of a waiting one.
 pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
-    let by = winner
-        .commit()
-        .map_or_else(|| "a rollback".to_owned(), |commit| commit.short().to_owned());
+    let by = winner.commit().map_or_else(
+        || "a rollback".to_owned(),
+        |commit| commit.short().to_owned(),
+    );
     let description = format!("superseded by {by} before it began");
-    own(deployment, CommitState::Error, EntryState::Inactive, &description)
+    own(
+        deployment,
+        CommitState::Error,
+        EntryState::Inactive,
+        &description,
+    )
 }
 
 /// A deployment ended. `live_commit` is the commit that is live now, where the outcome names a release and its commit
 /// is known.
-pub fn ended(deployment: &Deployment, outcome: &Outcome, live_commit: Option<&CommitSha>) -> Vec<Report> {
+pub fn ended(
+    deployment: &Deployment,
+    outcome: &Outcome,
+    live_commit: Option<&CommitSha>,
+) -> Vec<Report> {
     let (commit_state, entry_state, description) = told(deployment, outcome);
     let mut reports = own(deployment, commit_state, entry_state, &description);
     let restored = match outcome {
-        Outcome::RolledBack { restored, failed, .. } => Some((restored, format!("restored after {failed} failed"))),
-        Outcome::Deployed { release, .. } | Outcome::Unchanged { release } if deployment.commit().is_none() => {
+        Outcome::RolledBack {
+            restored, failed, ..
+        } => Some((restored, format!("restored after {failed} failed"))),
+        Outcome::Deployed { release, .. } | Outcome::Unchanged { release }
+            if deployment.commit().is_none() =>
+        {
             Some((release, format!("rollback by {}", deployment.request.actor)))
         }
         _ => None,
@@ -214,7 +242,9 @@ pub fn ended(deployment: &Deployment, outcome: &Outcome, live_commit: Option<&Co
     }
     let entry = match outcome {
         Outcome::RolledBack { .. } => Some(Entry::Restored),
-        Outcome::Deployed { .. } | Outcome::Unchanged { .. } if deployment.commit().is_none() => Some(Entry::Restored),
+        Outcome::Deployed { .. } | Outcome::Unchanged { .. } if deployment.commit().is_none() => {
+            Some(Entry::Restored)
+        }
         Outcome::Deployed { .. } | Outcome::Unchanged { .. } => Some(Entry::Own),
         _ => None,
     };
@@ -239,7 +269,9 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
             EntryState::Success,
             format!("{release} was live on {environment} already"),
         ),
-        Outcome::RolledBack { restored, failure, .. } => (
+        Outcome::RolledBack {
+            restored, failure, ..
+        } => (
             CommitState::Failure,
             EntryState::Failure,
             format!("rolled back, {restored} is live again: {}", failure.line()),
@@ -276,7 +308,12 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
     }
 }
 
-fn own(deployment: &Deployment, commit: CommitState, entry: EntryState, description: &str) -> Vec<Report> {
+fn own(
+    deployment: &Deployment,
+    commit: CommitState,
+    entry: EntryState,
+    description: &str,
+) -> Vec<Report> {
     let Some(sha) = deployment.commit() else {
         return Vec::new();
     };
@@ -312,7 +349,10 @@ fn enter_restored(release: &ReleaseId, commit: &CommitSha, why: &str) -> [Report
 /// One printable line of at most 140 characters.
 fn clip(text: &str) -> String {
     let line = anstream::adapter::strip_str(text).to_string();
-    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if line.chars().count() <= LONGEST_DESCRIPTION {
         return line;
     }

@@ -91,8 +91,8 @@ impl Service {
             public_url,
             stop.clone(),
         ));
-        let server =
-            axum::serve(listener, http::router(door)).with_graceful_shutdown(closing.clone().cancelled_owned());
+        let server = axum::serve(listener, http::router(door))
+            .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
         let pipeline = Pipeline::new(&settings, github);
@@ -133,6 +133,8 @@ fn lock(file: &Path) -> anyhow::Result<File> {
                 file.display()
             )
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", file.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", file.display()))
+        }
     }
 }

@@ -111,13 +111,18 @@ impl Settings {
     }
 
     /// As [`load`](Self::load), with the environment given as a function.
-    pub fn load_with(file: &Path, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, BadSettings> {
+    pub fn load_with(
+        file: &Path,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, BadSettings> {
         let bad = |problems| BadSettings {
             file: file.to_owned(),
             problems,
         };
-        let text = fs::read_to_string(file).map_err(|error| bad(vec![format!("cannot be read: {error}")]))?;
-        let raw: raw::Settings = toml::from_str(&text).map_err(|error| bad(vec![error.to_string()]))?;
+        let text = fs::read_to_string(file)
+            .map_err(|error| bad(vec![format!("cannot be read: {error}")]))?;
+        let raw: raw::Settings =
+            toml::from_str(&text).map_err(|error| bad(vec![error.to_string()]))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut check = Check {
             folder,
@@ -164,7 +169,10 @@ impl Check<'_> {
     }
 
     fn github(&mut self, raw: raw::GitHub) -> Option<GitHub> {
-        let webhook_secrets = self.secret("github.webhook_secret_file", raw.webhook_secret_file.as_deref());
+        let webhook_secrets = self.secret(
+            "github.webhook_secret_file",
+            raw.webhook_secret_file.as_deref(),
+        );
         if let Some(secrets) = &webhook_secrets
             && secrets
                 .iter()
@@ -174,11 +182,17 @@ impl Check<'_> {
                 "a webhook secret is shorter than {SHORTEST_WEBHOOK_SECRET} characters: make one with `openssl rand -hex 32`"
             ));
         }
-        let api_url = self.url("github.api_url", raw.api_url.as_deref().unwrap_or(DEFAULT_API));
+        let api_url = self.url(
+            "github.api_url",
+            raw.api_url.as_deref().unwrap_or(DEFAULT_API),
+        );
         let login = match (raw.app_id, raw.private_key_file) {
             (Some(id), Some(file)) => {
                 if raw.token_file.is_some() {
-                    self.problem("github: both a token and an App are set: remove `token_file` or `app_id`".to_owned());
+                    self.problem(
+                        "github: both a token and an App are set: remove `token_file` or `app_id`"
+                            .to_owned(),
+                    );
                 }
                 self.private_key(&file)
                     .map(|private_key| Login::App { id, private_key })
@@ -248,7 +262,9 @@ impl Check<'_> {
 
     fn apps(&mut self, raw: Vec<raw::App>) -> Vec<App> {
         if raw.is_empty() {
-            self.problem("no app: add `[[apps]]` with `config = \"path/to/cutover.toml\"`".to_owned());
+            self.problem(
+                "no app: add `[[apps]]` with `config = \"path/to/cutover.toml\"`".to_owned(),
+            );
         }
         let mut apps: Vec<App> = Vec::new();
         for entry in raw {
@@ -307,7 +323,9 @@ impl Check<'_> {
     }
 
     fn url(&mut self, key: &str, text: &str) -> Option<String> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
         let sound = rest.is_some_and(|rest| {
             !rest.is_empty()
                 && !rest.starts_with('/')

@@ -104,7 +104,10 @@ impl Store {
 
     /// Whether the ledger answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        sqlx::query("select 1").execute(&self.pool).await.map_err(reading)?;
+        sqlx::query("select 1")
+            .execute(&self.pool)
+            .await
+            .map_err(reading)?;
         Ok(())
     }
 
@@ -130,7 +133,10 @@ impl Store {
 }
 
 fn reading(source: sqlx::Error) -> StoreError {
-    StoreError::Database { doing: "read", source }
+    StoreError::Database {
+        doing: "read",
+        source,
+    }
 }
 
 fn writing(source: sqlx::Error) -> StoreError {
@@ -148,7 +154,9 @@ fn sqlite_url(file: &Path) -> String {
     let mut url = "sqlite://".to_owned();
     for byte in file.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                url.push(char::from(*byte))
+            }
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }

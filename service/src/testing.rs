@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cutover_deploy::config::{
-    Address, Build, Config, Environment, ForgeKind, Host, Recipe, Repository, Role, Sandbox, Shared, Steps,
+    Address, Build, Config, Environment, ForgeKind, Host, Recipe, Repository, Role, Sandbox,
+    Shared, Steps,
 };
-use cutover_deploy::{AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind};
+use cutover_deploy::{
+    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
+};
 use jiff::Timestamp;
 
 use crate::store::{Deployment, State};
@@ -76,7 +79,9 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
 pub(crate) fn request(id: &str, digit: char) -> DeployRequest {
     DeployRequest {
         deployment: DeploymentId::parse(id).unwrap(),
-        kind: Kind::Deploy { commit: commit(digit) },
+        kind: Kind::Deploy {
+            commit: commit(digit),
+        },
         actor: "github push by alice".to_owned(),
         run_url: Some(format!("https://deploy.example.com/deployments/{id}")),
         requested_at: Timestamp::from_second(1_780_000_000).unwrap(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_deploy::config::Environment;
-use cutover_deploy::{Artifact, CommitSha, DeployRequest, Event, Failure, Kind, LeftOver, Outcome, ReleaseId};
+use cutover_deploy::{
+    Artifact, CommitSha, DeployRequest, Event, Failure, Kind, LeftOver, Outcome, ReleaseId,
+};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
@@ -98,7 +100,11 @@ pub struct Worker<D> {
 impl<D: Deployer> Worker<D> {
     /// A worker for these apps.
     pub fn new(store: Store, apps: Arc<[App]>, deployer: D) -> Self {
-        Self { store, apps, deployer }
+        Self {
+            store,
+            apps,
+            deployer,
+        }
     }
 
     /// Runs a claimed deployment to its end. `stop` calls it off as long as nothing live was changed; it then goes
@@ -112,7 +118,9 @@ impl<D: Deployer> Worker<D> {
             environment = %deployment.environment,
             sha
         );
-        self.run_inside(deployment, take, stop).instrument(span).await;
+        self.run_inside(deployment, take, stop)
+            .instrument(span)
+            .await;
     }
 
     async fn run_inside(&self, deployment: &Deployment, take: Take, stop: &CancellationToken) {
@@ -123,15 +131,21 @@ impl<D: Deployer> Worker<D> {
             deployment.id
         );
         let outcome = match self.place(deployment) {
-            Some((app, environment)) => self.pipeline(deployment, app, environment, take, stop).await,
+            Some((app, environment)) => {
+                self.pipeline(deployment, app, environment, take, stop)
+                    .await
+            }
             None => not_configured(deployment),
         };
         match ending(outcome, stop.is_cancelled()) {
             Ending::PutBack => {
                 info!("deployment {} goes back into the queue", deployment.id);
                 let why = "the service stops; this deployment begins anew after its next start";
-                self.keep(|| self.store.put_back(&deployment.id, why, cutover_deploy::now()))
-                    .await;
+                self.keep(|| {
+                    self.store
+                        .put_back(&deployment.id, why, cutover_deploy::now())
+                })
+                .await;
             }
             Ending::Conclude(outcome) => self.conclude(deployment, &outcome).await,
         }
@@ -164,7 +178,10 @@ impl<D: Deployer> Worker<D> {
     }
 
     fn place(&self, deployment: &Deployment) -> Option<(&App, &Environment)> {
-        let app = self.apps.iter().find(|app| app.config.app == deployment.app)?;
+        let app = self
+            .apps
+            .iter()
+            .find(|app| app.config.app == deployment.app)?;
         let environment = app.config.environments.get(&deployment.environment)?;
         Some((app, environment))
     }
@@ -249,11 +266,18 @@ impl<D: Deployer> Worker<D> {
                 "deployment {} ended",
                 deployment.id
             ),
-            None => info!(outcome = outcome.word(), "deployment {} ended", deployment.id),
+            None => info!(
+                outcome = outcome.word(),
+                "deployment {} ended", deployment.id
+            ),
         }
         self.keep(|| {
-            self.store
-                .conclude(&deployment.id, outcome, live.as_ref(), cutover_deploy::now())
+            self.store.conclude(
+                &deployment.id,
+                outcome,
+                live.as_ref(),
+                cutover_deploy::now(),
+            )
         })
         .await;
     }
@@ -261,13 +285,19 @@ impl<D: Deployer> Worker<D> {
     /// What is live after an outcome, as far as it tells.
     async fn live(&self, deployment: &Deployment, outcome: &Outcome) -> Option<Live> {
         let (release, own) = match outcome {
-            Outcome::Deployed { release, .. } | Outcome::Unchanged { release } => (release, deployment.commit()),
+            Outcome::Deployed { release, .. } | Outcome::Unchanged { release } => {
+                (release, deployment.commit())
+            }
             Outcome::RolledBack { restored, .. } => (restored, None),
             _ => return None,
         };
         let mut commit = own.cloned();
         if commit.is_none() {
-            commit = self.store.commit_of(deployment, release).await.unwrap_or_default();
+            commit = self
+                .store
+                .commit_of(deployment, release)
+                .await
+                .unwrap_or_default();
         }
         if commit.is_none()
             && let Some((app, environment)) = self.place(deployment)
@@ -311,8 +341,13 @@ fn not_configured(deployment: &Deployment) -> Outcome {
         failure: Failure {
             host: None,
             step: "settings".to_owned(),
-            message: format!("{}/{} is no longer configured", deployment.app, deployment.environment),
-            hint: Some("Add the app to service.toml, or the environment to its cutover.toml.".to_owned()),
+            message: format!(
+                "{}/{} is no longer configured",
+                deployment.app, deployment.environment
+            ),
+            hint: Some(
+                "Add the app to service.toml, or the environment to its cutover.toml.".to_owned(),
+            ),
         },
         held: false,
     }
@@ -325,7 +360,13 @@ mod tests {
     #[test]
     fn only_what_was_called_off_by_a_stop_goes_back() {
         assert_eq!(ending(Outcome::Cancelled, true), Ending::PutBack);
-        assert_eq!(ending(Outcome::Cancelled, false), Ending::Conclude(Outcome::Cancelled));
-        assert_eq!(ending(Outcome::Superseded, true), Ending::Conclude(Outcome::Superseded));
+        assert_eq!(
+            ending(Outcome::Cancelled, false),
+            Ending::Conclude(Outcome::Cancelled)
+        );
+        assert_eq!(
+            ending(Outcome::Superseded, true),
+            Ending::Conclude(Outcome::Superseded)
+        );
     }
 }

@@ -1,1 +1,4 @@
+//! The worlds in which everything is tested together.
+
 mod github;
+mod kit;

@@ -1,1 +1,33 @@
+//! The test world of cutover.
+//!
+//! A [`Host`] is a real target in a folder: sshd and, on demand, nginx, PHP-FPM, Redis and supervisor with real
+//! `queue:work` workers, all as the calling user on 127.0.0.1. It is broken on its own side ([`Host::cut_at`],
+//! [`Host::fault_step`], [`Host::fill_disk`], …), looked at past SSH ([`Host::picture`], [`Host::workers`],
+//! [`Host::jobs`]), and closed with the proof that nothing was left over ([`Host::close`]).
+//!
+//! A [`Repo`] is a real git repository; [`Repo::sample_app`] holds a Laravel app whose lock points to a
+//! [`ComposerRepo`] on loopback, so that `composer install` is real; [`SampleApp`] names the ways to break it.
+//! [`Load`] asks the site without pause and reads every answer. [`wait_for`] is the only place that waits.
+//!
+//! [`github::GitHub`] is a forge of one's own that refuses what the real one would.
+//!
+//! Whatever cannot be set up ends the test with a panic that shows why.
+
+mod app;
+mod cache;
+mod command;
+mod composer;
 pub mod github;
+mod host;
+mod load;
+mod picture;
+mod process;
+mod repo;
+mod wait;
+
+pub use app::{Breakage, Files, SampleApp};
+pub use composer::ComposerRepo;
+pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
+pub use load::{Judge, Load, LoadReport};
+pub use repo::Repo;
+pub use wait::wait_for;

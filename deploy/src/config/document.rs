@@ -121,8 +121,7 @@ impl<'t> Text<'t> {
                 "keep one of the two; a table may be opened only once".to_owned(),
             );
         }
-        let help =
-            "this is not TOML: write `key = value`, with text in quotes: `branch = \"main\"`";
+        let help = "each line is `key = value` or `[table]`, and text stands in quotes: `branch = \"main\"`";
         (message.to_owned(), help.to_owned())
     }
 }
@@ -142,6 +141,9 @@ fn too_long(text: &str) -> Problem {
 
 /// Foreign text between backticks, shortened, with everything unprintable escaped and without passwords of URLs.
 pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        return "`\"\"`".to_owned();
+    }
     let text = without_password(text);
     let short: String = text.chars().take(60).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
@@ -154,10 +156,13 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn without_password(text: &str) -> Cow<'_, str> {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            Cow::Owned(format!("{}…{}", &text[..scheme + 3], &text[at..]))
-        }
-        _ => Cow::Borrowed(text),
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Cow::Borrowed(text);
+    };
+    match rest.rsplit_once('@') {
+        // A login name for ssh is no secret; before the `@` of a web address stands a password or a token.
+        Some((user, _)) if scheme == "ssh" && !user.contains(':') => Cow::Borrowed(text),
+        Some((_, host)) => Cow::Owned(format!("{scheme}://…@{host}")),
+        None => Cow::Borrowed(text),
     }
 }

@@ -24,6 +24,10 @@ impl Fault {
     }
 }
 
+/// In place of a value whose fault is noted already.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
+
 /// Collects problems. What stands at or below a broken place is not judged again.
 pub(super) struct Findings<'d> {
     document: &'d Document<'d>,

@@ -2,7 +2,7 @@
 //! missing keys. It knows no key by name; what it knows comes from the schema.
 
 use serde_json::{Map, Value};
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeArray, DeFloat, DeInteger, DeTable, DeValue};
 
 use super::document::{Document, Spot, quoted};
 use super::findings::{Fault, Findings};
@@ -40,9 +40,7 @@ impl Shape<'_, '_, '_> {
         match (schema["type"].as_str(), value) {
             (Some("object"), DeValue::Table(table)) => Some(self.table(schema, table, place)),
             (Some("array"), DeValue::Array(array)) => self.array(schema, array, place),
-            (Some("string"), DeValue::String(text)) | (None, DeValue::String(text))
-                if words(schema).is_empty() =>
-            {
+            (Some("string") | None, DeValue::String(text)) if words(schema).is_empty() => {
                 Some(Value::from(text.as_ref()))
             }
             (_, DeValue::String(text)) if !words(schema).is_empty() => {
@@ -52,8 +50,7 @@ impl Shape<'_, '_, '_> {
                 Some(Value::from(*flag))
             }
             (Some("integer"), DeValue::Integer(number)) => {
-                let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                self.number(schema, number, place)
+                self.number(schema, whole(number), place)
             }
             (None, _) if words(schema).is_empty() => self.free(value, place),
             _ => self.refuse(place, suggestion::wrong_type(schema, value, place)),
@@ -160,32 +157,14 @@ impl Shape<'_, '_, '_> {
         match value {
             DeValue::String(text) => Some(Value::from(text.as_ref())),
             DeValue::Boolean(flag) => Some(Value::from(*flag)),
-            DeValue::Integer(number) => {
-                match i64::from_str_radix(number.as_str(), number.radix()) {
-                    Ok(number) => Some(Value::from(number)),
-                    Err(_) => self.refuse(
-                        place,
-                        Fault::new(
-                            "the number has too many digits",
-                            "write a number of 64 bits, or text in quotes",
-                        ),
-                    ),
-                }
-            }
-            DeValue::Float(number) => {
-                let number = number
-                    .as_str()
-                    .parse()
-                    .ok()
-                    .and_then(serde_json::Number::from_f64);
-                match number {
-                    Some(number) => Some(Value::Number(number)),
-                    None => self.refuse(
-                        place,
-                        Fault::new("JSON has no such number", "write a finite number"),
-                    ),
-                }
-            }
+            DeValue::Integer(number) => match whole(number) {
+                Some(number) => Some(Value::from(number)),
+                None => self.refuse(place, too_long()),
+            },
+            DeValue::Float(number) => match finite(number) {
+                Some(number) => Some(Value::Number(number)),
+                None => self.refuse(place, no_number()),
+            },
             DeValue::Datetime(date) => {
                 let help = format!("write it as text: `\"{date}\"`");
                 self.refuse(place, Fault::new("JSON has no dates", help))
@@ -215,6 +194,23 @@ impl Shape<'_, '_, '_> {
         self.findings.broken(place, Spot::Value, fault);
         None
     }
+}
+
+fn whole(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn finite(number: &DeFloat<'_>) -> Option<serde_json::Number> {
+    serde_json::Number::from_f64(number.as_str().parse().ok()?)
+}
+
+fn too_long() -> Fault {
+    let help = "write a number of 64 bits, or text in quotes";
+    Fault::new("the number has too many digits", help)
+}
+
+fn no_number() -> Fault {
+    Fault::new("JSON has no such number", "write a finite number")
 }
 
 /// The words that a schema allows; empty where it allows any value of its type.

@@ -1,9 +1,10 @@
 //! Judges what a file says, and makes a [`Config`] of it. Pure; goes on after a fault, so that all are told at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::document::quoted;
-use super::findings::{Fault, Findings};
+use super::findings::{Fault, Findings, Noted};
 use super::grammar::{self, Range};
 use super::place::Place;
 use super::{Build, Config, Recipe, Steps, defaults, raw};
@@ -21,9 +22,12 @@ pub(super) fn config(raw: raw::File, findings: &mut Findings<'_>) -> Option<Conf
     let top = Place::top();
     let recipe = raw.recipe.unwrap_or(defaults::RECIPE);
     let raw::Source::Build = raw.source.unwrap_or(raw::Source::Build);
-    let app = raw
-        .app
-        .and_then(|name| findings.take(&top.key("app"), AppName::parse(&name).map_err(bad_name)));
+    let app = raw.app.and_then(|name| {
+        findings.take(
+            &top.key("app"),
+            AppName::parse(&name).map_err(|bad| bad_name(&bad)),
+        )
+    });
     let repository = raw
         .repository
         .and_then(|text| findings.take(&top.key("repository"), grammar::repository(&text)));
@@ -94,11 +98,7 @@ fn build(
             Err(fault) => findings.add_at_key(&place, fault),
         }
     }
-    let timeout = Time {
-        text: raw.timeout,
-        default: defaults::BUILD_TIMEOUT,
-        range: Range::RUN,
-    };
+    let timeout = Time::running(raw.timeout, defaults::BUILD_TIMEOUT);
     Some(Build {
         steps: shell_lines(raw.steps, given.build_steps, &place.key("steps"), findings),
         exclude,
@@ -148,7 +148,7 @@ fn environments(
         let name = match EnvironmentName::parse(&name) {
             Ok(name) => Some(name),
             Err(bad) => {
-                findings.add_at_key(&place, bad_name(bad));
+                findings.add_at_key(&place, bad_name(&bad));
                 None
             }
         };
@@ -167,17 +167,58 @@ fn environments(
 /// A length of time as a file gives it, and what holds where it does not.
 struct Time {
     text: Option<String>,
-    default: std::time::Duration,
+    default: Duration,
     range: Range,
 }
 
 impl Time {
-    fn read(self, place: &Place, findings: &mut Findings<'_>) -> Option<std::time::Duration> {
+    /// Of something that waits for others.
+    fn waiting(text: Option<String>, default: Duration) -> Self {
+        let range = Range::WAIT;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    /// Of something that runs on a host or in a build.
+    fn running(text: Option<String>, default: Duration) -> Self {
+        let range = Range::RUN;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    /// Of a question over HTTP.
+    fn asking(text: Option<String>, default: Duration) -> Self {
+        let range = Range::ASK;
+        Self {
+            text,
+            default,
+            range,
+        }
+    }
+
+    fn read(self, place: &Place, findings: &mut Findings<'_>) -> Option<Duration> {
         match self.text {
             None => Some(self.default),
             Some(text) => findings.take(place, grammar::duration(&text, self.range)),
         }
     }
+}
+
+/// The value of a key that may be left out.
+fn optional(
+    text: Option<String>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+    read: impl Fn(&str) -> Result<String, Fault>,
+) -> Result<Option<String>, Noted> {
+    text.map(|text| findings.take(place, read(&text)).ok_or(Noted))
+        .transpose()
 }
 
 fn shell_lines(
@@ -205,7 +246,7 @@ fn list(
         .collect()
 }
 
-fn bad_name(bad: BadName) -> Fault {
+fn bad_name(bad: &BadName) -> Fault {
     let message = format!("{} is not {}", quoted(&bad.text), bad.what);
     Fault::new(message, format!("write {}", bad.rule))
 }

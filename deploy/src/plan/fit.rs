@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Goal, Refusal, Wish};
 use crate::Failure;
-use crate::config::{Host, Role};
+use crate::config::{Environment, Host, Role};
 use crate::facts::{Current, Facts};
 use crate::names::HostName;
 
@@ -24,10 +24,18 @@ pub(super) fn check(
         });
     }
     for host in &wish.environment.hosts {
-        match facts.get(&host.name) {
-            Some(facts) => failures.extend(faults(wish, goal, host, facts)),
-            None => failures.push(fault(host, "the host was not asked".to_owned(), None)),
-        }
+        let Some(facts) = facts.get(&host.name) else {
+            failures.push(fault(host, "the host was not asked".to_owned(), None));
+            continue;
+        };
+        // What only a new release needs is no reason to refuse the way back.
+        let fresh = matches!(goal, Goal::Fresh { .. });
+        failures.extend(
+            faults(wish.environment, host, facts)
+                .into_iter()
+                .filter(|fault| fresh || fault.step != SHARED),
+        );
+        failures.extend(fresh.then(|| no_room(wish, host, facts)).flatten());
     }
     if failures.is_empty() {
         return Ok(());
@@ -39,38 +47,49 @@ pub(super) fn check(
     })
 }
 
-fn faults(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts) -> Vec<Failure> {
-    let root = &wish.environment.path;
+/// The step that faults of shared files are told of.
+const SHARED: &str = "shared";
+
+/// Everything that stands in the way of any deployment to a host.
+pub fn faults(environment: &Environment, host: &Host, facts: &Facts) -> Vec<Failure> {
+    let root = &environment.path;
     let mut faults = Vec::new();
+    if let Some(folder) = &facts.unwritable {
+        let user = host.address.user.as_deref().unwrap_or("the deploy user");
+        let hint = format!("Give {user} the folder: `sudo install -d -o {user} {root}`.");
+        faults.push(fault(
+            host,
+            format!("{folder} cannot be written to by {user}"),
+            Some(hint),
+        ));
+    }
     if let Current::Foreign { what } = &facts.current {
+        let hint = format!(
+            "Move it aside and link it as a release instead: `mv {root}/current {root}/releases/before-cutover && \
+             ln -s releases/before-cutover {root}/current`."
+        );
         faults.push(fault(
             host,
             format!("{root}/current is {what}, not a link to a release"),
-            Some(format!(
-                "Move it aside and link a release instead: `mv {root}/current {root}/releases/before-cutover && \
-                 ln -s releases/before-cutover {root}/current`."
-            )),
+            Some(hint),
         ));
     }
-    for tool in needed_tools(wish, host) {
+    for tool in needed_tools(environment, host) {
         if !facts.tools.iter().any(|found| found == tool) {
             let hint = format!("Install it: `apt-get install {}`.", package(tool));
             faults.push(fault(host, format!("{tool} is not installed"), Some(hint)));
         }
     }
-    if let Goal::Fresh { .. } = goal {
-        for (file, _) in facts.shared.iter().filter(|(_, filled)| !**filled) {
-            let hint = format!(
-                "Put it there: `scp {file} {}:{root}/shared/{file}`.",
-                ssh_name(host)
-            );
-            faults.push(fault(
-                host,
-                format!("{root}/shared/{file} is missing or empty"),
-                Some(hint),
-            ));
-        }
-        faults.extend(no_room(wish, host, facts));
+    for (file, _) in facts.shared.iter().filter(|(_, filled)| !**filled) {
+        let hint = format!(
+            "Put it there: `scp {file} {}:{root}/shared/{file}`.",
+            ssh_name(host)
+        );
+        let message = format!("{root}/shared/{file} is missing or empty");
+        faults.push(Failure {
+            step: SHARED.to_owned(),
+            ..fault(host, message, Some(hint))
+        });
     }
     faults
 }
@@ -107,9 +126,9 @@ fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 
-fn needed_tools<'a>(wish: Wish<'_>, host: &Host) -> Vec<&'a str> {
+fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
     let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip"];
-    if wish.environment.health.is_some() && host.roles.contains(&Role::Web) {
+    if environment.health.is_some() && host.roles.contains(&Role::Web) {
         tools.push("curl");
     }
     tools

@@ -2,7 +2,7 @@
 # Asks the app how it is, once for every line on stdin, and hands the answer back between marks.
 nonce=$1 url=$2 seconds=$3 host=$4
 mark=$(printf '\036')
-set -- --silent --show-error --max-time "$seconds" --proto '=http,https' --noproxy '*' --header 'Connection: close'
+set -- --globoff --silent --show-error --max-time "$seconds" --proto '=http,https' --noproxy '*' --header 'Connection: close'
 if [ -n "$host" ]; then set -- "$@" --header "Host: $host"; fi
 while read -r _; do
   status=0

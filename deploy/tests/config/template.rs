@@ -137,3 +137,31 @@ fn the_checked_in_schema_is_that_of_the_types() {
          UPDATE_SCHEMA=1 cargo test -p cutover-deploy --test config schema\nand look at the difference"
     );
 }
+
+#[test]
+fn an_editor_that_follows_the_schema_finds_no_fault_in_the_template() {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for text in [TEMPLATE, &with_every_option()] {
+        let file: Value = toml::from_str(text).unwrap();
+        let faults: Vec<String> = validator
+            .iter_errors(&file)
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+    }
+    let slip: Value = toml::from_str(&TEMPLATE.replace("branch =", "brnch =")).unwrap();
+    assert!(!validator.is_valid(&slip), "the schema allows unknown keys");
+}
+
+#[test]
+fn the_least_file_in_the_manual_works() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let least = manual
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let config = parse(least.expect("the manual opens with an example"));
+    assert_eq!(config.environments.len(), 1);
+}

@@ -15,7 +15,12 @@ use crate::settings::Settings;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The settings of the service; `templates/service.toml` is their manual.
-    #[arg(long, value_name = "FILE", default_value = "service.toml", env = "CUTOVER_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "service.toml",
+        env = "CUTOVER_CONFIG"
+    )]
     config: PathBuf,
 }
 
@@ -53,7 +58,9 @@ fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
             if stop.is_cancelled() {
-                warn!("still waiting for deployments that are past their swap; they are ended cleanly");
+                warn!(
+                    "still waiting for deployments that are past their swap; they are ended cleanly"
+                );
             } else {
                 info!("stopping: no deployment begins any more");
                 stop.cancel();

@@ -43,7 +43,9 @@ pub(super) struct Followed {
     events: Vec<KeptEvent>,
 }
 
-pub(super) async fn environments(State(door): State<Arc<Door>>) -> Result<Json<Environments>, Rejection> {
+pub(super) async fn environments(
+    State(door): State<Arc<Door>>,
+) -> Result<Json<Environments>, Rejection> {
     let environments = list(&door).await?;
     Ok(Json(Environments { environments }))
 }
@@ -99,10 +101,18 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
     let mut views = Vec::new();
     for app in &door.settings.apps {
         for environment in app.config.environments.values() {
-            let recent = door.store.latest(&app.config.app, &environment.name, RECENT).await?;
-            let live = door.store.last_live(&app.config.app, &environment.name).await?;
+            let recent = door
+                .store
+                .latest(&app.config.app, &environment.name, RECENT)
+                .await?;
+            let live = door
+                .store
+                .last_live(&app.config.app, &environment.name)
+                .await?;
             let of = |state| {
-                let those = recent.iter().filter(move |deployment| deployment.state == state);
+                let those = recent
+                    .iter()
+                    .filter(move |deployment| deployment.state == state);
                 those.map(DeploymentView::from)
             };
             views.push(EnvironmentView {

@@ -12,7 +12,11 @@ const DRAINED: usize = 64 * 1024 * 1024;
 
 /// The whole body, or why it cannot be had.
 pub(super) async fn read(mut body: Body) -> Result<Bytes, Rejection> {
-    let mut kept = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(1 << 20));
+    let mut kept = Vec::with_capacity(
+        usize::try_from(body.size_hint().lower())
+            .unwrap_or(0)
+            .min(1 << 20),
+    );
     let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Rejection::CutOff)?.into_data() else {

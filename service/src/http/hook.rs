@@ -20,7 +20,11 @@ use crate::forge::github::hook::{self, Headers};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
 
-pub(super) async fn github(State(door): State<Arc<Door>>, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn github(
+    State(door): State<Arc<Door>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let span = info_span!(
         "delivery",
         forge = "github",
@@ -35,7 +39,10 @@ pub(super) async fn github(State(door): State<Arc<Door>>, headers: HeaderMap, bo
             }
             Err(rejection) => {
                 let response = rejection.into_response();
-                warn!(status = response.status().as_u16(), "a delivery is turned away");
+                warn!(
+                    status = response.status().as_u16(),
+                    "a delivery is turned away"
+                );
                 response
             }
         }
@@ -45,7 +52,11 @@ pub(super) async fn github(State(door): State<Arc<Door>>, headers: HeaderMap, bo
 }
 
 async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Rejection> {
-    let _room = door.bodies.acquire().await.map_err(|_| Rejection::Unavailable)?;
+    let _room = door
+        .bodies
+        .acquire()
+        .await
+        .map_err(|_| Rejection::Unavailable)?;
     let body = body::read(body).await?;
     hook::verify(headers, &body, &door.settings.github.webhook_secrets)
         .inspect_err(|why| warn!(reason = %why, "an unproven delivery"))?;
@@ -74,14 +85,19 @@ async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Re
     };
     let taken = door
         .store
-        .take_in(&delivery, &wanted, |enqueued| answer(&headers, &decision, enqueued))
+        .take_in(&delivery, &wanted, |enqueued| {
+            answer(&headers, &decision, enqueued)
+        })
         .await?;
     Ok(told(&headers, taken))
 }
 
 fn wanted(door: &Door, decision: &Decision, now: Timestamp) -> Vec<NewDeployment> {
     let Decision::Deploy {
-        commit, actor, wanted, ..
+        commit,
+        actor,
+        wanted,
+        ..
     } = decision
     else {
         return Vec::new();
@@ -99,7 +115,11 @@ fn new_deployment(
     actor: &str,
     now: Timestamp,
 ) -> Option<NewDeployment> {
-    let app = door.settings.apps.iter().find(|app| app.config.app == place.app)?;
+    let app = door
+        .settings
+        .apps
+        .iter()
+        .find(|app| app.config.app == place.app)?;
     let environment = app.config.environments.get(&place.environment)?;
     let id = DeploymentId::parse(&Uuid::new_v4().to_string()).ok()?;
     Some(NewDeployment {
@@ -110,7 +130,9 @@ fn new_deployment(
         request: DeployRequest {
             run_url: Some(format!("{}/deployments/{id}", door.public_url)),
             deployment: id,
-            kind: Kind::Deploy { commit: commit.clone() },
+            kind: Kind::Deploy {
+                commit: commit.clone(),
+            },
             actor: actor.to_owned(),
             requested_at: now,
         },
@@ -156,7 +178,10 @@ fn queued(delivery: &str, enqueued: &[Enqueued], passed_over: &[PassedOver]) -> 
 fn told(headers: &Headers, taken: TakenIn) -> Answer {
     match taken {
         TakenIn::New(answer, enqueued) => {
-            info!(status = answer.status, "delivery {} is kept", headers.delivery);
+            info!(
+                status = answer.status,
+                "delivery {} is kept", headers.delivery
+            );
             for new in enqueued {
                 let deployment = new.deployment;
                 info!(

@@ -43,7 +43,9 @@ impl Pages {
         }
         templates.add_filter("took", |ms: f64| took(ms));
         templates.add_filter("moment", |at: String| moment(&at));
-        templates.add_filter("short", |sha: String| sha.chars().take(7).collect::<String>());
+        templates.add_filter("short", |sha: String| {
+            sha.chars().take(7).collect::<String>()
+        });
         templates.add_filter("linkable", |url: String| {
             url.starts_with("https://") || url.starts_with("http://")
         });
@@ -138,13 +140,19 @@ fn took(ms: f64) -> String {
     } else if ms < 60_000.0 {
         format!("{:.1} s", ms / 1_000.0)
     } else {
-        format!("{:.0} min {:.0} s", (ms / 60_000.0).floor(), (ms / 1_000.0) % 60.0)
+        format!(
+            "{:.0} min {:.0} s",
+            (ms / 60_000.0).floor(),
+            (ms / 1_000.0) % 60.0
+        )
     }
 }
 
 fn moment(at: &str) -> String {
-    at.parse::<jiff::Timestamp>()
-        .map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+    at.parse::<jiff::Timestamp>().map_or_else(
+        |_| at.to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -162,6 +170,9 @@ mod tests {
             [took(12.0), took(1_234.0), took(125_000.0)],
             ["12 ms", "1.2 s", "2 min 5 s"]
         );
-        assert_eq!(moment("2026-05-20T12:34:56.789Z"), "2026-05-20 12:34:56 UTC");
+        assert_eq!(
+            moment("2026-05-20T12:34:56.789Z"),
+            "2026-05-20 12:34:56 UTC"
+        );
     }
 }

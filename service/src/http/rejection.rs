@@ -55,7 +55,10 @@ impl IntoResponse for Rejection {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 25 MiB".to_owned(),
             ),
-            Self::CutOff => (StatusCode::BAD_REQUEST, "the body did not come whole".to_owned()),
+            Self::CutOff => (
+                StatusCode::BAD_REQUEST,
+                "the body did not come whole".to_owned(),
+            ),
             Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why.to_string()),
             Self::Bad(why) => (StatusCode::BAD_REQUEST, why.to_string()),
             Self::NotFound(what) => (StatusCode::NOT_FOUND, what.to_owned()),

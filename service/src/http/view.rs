@@ -126,10 +126,14 @@ pub(super) fn items(events: &[KeptEvent]) -> Vec<Item> {
     for kept in events {
         let at = kept.at;
         match &kept.event {
-            Event::PhaseBegan { phase } => items.push(Item::Phase { name: phase.clone() }),
+            Event::PhaseBegan { phase } => items.push(Item::Phase {
+                name: phase.clone(),
+            }),
             Event::StepBegan { host, step } => items.push(begun(at, host.as_ref(), step)),
             Event::Line { host, step, text } => {
-                step_of(&mut items, at, host.as_ref(), step).lines.push(text.clone());
+                step_of(&mut items, at, host.as_ref(), step)
+                    .lines
+                    .push(text.clone());
             }
             Event::StepEnded {
                 host,
@@ -166,7 +170,12 @@ fn begun(at: Timestamp, host: Option<&HostName>, step: &str) -> Item {
 }
 
 /// The newest step of that name on that host, begun here when nobody said so.
-fn step_of<'a>(items: &'a mut Vec<Item>, at: Timestamp, host: Option<&HostName>, step: &str) -> &'a mut StepItem {
+fn step_of<'a>(
+    items: &'a mut Vec<Item>,
+    at: Timestamp,
+    host: Option<&HostName>,
+    step: &str,
+) -> &'a mut StepItem {
     let same = |item: &Item| matches!(item, Item::Step(known) if known.step == step && known.host.as_ref() == host);
     let index = items.iter().rposition(same).unwrap_or_else(|| {
         items.push(begun(at, host, step));
@@ -180,7 +189,9 @@ fn step_of<'a>(items: &'a mut Vec<Item>, at: Timestamp, host: Option<&HostName>,
 
 fn note(at: Timestamp, event: &Event) -> Item {
     let (host, text, good) = match event {
-        Event::Waiting { host, holder } => (Some(host.clone()), format!("waits for {holder}"), None),
+        Event::Waiting { host, holder } => {
+            (Some(host.clone()), format!("waits for {holder}"), None)
+        }
         Event::Planned {
             release,
             previous,
@@ -218,12 +229,22 @@ fn note(at: Timestamp, event: &Event) -> Item {
             Some(true),
         ),
         Event::Note { host, text } => (host.clone(), text.clone(), None),
-        Event::Concluded { outcome } => (None, outcome.word().replace('_', " "), Some(outcome.exit_code() == 0)),
-        Event::PhaseBegan { .. } | Event::StepBegan { .. } | Event::Line { .. } | Event::StepEnded { .. } => {
-            (None, String::new(), None)
-        }
+        Event::Concluded { outcome } => (
+            None,
+            outcome.word().replace('_', " "),
+            Some(outcome.exit_code() == 0),
+        ),
+        Event::PhaseBegan { .. }
+        | Event::StepBegan { .. }
+        | Event::Line { .. }
+        | Event::StepEnded { .. } => (None, String::new(), None),
     };
-    Item::Note { at, host, text, good }
+    Item::Note {
+        at,
+        host,
+        text,
+        good,
+    }
 }
 
 #[cfg(test)]

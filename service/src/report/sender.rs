@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Entry, EntryState, Report, context, is_production};
-use crate::forge::github::api::{GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload, Trouble, Turn};
+use crate::forge::github::api::{
+    GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload, Trouble, Turn,
+};
 use crate::store::{Deployment, Store, StoreError, Waiting};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -75,7 +77,10 @@ impl Sender {
                 change = changes.recv() => if matches!(change, Err(RecvError::Closed)) { break },
             }
         }
-        if tokio::time::timeout(LAST_CALLS, self.post_due()).await.is_err() {
+        if tokio::time::timeout(LAST_CALLS, self.post_due())
+            .await
+            .is_err()
+        {
             info!("reports are left for the next start");
         }
     }
@@ -92,7 +97,10 @@ impl Sender {
                 Ok(due) => {
                     for waiting in due {
                         if let Err(error) = self.post(&waiting).await {
-                            warn!(error = chain(&error), "a report cannot be noted in the ledger");
+                            warn!(
+                                error = chain(&error),
+                                "a report cannot be noted in the ledger"
+                            );
                             return LOOK_AGAIN;
                         }
                         if self.quiet_until.is_some() {
@@ -120,10 +128,13 @@ impl Sender {
         let id = &waiting.deployment.id;
         match self.call(waiting).await {
             Ok(Settled::Sent) => self.store.settle(waiting, "sent", None, now).await,
-            Ok(Settled::Skipped(why)) => self.store.settle(waiting, "skipped", Some(why), now).await,
+            Ok(Settled::Skipped(why)) => {
+                self.store.settle(waiting, "skipped", Some(why), now).await
+            }
             Err(Unsettled::Ledger(error)) => Err(error),
             Err(Unsettled::Forge(trouble)) => {
-                let old = now.duration_since(waiting.deployment.request.requested_at) > GIVEN_UP_AFTER;
+                let old =
+                    now.duration_since(waiting.deployment.request.requested_at) > GIVEN_UP_AFTER;
                 if trouble.turn == Turn::Never || old {
                     warn!(deployment.id = %id, report = ?waiting.report, error = %trouble, "a report to GitHub is given up");
                     return self
@@ -140,7 +151,9 @@ impl Sender {
                     _ => next,
                 };
                 warn!(deployment.id = %id, error = %trouble, next_at = %next, "a report to GitHub has to wait");
-                self.store.postpone(waiting.ordinal, next, &trouble.message).await
+                self.store
+                    .postpone(waiting.ordinal, next, &trouble.message)
+                    .await
             }
         }
     }
@@ -163,7 +176,9 @@ impl Sender {
                     description,
                     context: &context(deployment),
                 };
-                self.github.mark_commit(&deployment.repository, commit, &status).await?;
+                self.github
+                    .mark_commit(&deployment.repository, commit, &status)
+                    .await?;
                 Ok(Settled::Sent)
             }
             Report::Enter {
@@ -191,7 +206,10 @@ impl Sender {
                 entry,
                 state,
                 description,
-            } => self.mark(deployment, *entry, *state, description, tried).await,
+            } => {
+                self.mark(deployment, *entry, *state, description, tried)
+                    .await
+            }
             Report::RetireOlder { entry } => self.retire_older(deployment, *entry).await,
         }
     }
@@ -236,7 +254,12 @@ impl Sender {
             auto_inactive: true,
         };
         let repository = &deployment.repository;
-        if !(tried && self.github.entry_is_marked(repository, number, &status).await?) {
+        if !(tried
+            && self
+                .github
+                .entry_is_marked(repository, number, &status)
+                .await?)
+        {
             self.github.mark_entry(repository, number, &status).await?;
         }
         self.store.entry_told(deployment, number, state).await?;
@@ -244,7 +267,11 @@ impl Sender {
     }
 
     /// GitHub never sets older production deployments inactive by itself.
-    async fn retire_older(&self, deployment: &Deployment, entry: Entry) -> Result<Settled, Unsettled> {
+    async fn retire_older(
+        &self,
+        deployment: &Deployment,
+        entry: Entry,
+    ) -> Result<Settled, Unsettled> {
         let Some(number) = self.store.entry_number(&deployment.id, entry).await? else {
             return Ok(Settled::Skipped("the forge has no such entry"));
         };
@@ -256,10 +283,18 @@ impl Sender {
                 environment_url: None,
                 auto_inactive: false,
             };
-            match self.github.mark_entry(&deployment.repository, older, &status).await {
+            match self
+                .github
+                .mark_entry(&deployment.repository, older, &status)
+                .await
+            {
                 // One that is gone at the forge is as inactive as can be.
                 Err(trouble) if trouble.turn != Turn::Never => return Err(trouble.into()),
-                _ => self.store.entry_told(deployment, older, EntryState::Inactive).await?,
+                _ => {
+                    self.store
+                        .entry_told(deployment, older, EntryState::Inactive)
+                        .await?
+                }
             }
         }
         Ok(Settled::Sent)
@@ -268,7 +303,9 @@ impl Sender {
 
 fn growing(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
-    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+    FIRST_PAUSE
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_PAUSE)
 }
 
 fn later(now: Timestamp, pause: Duration) -> Timestamp {
@@ -283,10 +320,12 @@ fn pause_until(at: Timestamp, now: Timestamp) -> Duration {
 }
 
 fn chain(error: &StoreError) -> String {
-    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    std::iter::successors(Some(error as &dyn std::error::Error), |error| {
+        error.source()
+    })
+    .map(ToString::to_string)
+    .collect::<Vec<_>>()
+    .join(": ")
 }
 
 #[cfg(test)]
@@ -295,7 +334,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_five_minutes() {
-        let seconds: Vec<_> = [0, 1, 2, 5, 8, 9, 60, i64::MAX].map(|n| growing(n).as_secs()).into();
+        let seconds: Vec<_> = [0, 1, 2, 5, 8, 9, 60, i64::MAX]
+            .map(|n| growing(n).as_secs())
+            .into();
         assert_eq!(seconds, [1, 2, 4, 32, 256, 300, 300, 300]);
     }
 }

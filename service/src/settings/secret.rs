@@ -15,11 +15,15 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// The non-empty lines of the secret, trimmed. At least one, or a message that says what to do.
-    pub(super) fn lines(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<SecretString>, String> {
+    pub(super) fn lines(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<SecretString>, String> {
         let (text, place) = match self.file {
             Some(file) => {
-                let text = fs::read_to_string(file)
-                    .map_err(|error| format!("{}: cannot read {}: {error}", self.key, file.display()))?;
+                let text = fs::read_to_string(file).map_err(|error| {
+                    format!("{}: cannot read {}: {error}", self.key, file.display())
+                })?;
                 (text, file.display().to_string())
             }
             None => match variable(self.variable) {

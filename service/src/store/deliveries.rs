@@ -107,7 +107,8 @@ impl Store {
             .map_err(reading)?;
         row.map(|row| {
             Ok(Answer {
-                status: u16::try_from(rows::number(&row, "status")?).map_err(|e| rows::unreadable("status", &e))?,
+                status: u16::try_from(rows::number(&row, "status")?)
+                    .map_err(|e| rows::unreadable("status", &e))?,
                 body: rows::json(&row, "answer")?,
             })
         })

@@ -1,7 +1,8 @@
 //! Deployments: queued, claimed by one worker, concluded or put back. Each change writes its reports with it.
 
 use cutover_deploy::{
-    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, Event, Kind, Outcome, ReleaseId,
+    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, Event, Kind, Outcome,
+    ReleaseId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -148,10 +149,11 @@ impl Store {
 
     /// The deployments that a worker has, or had when the service ended.
     pub async fn running(&self) -> Result<Vec<Deployment>, StoreError> {
-        let found = sqlx::query("select * from deployment where state = 'running' order by ordinal")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(reading)?;
+        let found =
+            sqlx::query("select * from deployment where state = 'running' order by ordinal")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(reading)?;
         found.iter().map(read).collect()
     }
 
@@ -202,7 +204,11 @@ impl Store {
     }
 
     /// The commit of a release of an environment, where a deployment of this ledger made it.
-    pub async fn commit_of(&self, near: &Deployment, release: &ReleaseId) -> Result<Option<CommitSha>, StoreError> {
+    pub async fn commit_of(
+        &self,
+        near: &Deployment,
+        release: &ReleaseId,
+    ) -> Result<Option<CommitSha>, StoreError> {
         let row = sqlx::query(
             "select commit_sha from deployment where app = $1 and environment = $2 and release_id = $3
              and commit_sha is not null order by ordinal desc limit 1",
@@ -213,7 +219,9 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(reading)?;
-        row.as_ref().map(|row| rows::name(row, "commit_sha")).transpose()
+        row.as_ref()
+            .map(|row| rows::name(row, "commit_sha"))
+            .transpose()
     }
 
     /// Remembers which release a running deployment makes.
@@ -265,7 +273,12 @@ impl Store {
     }
 
     /// Puts a running deployment back into the queue, to be claimed anew.
-    pub async fn put_back(&self, id: &DeploymentId, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn put_back(
+        &self,
+        id: &DeploymentId,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await.map_err(writing)?;
         let row = sqlx::query("update deployment set state = 'queued' where id = $1 and state = 'running' returning *")
             .bind(id.as_str())
@@ -319,11 +332,18 @@ pub(super) async fn enqueue(
     let deployment = read(&row)?;
     let superseded = supersede(tx, &deployment, now).await?;
     outbox::write(tx, &deployment, &report::queued(&deployment), now).await?;
-    Ok(Enqueued { deployment, superseded })
+    Ok(Enqueued {
+        deployment,
+        superseded,
+    })
 }
 
 /// Ends every older waiting deployment of the same environment.
-async fn supersede(tx: &mut AnyConnection, winner: &Deployment, now: Timestamp) -> Result<Vec<Deployment>, StoreError> {
+async fn supersede(
+    tx: &mut AnyConnection,
+    winner: &Deployment,
+    now: Timestamp,
+) -> Result<Vec<Deployment>, StoreError> {
     let found = sqlx::query(
         "update deployment set state = 'done', outcome = $1, superseded_by = $2, ended_at = $3
          where app = $4 and environment = $5 and state = 'queued' and kind = 'deploy' and ordinal < $6 returning *",

@@ -22,7 +22,12 @@ pub struct KeptEvent {
 
 impl Store {
     /// Adds events to a deployment, in order.
-    pub async fn append(&self, id: &DeploymentId, happened: &[Event], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn append(
+        &self,
+        id: &DeploymentId,
+        happened: &[Event],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await.map_err(writing)?;
         append(&mut tx, id, happened, now).await?;
         tx.commit().await.map_err(writing)?;
@@ -31,7 +36,12 @@ impl Store {
     }
 
     /// The events of a deployment that come after `seq`, at most `most`, oldest first.
-    pub async fn events(&self, id: &DeploymentId, after: i64, most: u32) -> Result<Vec<KeptEvent>, StoreError> {
+    pub async fn events(
+        &self,
+        id: &DeploymentId,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<KeptEvent>, StoreError> {
         let found =
             sqlx::query("select seq, at, body from event where deployment = $1 and seq > $2 order by seq limit $3")
                 .bind(id.as_str())

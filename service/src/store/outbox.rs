@@ -107,7 +107,12 @@ impl Store {
     }
 
     /// Notes that a report has to be tried again at `next_at`, and why.
-    pub async fn postpone(&self, ordinal: i64, next_at: Timestamp, why: &str) -> Result<(), StoreError> {
+    pub async fn postpone(
+        &self,
+        ordinal: i64,
+        next_at: Timestamp,
+        why: &str,
+    ) -> Result<(), StoreError> {
         sqlx::query("update outbox set next_at = $1, error = $2 where ordinal = $3")
             .bind(millis(next_at))
             .bind(why)
@@ -139,18 +144,28 @@ impl Store {
     }
 
     /// What the forge calls an entry of a deployment.
-    pub async fn entry_number(&self, id: &DeploymentId, entry: Entry) -> Result<Option<u64>, StoreError> {
-        let row = sqlx::query("select number from forge_deployment where deployment = $1 and entry = $2")
-            .bind(id.as_str())
-            .bind(entry.word())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(reading)?;
+    pub async fn entry_number(
+        &self,
+        id: &DeploymentId,
+        entry: Entry,
+    ) -> Result<Option<u64>, StoreError> {
+        let row =
+            sqlx::query("select number from forge_deployment where deployment = $1 and entry = $2")
+                .bind(id.as_str())
+                .bind(entry.word())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(reading)?;
         row.as_ref().map(parse_number).transpose()
     }
 
     /// Remembers what the forge calls an entry.
-    pub async fn entered(&self, deployment: &Deployment, entry: Entry, number: u64) -> Result<(), StoreError> {
+    pub async fn entered(
+        &self,
+        deployment: &Deployment,
+        entry: Entry,
+        number: u64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "insert into forge_deployment (deployment, entry, app, environment, number, state)
              values ($1, $2, $3, $4, $5, 'entered')
@@ -168,7 +183,12 @@ impl Store {
     }
 
     /// Remembers the state that the forge was told of the entry it calls `number`.
-    pub async fn entry_told(&self, deployment: &Deployment, number: u64, state: EntryState) -> Result<(), StoreError> {
+    pub async fn entry_told(
+        &self,
+        deployment: &Deployment,
+        number: u64,
+        state: EntryState,
+    ) -> Result<(), StoreError> {
         sqlx::query("update forge_deployment set state = $1 where number = $2 and app = $3 and environment = $4")
             .bind(state.word())
             .bind(number.to_string())
@@ -181,7 +201,11 @@ impl Store {
     }
 
     /// The entries of this environment that the forge still takes for live, all but `number`.
-    pub async fn live_entries(&self, deployment: &Deployment, number: u64) -> Result<Vec<u64>, StoreError> {
+    pub async fn live_entries(
+        &self,
+        deployment: &Deployment,
+        number: u64,
+    ) -> Result<Vec<u64>, StoreError> {
         let found = sqlx::query(
             "select number from forge_deployment where app = $1 and environment = $2 and state = 'success'
              and number <> $3",
@@ -204,12 +228,14 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map_err(reading)?;
-        let later = sqlx::query("select body from outbox where deployment = $1 and state = 'waiting' and ordinal > $2")
-            .bind(id.as_str())
-            .bind(ordinal)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(reading)?;
+        let later = sqlx::query(
+            "select body from outbox where deployment = $1 and state = 'waiting' and ordinal > $2",
+        )
+        .bind(id.as_str())
+        .bind(ordinal)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
         let later: Vec<Report> = later
             .iter()
             .map(|row| rows::json(row, "body"))

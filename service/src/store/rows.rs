@@ -20,7 +20,10 @@ pub(super) fn number(row: &AnyRow, column: &'static str) -> Result<i64, StoreErr
     row.try_get(column).map_err(reading)
 }
 
-pub(super) fn name<T: TryFrom<String, Error = BadName>>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
+pub(super) fn name<T: TryFrom<String, Error = BadName>>(
+    row: &AnyRow,
+    column: &'static str,
+) -> Result<T, StoreError> {
     T::try_from(text(row, column)?).map_err(|bad| unreadable(column, &bad))
 }
 
@@ -33,11 +36,17 @@ where
         .transpose()
 }
 
-pub(super) fn json<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
+pub(super) fn json<T: DeserializeOwned>(
+    row: &AnyRow,
+    column: &'static str,
+) -> Result<T, StoreError> {
     serde_json::from_str(&text(row, column)?).map_err(|error| unreadable(column, &error))
 }
 
-pub(super) fn maybe_json<T: DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<Option<T>, StoreError> {
+pub(super) fn maybe_json<T: DeserializeOwned>(
+    row: &AnyRow,
+    column: &'static str,
+) -> Result<Option<T>, StoreError> {
     maybe_text(row, column)?
         .map(|text| serde_json::from_str(&text).map_err(|error| unreadable(column, &error)))
         .transpose()
@@ -47,7 +56,10 @@ pub(super) fn time(row: &AnyRow, column: &'static str) -> Result<Timestamp, Stor
     Timestamp::from_millisecond(number(row, column)?).map_err(|error| unreadable(column, &error))
 }
 
-pub(super) fn maybe_time(row: &AnyRow, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn maybe_time(
+    row: &AnyRow,
+    column: &'static str,
+) -> Result<Option<Timestamp>, StoreError> {
     let at: Option<i64> = row.try_get(column).map_err(reading)?;
     at.map(|at| Timestamp::from_millisecond(at).map_err(|error| unreadable(column, &error)))
         .transpose()

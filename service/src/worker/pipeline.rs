@@ -53,9 +53,14 @@ impl Pipeline {
                     host: None,
                     step: "fetch".to_owned(),
                     message: format!("cannot get a token for {repository}: {trouble}"),
-                    hint: Some("Check that the GitHub App is installed on the repository.".to_owned()),
+                    hint: Some(
+                        "Check that the GitHub App is installed on the repository.".to_owned(),
+                    ),
                 })?;
-            (self.github.git_url(repository), Some(header.expose_secret().to_owned()))
+            (
+                self.github.git_url(repository),
+                Some(header.expose_secret().to_owned()),
+            )
         };
         Ok(Origin {
             url,
@@ -67,7 +72,12 @@ impl Pipeline {
 }
 
 impl Deployer for Pipeline {
-    async fn needs_artifact(&self, app: &App, environment: &Environment, request: &DeployRequest) -> bool {
+    async fn needs_artifact(
+        &self,
+        app: &App,
+        environment: &Environment,
+        request: &DeployRequest,
+    ) -> bool {
         run::needs_artifact(environment, request, &app.access).await
     }
 
@@ -82,7 +92,12 @@ impl Deployer for Pipeline {
         source::build(&app.config, commit, &origin, events, cancel).await
     }
 
-    async fn deploy(&self, job: &Job<'_>, events: &UnboundedSender<Event>, cancel: &CancellationToken) -> Outcome {
+    async fn deploy(
+        &self,
+        job: &Job<'_>,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> Outcome {
         let Job {
             app,
             environment,
@@ -101,11 +116,16 @@ impl Deployer for Pipeline {
         .await
     }
 
-    async fn commit_of(&self, app: &App, environment: &Environment, release: &ReleaseId) -> Option<CommitSha> {
-        let answers = run::survey(environment, &app.access).await;
+    async fn commit_of(
+        &self,
+        app: &App,
+        environment: &Environment,
+        release: &ReleaseId,
+    ) -> Option<CommitSha> {
+        let answers = run::survey(environment, &app.config.shared, &app.access).await;
         answers.into_iter().find_map(|(_, facts)| {
-            let record = facts.ok()?.releases.get(release.as_str())?.clone()?;
-            Some(record.commit)
+            let record = facts.ok()?.record(release)?.commit.clone();
+            Some(record)
         })
     }
 }

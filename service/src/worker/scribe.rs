@@ -16,7 +16,10 @@ pub(super) async fn write(store: Store, id: DeploymentId, mut happened: Unbounde
     let mut lines = 0;
     let mut batch = Vec::with_capacity(BATCH);
     while happened.recv_many(&mut batch, BATCH).await > 0 {
-        let kept: Vec<Event> = batch.drain(..).filter_map(|event| keep(event, &mut lines)).collect();
+        let kept: Vec<Event> = batch
+            .drain(..)
+            .filter_map(|event| keep(event, &mut lines))
+            .collect();
         for event in &kept {
             if let Event::Planned { release, .. } = event
                 && let Err(error) = store.planned(&id, release).await

@@ -45,16 +45,12 @@ pub(in super::super) fn host_header(text: &str) -> Result<String, Fault> {
         read_host(host)?;
         port.map_or(Some(()), |port| read_port(port).map(drop))
     });
-    match read {
-        Some(()) => Ok(text.to_owned()),
-        None => {
-            let message = format!("{} is not a host", quoted(text));
-            Err(Fault::new(
-                message,
-                "write the bare name, without `http://` and path: `\"shop.example.com\"`",
-            ))
-        }
+    if read.is_some() {
+        return Ok(text.to_owned());
     }
+    let message = format!("{} is not a host", quoted(text));
+    let help = "write the bare name, without `http://` and path: `\"shop.example.com\"`";
+    Err(Fault::new(message, help))
 }
 
 /// Takes `host:port`, `host`, `[v6]:port` or `[v6]` apart; brackets stay with the host.

@@ -31,7 +31,10 @@ pub(in super::super) fn absolute_path(text: &str) -> Result<String, Fault> {
 pub(in super::super) fn relative_path(text: &str) -> Result<String, Fault> {
     let wrong = |why: &str, help: &str| Err(Fault::new(format!("{} {why}", quoted(text)), help));
     if text.is_empty() {
-        return wrong("is empty", "write a path below the release: `\"storage\"`");
+        return Err(Fault::new(
+            "the path is empty",
+            "write a path below the release: `\"storage\"`",
+        ));
     }
     if text.starts_with('/') {
         return wrong(
@@ -73,7 +76,7 @@ fn segments(text: &str, rest: &str) -> Result<String, Fault> {
     }
     if rest.ends_with('/') {
         let bare = text.trim_end_matches('/');
-        return wrong("ends with a slash", &format!("write {:?}", bare));
+        return wrong("ends with a slash", &format!("write {}", quoted(bare)));
     }
     match rest
         .split('/')

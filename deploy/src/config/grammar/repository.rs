@@ -49,7 +49,9 @@ pub(in super::super) fn branch(text: &str) -> Result<String, Fault> {
         );
     }
     let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?[\\".contains(c);
-    let segment = |name: &str| name.is_empty() || name.starts_with('.') || name.ends_with(".lock");
+    let segment = |name: &str| {
+        name.is_empty() || name.starts_with('.') || name.strip_suffix(".lock").is_some()
+    };
     let refused = text.len() > 250
         || text.contains(odd)
         || text.contains("..")

@@ -49,7 +49,7 @@ pub(in super::super) fn spelled(duration: Duration) -> String {
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
     let whole = units
         .iter()
-        .find(|(_, size)| millis > 0 && millis % size == 0);
+        .find(|(_, size)| millis > 0 && millis.is_multiple_of(*size));
     match whole {
         Some((unit, size)) => format!("{}{unit}", millis / size),
         None if millis == 0 => "0s".to_owned(),

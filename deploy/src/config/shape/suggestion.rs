@@ -77,8 +77,7 @@ pub(super) fn wrong_type(schema: &Value, value: &DeValue<'_>, place: &Place) -> 
     };
     let help = match (meant(schema, value), place.segments().last()) {
         (Some(meant), Some(Segment::Key(key))) => format!("write `{}`", line(key, &meant)),
-        (Some(meant), _) => format!("write `{}`", toml(&meant)),
-        (None, _) => write(schema, place),
+        _ => write(schema, place),
     };
     Fault::new(format!("{wanted} is wanted, {found} is given"), help)
 }
@@ -93,7 +92,7 @@ pub(super) fn write(schema: &Value, place: &Place) -> String {
     ) {
         (Some("object"), _, _) => format!("write a table `{}`", header(place)),
         (_, Some("object"), _) => format!(
-            "write a table `{}`, with two brackets",
+            "write tables `{}`, with two brackets",
             header(&place.index(0))
         ),
         (_, _, Some(Segment::Key(key))) => format!("write `{}`", line(key, &sample(schema))),
@@ -120,8 +119,18 @@ fn sample(schema: &Value) -> Value {
 /// The value of the right type that was probably meant by one of a wrong type.
 fn meant(schema: &Value, value: &DeValue<'_>) -> Option<Value> {
     match (schema["type"].as_str()?, value) {
-        ("string", DeValue::Integer(number)) if schema["pattern"].is_string() => {
-            Some(format!("{number}s").into())
+        ("string", DeValue::Integer(number)) => {
+            let number: u32 = number
+                .as_str()
+                .parse()
+                .ok()
+                .filter(|_| number.radix() == 10)?;
+            let unit = if schema["pattern"].is_string() {
+                "s"
+            } else {
+                ""
+            };
+            Some(format!("{number}{unit}").into())
         }
         ("integer", DeValue::String(text)) => text.parse::<u32>().ok().map(Value::from),
         ("boolean", DeValue::String(text)) => match text.as_ref() {

@@ -1,13 +1,12 @@
 //! One environment, and whether its parts fit together.
 
-use super::super::findings::{Fault, Findings};
-use super::super::grammar::{self, Range};
+use super::super::findings::{Fault, Findings, Noted};
+use super::super::grammar;
 use super::super::place::Place;
 use super::super::{Environment, Role, Steps, Workers, defaults, raw};
-use super::Time;
 use super::claims::Claims;
-use super::hosts::{Hosts, hosts};
-use super::{health, processes};
+use super::hosts::{self, Hosts};
+use super::{Time, health, optional, processes};
 use crate::names::EnvironmentName;
 
 /// What is known around an environment.
@@ -28,134 +27,87 @@ pub(super) fn environment(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Environment> {
-    let branch = optional(raw.branch, &place.key("branch"), findings, grammar::branch);
-    let path = optional(
-        raw.path,
-        &place.key("path"),
-        findings,
-        grammar::absolute_path,
-    );
-    let url = optional(raw.url, &place.key("url"), findings, |text| {
+    let at = |key: &str| place.key(key);
+    let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
+    check_roles(&raw, rim.steps, &hosts, place, findings);
+    let branch = optional(raw.branch, &at("branch"), findings, grammar::branch);
+    let path = optional(raw.path, &at("path"), findings, grammar::absolute_path);
+    let url = optional(raw.url, &at("url"), findings, |text| {
         grammar::url(text, "https://shop.example.com")
     });
-    let lock_wait = Time {
-        text: raw.lock_wait,
-        default: defaults::LOCK_WAIT,
-        range: Range::WAIT,
-    };
-    let step_timeout = Time {
-        text: raw.step_timeout,
-        default: defaults::STEP_TIMEOUT,
-        range: Range::RUN,
-    };
-    let lock_wait = lock_wait.read(&place.key("lock_wait"), findings);
-    let step_timeout = step_timeout.read(&place.key("step_timeout"), findings);
-    let hosts = hosts(raw.hosts, &place.key("hosts"), findings);
-    let needs = Needs {
-        health: raw.health.is_some(),
-        workers: raw
-            .workers
-            .as_ref()
-            .is_some_and(|workers| !workers.is_empty()),
-        php_fpm: raw.php_fpm.is_some(),
-        migrate: !rim.steps.migrate.is_empty(),
-    };
-    needs.check(&hosts, place, findings);
+    let lock_wait = Time::waiting(raw.lock_wait, defaults::LOCK_WAIT);
+    let lock_wait = lock_wait.read(&at("lock_wait"), findings);
+    let step_timeout = Time::running(raw.step_timeout, defaults::STEP_TIMEOUT);
+    let step_timeout = step_timeout.read(&at("step_timeout"), findings);
     let health = raw
         .health
-        .map(|raw| health::health(raw, &place.key("health"), findings));
-    let workers = processes::workers(
-        raw.workers.unwrap_or_default(),
-        &place.key("workers"),
-        findings,
-    );
+        .map(|raw| health::health(raw, &at("health"), findings).ok_or(Noted));
+    let workers = processes::workers(raw.workers.unwrap_or_default(), &at("workers"), findings);
     let php_fpm = raw
         .php_fpm
-        .map(|raw| processes::php_fpm(raw, &place.key("php_fpm"), findings));
+        .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));
     let name = rim.name?;
-    let path = path?;
-    claim(
-        rim.claims,
-        &Claimant {
-            name: &name,
-            path: path.as_deref(),
-            hosts: &hosts,
-            workers: &workers,
-        },
-        place,
-        findings,
-    );
+    let path = path.ok().flatten();
+    let claimant = Claimant {
+        name: &name,
+        path: path.as_deref(),
+        hosts: &hosts,
+        workers: &workers,
+    };
+    claimant.claim(rim.claims, place, findings);
     Some(Environment {
         name,
-        branch: branch?,
+        branch: branch.ok()?,
         path: path?,
-        url: url?,
+        url: url.ok()?,
         keep_releases: raw.keep_releases.unwrap_or(defaults::KEEP_RELEASES),
         keep_failed: raw.keep_failed.unwrap_or(defaults::KEEP_FAILED),
         lock_wait: lock_wait?,
         step_timeout: step_timeout?,
-        hosts: hosts
-            .whole
-            .then(|| hosts.good.into_iter().map(|(_, host)| host).collect())?,
-        health: transpose(health)?,
+        hosts: hosts.whole()?,
+        health: health.transpose().ok()?,
         workers: workers.into_iter().map(|(_, workers)| workers).collect(),
-        php_fpm: transpose(php_fpm)?,
+        php_fpm: php_fpm.transpose().ok()?,
     })
 }
 
-/// What an environment has that needs a host of some role.
-struct Needs {
-    health: bool,
-    workers: bool,
-    php_fpm: bool,
-    migrate: bool,
-}
-
-impl Needs {
-    fn check(&self, hosts: &Hosts, place: &Place, findings: &mut Findings<'_>) {
-        let Some(roles) = &hosts.roles else {
-            return;
-        };
-        let needs = [
-            (
-                self.health,
-                Role::Web,
-                "health",
-                "health is asked on hosts with the role `web`, and there is none",
-            ),
-            (
-                self.workers,
-                Role::Worker,
-                "workers",
-                "workers run on hosts with the role `worker`, and there is none",
-            ),
-            (
-                self.php_fpm,
-                Role::Web,
-                "php_fpm",
-                "PHP-FPM runs on hosts with the role `web`, and there is none",
-            ),
-            (
-                self.migrate,
-                Role::Migrate,
-                "hosts",
-                "there are migrate steps and no host with the role `migrate`",
-            ),
-        ];
-        for (needed, role, key, message) in needs {
-            if needed && !roles.contains(&role) {
-                let other = match role {
-                    Role::Migrate => "write `migrate = []` under `[steps]`".to_owned(),
-                    _ => format!("take `{key}` out"),
-                };
-                let help = format!(
-                    "add `\"{}\"` to the roles of a host, or {other}",
-                    role.word()
-                );
-                findings.add(&place.key(key), Fault::new(message, help));
-            }
+/// Whether there is a host for everything that needs one of some role.
+fn check_roles(
+    raw: &raw::Environment,
+    steps: &Steps,
+    hosts: &Hosts,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
+    let Some(roles) = &hosts.roles else {
+        return;
+    };
+    let mut check = |needed: bool, role: Role, key: &str, message: &str| {
+        if needed && !roles.contains(&role) {
+            let other = match role {
+                Role::Migrate => "write `migrate = []` under `[steps]`".to_owned(),
+                Role::Web | Role::Worker => format!("take `{key}` out"),
+            };
+            let help = format!(
+                "add `\"{}\"` to the roles of a host, or {other}",
+                role.word()
+            );
+            findings.add(&place.key(key), Fault::new(message, help));
         }
-    }
+    };
+    let health = "health is asked on hosts with the role `web`, and there is none";
+    check(raw.health.is_some(), Role::Web, "health", health);
+    let workers = "workers run on hosts with the role `worker`, and there is none";
+    check(
+        raw.workers.as_ref().is_some_and(|all| !all.is_empty()),
+        Role::Worker,
+        "workers",
+        workers,
+    );
+    let php_fpm = "PHP-FPM runs on hosts with the role `web`, and there is none";
+    check(raw.php_fpm.is_some(), Role::Web, "php_fpm", php_fpm);
+    let migrate = "there are migrate steps and no host with the role `migrate`";
+    check(!steps.migrate.is_empty(), Role::Migrate, "hosts", migrate);
 }
 
 /// An environment as far as it claims things on hosts.
@@ -166,42 +118,20 @@ struct Claimant<'c> {
     workers: &'c [(usize, Workers)],
 }
 
-fn claim(claims: &mut Claims, who: &Claimant<'_>, place: &Place, findings: &mut Findings<'_>) {
-    let name = who.name.as_str();
-    for (index, host) in &who.hosts.good {
-        if let Some(path) = who.path {
-            let place = place.key("hosts").index(*index).key("address");
-            findings.take(&place, claims.tree(name, host, path));
+impl Claimant<'_> {
+    fn claim(&self, claims: &mut Claims, place: &Place, findings: &mut Findings<'_>) {
+        let name = self.name.as_str();
+        for (index, host) in &self.hosts.good {
+            if let Some(path) = self.path {
+                let place = place.key("hosts").index(*index).key("address");
+                findings.take(&place, claims.tree(name, host, path));
+            }
         }
-    }
-    for (index, workers) in who.workers {
-        let place = place.key("workers").index(*index).key("group");
-        let taken = who
-            .hosts
-            .good
-            .iter()
-            .find_map(|(_, host)| claims.group(name, host, &workers.group).err());
-        findings.take(&place, taken.map_or(Ok(()), Err));
-    }
-}
-
-/// `Some(None)` where nothing is given, `None` where what is given is faulty.
-fn optional(
-    text: Option<String>,
-    place: &Place,
-    findings: &mut Findings<'_>,
-    read: impl Fn(&str) -> Result<String, Fault>,
-) -> Option<Option<String>> {
-    match text {
-        None => Some(None),
-        Some(text) => findings.take(place, read(&text)).map(Some),
-    }
-}
-
-fn transpose<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    match read {
-        Some(None) => None,
-        Some(some) => Some(some),
-        None => Some(None),
+        for (index, workers) in self.workers {
+            let place = place.key("workers").index(*index).key("group");
+            let mut hosts = self.hosts.good.iter();
+            let taken = hosts.find_map(|(_, host)| claims.group(name, host, &workers.group).err());
+            findings.take(&place, taken.map_or(Ok(()), Err));
+        }
     }
 }

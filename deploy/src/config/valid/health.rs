@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::findings::{Fault, Findings};
-use super::super::grammar::{self, Range};
+use super::super::grammar;
 use super::super::place::Place;
 use super::super::{Health, defaults, raw};
-use super::Time;
+use super::{Time, optional};
 
 /// Reads a health check.
 pub(super) fn health(
@@ -16,40 +16,43 @@ pub(super) fn health(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Health> {
-    let mut take =
-        |key: &str, text: Option<String>, read: fn(&str) -> Result<String, Fault>| match text {
-            None => Some(None),
-            Some(text) => findings.take(&place.key(key), read(&text)).map(Some),
-        };
-    let url = take("url", raw.url, |text| {
+    let at = |key: &str| place.key(key);
+    let url = optional(raw.url, &at("url"), findings, |text| {
         grammar::url(text, "http://127.0.0.1/health")
     });
-    let host_header = take("host_header", raw.host_header, grammar::host_header);
-    let contains = take("contains", raw.contains, grammar::wanted_text);
-    let release_field = take("release_field", raw.release_field, grammar::field_path);
-    let json = fields(raw.json.unwrap_or_default(), &place.key("json"), findings);
-    let interval = Time {
-        text: raw.interval,
-        default: defaults::HEALTH_INTERVAL,
-        range: Range::ASK,
-    };
-    let timeout = Time {
-        text: raw.timeout,
-        default: defaults::HEALTH_TIMEOUT,
-        range: Range::ASK,
-    };
-    let interval = interval.read(&place.key("interval"), findings);
-    let timeout = timeout.read(&place.key("timeout"), findings);
+    let host_header = optional(
+        raw.host_header,
+        &at("host_header"),
+        findings,
+        grammar::host_header,
+    );
+    let contains = optional(
+        raw.contains,
+        &at("contains"),
+        findings,
+        grammar::wanted_text,
+    );
+    let release_field = optional(
+        raw.release_field,
+        &at("release_field"),
+        findings,
+        grammar::field_path,
+    );
+    let json = fields(raw.json.unwrap_or_default(), &at("json"), findings);
+    let interval = Time::asking(raw.interval, defaults::HEALTH_INTERVAL);
+    let timeout = Time::asking(raw.timeout, defaults::HEALTH_TIMEOUT);
+    let interval = interval.read(&at("interval"), findings);
+    let timeout = timeout.read(&at("timeout"), findings);
     Some(Health {
-        url: url??,
-        host_header: host_header?,
+        url: url.ok()??,
+        host_header: host_header.ok()?,
         attempts: raw.attempts.unwrap_or(defaults::HEALTH_ATTEMPTS),
         interval: interval?,
         timeout: timeout?,
         status: raw.status.unwrap_or(defaults::HEALTH_STATUS),
-        contains: contains?,
+        contains: contains.ok()?,
         json,
-        release_field: release_field?,
+        release_field: release_field.ok()?,
     })
 }
 

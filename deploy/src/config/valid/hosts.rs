@@ -19,14 +19,22 @@ pub(super) struct Hosts {
     /// The good ones, each with its position in the file.
     pub(super) good: Vec<(usize, Host)>,
     /// Whether all are good.
-    pub(super) whole: bool,
+    complete: bool,
     /// All roles that some host has; `None` where that cannot be told.
     pub(super) roles: Option<BTreeSet<Role>>,
 }
 
+impl Hosts {
+    /// All hosts, where all are good.
+    pub(super) fn whole(self) -> Option<Vec<Host>> {
+        self.complete
+            .then(|| self.good.into_iter().map(|(_, host)| host).collect())
+    }
+}
+
 /// Reads the hosts of one environment.
 pub(super) fn hosts(
-    raw: Option<Vec<raw::Host>>,
+    raw: Option<&[raw::Host]>,
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Hosts {
@@ -36,13 +44,13 @@ pub(super) fn hosts(
     let count = raw.len();
     let mut read = Hosts {
         good: Vec::new(),
-        whole: true,
+        complete: true,
         roles: Some(BTreeSet::new()),
     };
     let mut taken = Taken::default();
-    for (index, raw) in raw.into_iter().enumerate() {
+    for (index, raw) in raw.iter().enumerate() {
         let place = place.index(index);
-        let roles = roles(raw.roles, count, &place, findings);
+        let roles = roles(raw.roles.as_deref(), count, &place, findings);
         read.roles = match (read.roles, &roles) {
             (Some(known), Some(more)) => {
                 Some(known.into_iter().chain(more.iter().copied()).collect())
@@ -51,10 +59,12 @@ pub(super) fn hosts(
         };
         let name = raw
             .name
-            .and_then(|name| taken.name(&name, &place.key("name"), findings));
+            .as_ref()
+            .and_then(|name| taken.name(name, &place.key("name"), findings));
         let address = raw
             .address
-            .and_then(|text| findings.take(&place.key("address"), grammar::address(&text)));
+            .as_ref()
+            .and_then(|text| findings.take(&place.key("address"), grammar::address(text)));
         if let Some(address) = &address {
             taken.machine(machine(address), &place, findings);
         }
@@ -67,14 +77,14 @@ pub(super) fn hosts(
                     roles,
                 },
             )),
-            _ => read.whole = false,
+            _ => read.complete = false,
         }
     }
     read
 }
 
 fn roles(
-    raw: Option<Vec<Role>>,
+    raw: Option<&[Role]>,
     count: usize,
     host: &Place,
     findings: &mut Findings<'_>,
@@ -82,7 +92,7 @@ fn roles(
     let place = host.key("roles");
     match raw {
         _ if findings.is_broken_below(&place) || findings.is_broken(&place) => None,
-        Some(roles) => Some(roles),
+        Some(roles) => Some(roles.to_vec()),
         None if count == 1 => Some(ALL_ROLES.to_vec()),
         None => {
             let message = "one of several hosts must say what it does";
@@ -102,7 +112,7 @@ struct Taken {
 
 impl Taken {
     fn name(&mut self, text: &str, place: &Place, findings: &mut Findings<'_>) -> Option<HostName> {
-        let name = findings.take(place, HostName::parse(text).map_err(bad_name))?;
+        let name = findings.take(place, HostName::parse(text).map_err(|bad| bad_name(&bad)))?;
         if !self.names.insert(name.clone()) {
             let message = format!("another host is called {} too", quoted(text));
             findings.add(

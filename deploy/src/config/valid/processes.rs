@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::document::quoted;
 use super::super::findings::{Fault, Findings};
-use super::super::grammar::{self, Range};
+use super::super::grammar;
 use super::super::place::Place;
 use super::super::{PhpFpm, Workers, defaults, raw};
 use super::Time;
@@ -40,11 +40,7 @@ fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Optio
         findings.take(&place.key("group"), read)
     };
     let group = raw.group.and_then(named);
-    let drain = Time {
-        text: raw.drain_timeout,
-        default: defaults::WORKERS_DRAIN_TIMEOUT,
-        range: Range::RUN,
-    };
+    let drain = Time::running(raw.drain_timeout, defaults::WORKERS_DRAIN_TIMEOUT);
     let drain_timeout = drain.read(&place.key("drain_timeout"), findings);
     Some(Workers {
         group: group?,

@@ -152,17 +152,27 @@ impl GitHub {
             .set_read_timeout(Some(CALL_TIMEOUT));
         let client = match &settings.login {
             Login::Token(token) => {
-                let octocrab = builder.personal_token(token.expose_secret().to_owned()).build();
-                Client::Token(octocrab.context("cannot make a client for GitHub")?, token.clone())
+                let octocrab = builder
+                    .personal_token(token.expose_secret().to_owned())
+                    .build();
+                Client::Token(
+                    octocrab.context("cannot make a client for GitHub")?,
+                    token.clone(),
+                )
             }
             Login::App { id, private_key } => {
                 let octocrab = builder
                     .app_from_rsa_pem(AppId(*id), private_key.expose_secret().as_bytes())
                     .ok()
-                    .context("cannot read github.private_key_file: it must be an RSA key in PEM form")?
+                    .context(
+                        "cannot read github.private_key_file: it must be an RSA key in PEM form",
+                    )?
                     .build();
                 let installations = Mutex::new(HashMap::new());
-                Client::App(octocrab.context("cannot make a client for GitHub")?, installations)
+                Client::App(
+                    octocrab.context("cannot make a client for GitHub")?,
+                    installations,
+                )
             }
         };
         Ok(Self {
@@ -196,7 +206,10 @@ impl GitHub {
             }
         };
         let pair = format!("x-access-token:{}", token.expose_secret());
-        Ok(SecretString::from(format!("Basic {}", STANDARD.encode(pair))))
+        Ok(SecretString::from(format!(
+            "Basic {}",
+            STANDARD.encode(pair)
+        )))
     }
 
     /// Marks a commit.
@@ -206,8 +219,12 @@ impl GitHub {
         commit: &CommitSha,
         status: &NewCommitStatus<'_>,
     ) -> Result<(), Trouble> {
-        self.post(repository, &format!("/repos/{repository}/statuses/{commit}"), status)
-            .await?;
+        self.post(
+            repository,
+            &format!("/repos/{repository}/statuses/{commit}"),
+            status,
+        )
+        .await?;
         Ok(())
     }
 
@@ -227,9 +244,15 @@ impl GitHub {
     }
 
     /// The number of an entry that was made before, found by its payload.
-    pub async fn find_entry(&self, repository: &str, new: &NewDeployment<'_>) -> Result<Option<u64>, Trouble> {
+    pub async fn find_entry(
+        &self,
+        repository: &str,
+        new: &NewDeployment<'_>,
+    ) -> Result<Option<u64>, Trouble> {
         let NewDeployment {
-            commit, environment, ..
+            commit,
+            environment,
+            ..
         } = new;
         let route = format!(
             "/repos/{repository}/deployments?sha={commit}&environment={environment}&task=deploy&per_page={PER_PAGE}"
@@ -264,14 +287,23 @@ impl GitHub {
         let route = format!("/repos/{repository}/deployments/{number}/statuses?per_page=1");
         let found: Vec<StatusRow> = answer::parse(&self.get(repository, &route).await?)?;
         Ok(found.first().is_some_and(|newest| {
-            newest.state == status.state && newest.description.as_deref().unwrap_or_default() == status.description
+            newest.state == status.state
+                && newest.description.as_deref().unwrap_or_default() == status.description
         }))
     }
 
-    async fn post(&self, repository: &str, route: &str, body: &impl Serialize) -> Result<Vec<u8>, Trouble> {
+    async fn post(
+        &self,
+        repository: &str,
+        route: &str,
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, Trouble> {
         let octocrab = self.client_for(repository).await?;
         let call = async {
-            let response = octocrab._post(route, Some(body)).await.map_err(answer::of_error)?;
+            let response = octocrab
+                ._post(route, Some(body))
+                .await
+                .map_err(answer::of_error)?;
             read(response).await
         };
         self.within(repository, call).await
@@ -349,7 +381,9 @@ where
 /// GitHub returns a payload as it was sent, or as JSON inside a string.
 fn same_payload(found: &Value, wanted: &Value) -> bool {
     match found {
-        Value::String(text) => serde_json::from_str::<Value>(text).is_ok_and(|found| &found == wanted),
+        Value::String(text) => {
+            serde_json::from_str::<Value>(text).is_ok_and(|found| &found == wanted)
+        }
         _ => found == wanted,
     }
 }

@@ -40,7 +40,9 @@ pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[SecretString]) -> Res
         (None, _) if headers.contains_key("x-hub-signature") => return Err(Unproven::Sha1Only),
         (None, _) => return Err(Unproven::Missing),
     };
-    let digits = signature.strip_prefix(b"sha256=").ok_or(Unproven::Malformed)?;
+    let digits = signature
+        .strip_prefix(b"sha256=")
+        .ok_or(Unproven::Malformed)?;
     let mut given = [0_u8; 32];
     hex::decode_to_slice(digits, &mut given).map_err(|_| Unproven::Malformed)?;
     // Every secret is tried, whether or not an earlier one matched: the time tells nothing.
@@ -95,8 +97,10 @@ impl Headers {
     /// Reads the headers that are used, or names the one that is wrong.
     pub fn read(headers: &HeaderMap) -> Result<Self, BadDelivery> {
         let one = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let word =
-            |text: &&str| (1..=60).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let word = |text: &&str| {
+            (1..=60).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        };
         let event = one("x-github-event")
             .filter(word)
             .ok_or(BadDelivery::Header("X-GitHub-Event"))?;
@@ -111,7 +115,9 @@ impl Headers {
         if !json {
             return Err(BadDelivery::NotJson);
         }
-        let number = |text: &&str| (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let number = |text: &&str| {
+            (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+        };
         Ok(Self {
             event: event.to_owned(),
             delivery: delivery.hyphenated().to_string(),
@@ -244,7 +250,10 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
 }
 
 fn printable(text: &str, longest: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(longest).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(longest)
+        .collect()
 }
 
 impl fmt::Display for Moved {
@@ -262,7 +271,8 @@ mod tests {
 
     const SECRET: &str = "It's a Secret to Everybody";
     const BODY: &[u8] = b"Hello, World!";
-    const SIGNATURE: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    const SIGNATURE: &str =
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
     fn signed(name: &'static str, value: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -271,15 +281,23 @@ mod tests {
     }
 
     fn secrets(all: &[&str]) -> Vec<SecretString> {
-        all.iter().map(|secret| SecretString::from(*secret)).collect()
+        all.iter()
+            .map(|secret| SecretString::from(*secret))
+            .collect()
     }
 
     #[test]
     fn githubs_own_example_is_proven_by_any_live_secret() {
         let headers = signed("x-hub-signature-256", SIGNATURE);
         assert_eq!(verify(&headers, BODY, &secrets(&[SECRET])), Ok(()));
-        assert_eq!(verify(&headers, BODY, &secrets(&[SECRET, "the next one"])), Ok(()));
-        assert_eq!(verify(&headers, BODY, &secrets(&["the next one", SECRET])), Ok(()));
+        assert_eq!(
+            verify(&headers, BODY, &secrets(&[SECRET, "the next one"])),
+            Ok(())
+        );
+        assert_eq!(
+            verify(&headers, BODY, &secrets(&["the next one", SECRET])),
+            Ok(())
+        );
         assert_eq!(
             verify(&headers, BODY, &secrets(&["the next one"])),
             Err(Unproven::Wrong)
@@ -293,8 +311,16 @@ mod tests {
             ("x-hub-signature-256", "", Unproven::Malformed),
             ("x-hub-signature-256", &SIGNATURE[..70], Unproven::Malformed),
             ("x-hub-signature-256", &SIGNATURE[7..], Unproven::Malformed),
-            ("x-hub-signature-256", &SIGNATURE.replace('7', "8"), Unproven::Wrong),
-            ("x-hub-signature-256", &SIGNATURE.replace('7', "x"), Unproven::Malformed),
+            (
+                "x-hub-signature-256",
+                &SIGNATURE.replace('7', "8"),
+                Unproven::Wrong,
+            ),
+            (
+                "x-hub-signature-256",
+                &SIGNATURE.replace('7', "x"),
+                Unproven::Malformed,
+            ),
             (
                 "x-hub-signature",
                 "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59",
@@ -311,7 +337,10 @@ mod tests {
         }
         let mut twice = signed("x-hub-signature-256", SIGNATURE);
         twice.append("x-hub-signature-256", SIGNATURE.parse().unwrap());
-        assert_eq!(verify(&twice, BODY, &secrets(&[SECRET])), Err(Unproven::Malformed));
+        assert_eq!(
+            verify(&twice, BODY, &secrets(&[SECRET])),
+            Err(Unproven::Malformed)
+        );
         assert_eq!(
             verify(
                 &signed("x-hub-signature-256", SIGNATURE),
@@ -329,10 +358,23 @@ mod tests {
             br#"{"ref": "refs/heads/main", "after": 7, "repository": {"full_name": "sesame"}}"#,
         );
         let text = error.unwrap_err().to_string();
-        assert!(text.contains("a field is missing or of another type, line 1"), "{text}");
+        assert!(
+            text.contains("a field is missing or of another type, line 1"),
+            "{text}"
+        );
         assert!(!text.contains("sesame"), "{text}");
-        assert!(read("push", b"{").unwrap_err().to_string().contains("ends too early"));
-        assert!(read("ping", b"no").unwrap_err().to_string().contains("not JSON"));
+        assert!(
+            read("push", b"{")
+                .unwrap_err()
+                .to_string()
+                .contains("ends too early")
+        );
+        assert!(
+            read("ping", b"no")
+                .unwrap_err()
+                .to_string()
+                .contains("not JSON")
+        );
         assert!(read("ping", b"\xff\xfe").is_err());
     }
 
@@ -359,6 +401,9 @@ mod tests {
             read("push", body("--upload-pack=x").as_bytes()),
             Err(BadDelivery::Commit)
         );
-        assert_eq!(read("push", body("abc1234").as_bytes()), Err(BadDelivery::Commit));
+        assert_eq!(
+            read("push", body("abc1234").as_bytes()),
+            Err(BadDelivery::Commit)
+        );
     }
 }

@@ -58,10 +58,17 @@ struct Message {
 }
 
 /// Nothing when the call was successful, else what is to be done.
-pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Trouble> {
+pub(super) fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Trouble> {
     if status == StatusCode::ACCEPTED {
         // GitHub's way to say that it merged something instead of entering a deployment.
-        return Err(Trouble::refused("GitHub answered 202 and made nothing".to_owned()));
+        return Err(Trouble::refused(
+            "GitHub answered 202 and made nothing".to_owned(),
+        ));
     }
     if status.is_success() {
         return Ok(());
@@ -118,7 +125,8 @@ fn seconds_between(from: i64, to: i64) -> Duration {
 pub(super) fn of_error(error: octocrab::Error) -> Trouble {
     match error {
         octocrab::Error::GitHub { source, .. } => {
-            let never = source.status_code.is_client_error() && source.status_code != StatusCode::UNAUTHORIZED;
+            let never = source.status_code.is_client_error()
+                && source.status_code != StatusCode::UNAUTHORIZED;
             Trouble {
                 message: format!(
                     "GitHub answered {}: {}",
@@ -152,7 +160,10 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
 }
 
 fn clip(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_MESSAGE)
+        .collect()
 }
 
 #[cfg(test)]
@@ -165,9 +176,14 @@ mod tests {
             map.insert(*name, value.parse().unwrap());
         }
         let now = Timestamp::from_second(1_000).unwrap();
-        judge(StatusCode::from_u16(status).unwrap(), &map, body.as_bytes(), now)
-            .unwrap_err()
-            .turn
+        judge(
+            StatusCode::from_u16(status).unwrap(),
+            &map,
+            body.as_bytes(),
+            now,
+        )
+        .unwrap_err()
+        .turn
     }
 
     #[test]
@@ -176,10 +192,20 @@ mod tests {
             turn(429, &[("retry-after", "7")], ""),
             Turn::Pause(Duration::from_secs(7))
         );
-        let used_up = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1030")];
-        assert_eq!(turn(403, &used_up, ""), Turn::Pause(Duration::from_secs(31)));
+        let used_up = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1030"),
+        ];
         assert_eq!(
-            turn(403, &[], r#"{"message":"You have exceeded a secondary rate limit"}"#),
+            turn(403, &used_up, ""),
+            Turn::Pause(Duration::from_secs(31))
+        );
+        assert_eq!(
+            turn(
+                403,
+                &[],
+                r#"{"message":"You have exceeded a secondary rate limit"}"#
+            ),
             Turn::Pause(SECONDARY_LIMIT_PAUSE)
         );
         assert_eq!(

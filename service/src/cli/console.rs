@@ -1,0 +1,124 @@
+//! The one place that writes to the terminal.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the terminal's own module"
+)]
+
+use std::process::ExitCode;
+
+use cutover_deploy::{Event, Failure};
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// What ends a command before it did its work.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    message: String,
+    hint: Option<String>,
+    exit: u8,
+}
+
+impl Trouble {
+    /// Input or configuration that cannot be used: exit code 2.
+    pub(super) fn input(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+            exit: 2,
+        }
+    }
+
+    /// Something that failed: exit code 1.
+    pub(super) fn failed(failure: &Failure) -> Self {
+        Self {
+            message: failure.line(),
+            hint: failure.hint.clone(),
+            exit: 1,
+        }
+    }
+
+    /// The same with what to do about it.
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+/// Tells what ended a command, and gives its exit code.
+pub(super) fn conclude(ended: Result<u8, Trouble>) -> ExitCode {
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(trouble) => {
+            eprintln!("error: {}", trouble.message);
+            if let Some(hint) = trouble.hint {
+                eprintln!("  {hint}");
+            }
+            ExitCode::from(trouble.exit)
+        }
+    }
+}
+
+/// Prints a text.
+pub(super) fn print(text: &str) {
+    println!("{text}");
+}
+
+/// Prints a value as JSON.
+pub(super) fn print_json(value: &impl Serialize) {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    );
+}
+
+/// Says something to the person who waits, beside the output.
+pub(super) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Shows a deployment as it runs.
+#[derive(Debug)]
+pub(super) struct Show {
+    began: Instant,
+    json: bool,
+}
+
+impl Show {
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            began: Instant::now(),
+            json,
+        }
+    }
+
+    /// Shows one event: a JSON line, or text with the time since the beginning.
+    pub(super) fn event(&self, event: &Event) {
+        if self.json {
+            println!("{}", serde_json::to_string(event).unwrap_or_default());
+            return;
+        }
+        // The end of a step names it again; only long ones need their beginning told, and output does that.
+        if let Event::StepBegan { .. } = event {
+            return;
+        }
+        let at = self.began.elapsed();
+        for line in event.to_string().lines() {
+            println!(
+                "{:>4}.{}  {}",
+                at.as_secs(),
+                at.subsec_millis() / 100,
+                printable(line)
+            );
+        }
+    }
+}
+
+/// A line that cannot steer the terminal.
+fn printable(line: &str) -> String {
+    line.chars()
+        .map(|c| if c.is_control() && c != '\t' { '·' } else { c })
+        .collect()
+}

@@ -1,0 +1,298 @@
+//! `cutover deploy` and `cutover rollback`: one deployment from this shell, straight over SSH, without the service.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use cutover_deploy::config::Environment;
+use cutover_deploy::source::{self, Origin};
+use cutover_deploy::{
+    Artifact, CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId, now,
+    run,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::console::{self, Show, Trouble};
+use super::site::{Site, environment};
+
+/// Builds a commit and makes it live.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 deployed or unchanged, 1 failed and restored (or never live), \
+    2 bad input or hosts that are not fit, 3 failed and not restored, 4 the lease is held by somebody else."
+)]
+pub(super) struct DeployArgs {
+    /// The environment, as in `cutover.toml`.
+    environment: String,
+
+    /// What to deploy: a branch, a tag or a commit.
+    #[arg(default_value = "HEAD")]
+    revision: String,
+
+    /// The repository to take it from: a folder or a URL that git can fetch. Only what is committed counts.
+    #[arg(long, default_value = ".", value_name = "FOLDER|URL")]
+    repository: String,
+
+    /// Where mirrors and builds are kept.
+    #[arg(long, env = "CUTOVER_WORK_DIR", value_name = "FOLDER")]
+    work_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    site: Site,
+
+    #[command(flatten)]
+    asker: Asker,
+}
+
+/// Returns to an earlier release without building anything.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is."
+)]
+pub(super) struct RollbackArgs {
+    /// The environment, as in `cutover.toml`.
+    environment: String,
+
+    /// The release to return to; the one before the live one that was healthy when left out.
+    release: Option<String>,
+
+    #[command(flatten)]
+    site: Site,
+
+    #[command(flatten)]
+    asker: Asker,
+}
+
+/// Who asks, as hosts and journals will name them.
+#[derive(Debug, Clone, Args)]
+struct Asker {
+    /// Who asks, as it is told to others.
+    #[arg(
+        long,
+        env = "USER",
+        default_value = "somebody at a shell",
+        hide_env = true
+    )]
+    actor: String,
+}
+
+/// Runs `cutover deploy`.
+pub(super) async fn deploy(args: DeployArgs) -> std::process::ExitCode {
+    console::conclude(try_deploy(args).await)
+}
+
+/// Runs `cutover rollback`.
+pub(super) async fn rollback(args: RollbackArgs) -> std::process::ExitCode {
+    console::conclude(try_rollback(args).await)
+}
+
+async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
+    let config = args.site.read()?;
+    let environment = environment(&config, &args.environment)?;
+    let origin = origin(&config, &args)?;
+    let commit = revision(&args, &origin).await?;
+    let request = request(
+        Kind::Deploy {
+            commit: commit.clone(),
+        },
+        &args.asker,
+    );
+    let job = Job {
+        config: &config,
+        environment,
+        request,
+        site: &args.site,
+        build: Some((commit, origin)),
+    };
+    job.run().await
+}
+
+async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
+    let config = args.site.read()?;
+    let environment = environment(&config, &args.environment)?;
+    let to = args.release.as_deref().map(ReleaseId::parse).transpose();
+    let to = to.map_err(|error| Trouble::input(error.to_string()))?;
+    let request = request(Kind::Rollback { to }, &args.asker);
+    Job {
+        config: &config,
+        environment,
+        request,
+        site: &args.site,
+        build: None,
+    }
+    .run()
+    .await
+}
+
+fn origin(config: &Config, args: &DeployArgs) -> Result<Origin, Trouble> {
+    let cache = || {
+        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        base.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+    };
+    let work_dir = args
+        .work_dir
+        .clone()
+        .or_else(|| Some(cache()?.join("cutover")))
+        .ok_or_else(|| {
+            Trouble::input("there is no place for builds").hint("Name one with `--work-dir`.")
+        })?;
+    let url = match std::fs::canonicalize(&args.repository) {
+        Ok(folder) => folder.display().to_string(),
+        Err(_) => args.repository.clone(),
+    };
+    Ok(Origin {
+        url,
+        authorization: None,
+        work_dir: work_dir.join(config.app.as_str()),
+        hidden: Vec::new(),
+    })
+}
+
+/// `HEAD` is the branch that is checked out here; a mirror only knows the branch by its name.
+async fn revision(args: &DeployArgs, origin: &Origin) -> Result<CommitSha, Trouble> {
+    let mut name = args.revision.clone();
+    if name == "HEAD" {
+        let mut git = tokio::process::Command::new("git");
+        let said = git
+            .arg("-C")
+            .arg(&origin.url)
+            .args(["rev-parse", "--verify", "HEAD"])
+            .output()
+            .await;
+        name = match said {
+            Ok(output) if output.status.success() => {
+                String::from_utf8_lossy(&output.stdout).trim().to_owned()
+            }
+            _ => {
+                return Err(Trouble::input(format!(
+                    "{} is not a git repository with a commit",
+                    origin.url
+                ))
+                .hint("Name the repository with `--repository`, and the branch, tag or commit."));
+            }
+        };
+    }
+    source::resolve(&name, origin)
+        .await
+        .map_err(|failure| Trouble::failed(&failure))
+}
+
+fn request(kind: Kind, asker: &Asker) -> DeployRequest {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let deployment = DeploymentId::parse(&id).expect("hexadecimal digits are a deployment id");
+    DeployRequest {
+        deployment,
+        kind,
+        actor: asker.actor.clone(),
+        run_url: None,
+        requested_at: now(),
+    }
+}
+
+/// One deployment from this shell.
+struct Job<'a> {
+    config: &'a Config,
+    environment: &'a Environment,
+    request: DeployRequest,
+    site: &'a Site,
+    build: Option<(CommitSha, Origin)>,
+}
+
+impl Job<'_> {
+    async fn run(self) -> Result<u8, Trouble> {
+        let access = self.site.access()?;
+        let (events, heard) = unbounded_channel();
+        let showing = tokio::spawn(show(heard, Show::new(self.site.json)));
+        let cancel = CancellationToken::new();
+        let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
+        let outcome = self.outcome(&access, &events, &cancel).await;
+        signals.abort();
+        drop(events);
+        drop(showing.await);
+        Ok(outcome.exit_code())
+    }
+
+    async fn outcome(
+        &self,
+        access: &run::Access,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        let artifact = match self.artifact(events, cancel).await {
+            Ok(artifact) => artifact,
+            Err(outcome) => {
+                drop(events.send(Event::Concluded {
+                    outcome: outcome.clone(),
+                }));
+                return outcome;
+            }
+        };
+        let Self {
+            config,
+            environment,
+            request,
+            ..
+        } = self;
+        let outcome = run::deploy(
+            config,
+            environment,
+            request,
+            artifact.as_ref(),
+            access,
+            events,
+            cancel,
+        )
+        .await;
+        if let Some(artifact) = artifact {
+            drop(tokio::fs::remove_file(artifact.file).await);
+        }
+        outcome
+    }
+
+    async fn artifact(
+        &self,
+        events: &UnboundedSender<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Artifact>, Outcome> {
+        let Some((commit, origin)) = &self.build else {
+            return Ok(None);
+        };
+        match source::build(self.config, commit, origin, events, cancel).await {
+            Ok(artifact) => Ok(Some(artifact)),
+            Err(_) if cancel.is_cancelled() => Err(Outcome::Cancelled),
+            Err(failure) => Err(Outcome::Failed {
+                failure,
+                left: Vec::new(),
+            }),
+        }
+    }
+}
+
+async fn show(mut events: UnboundedReceiver<Event>, show: Show) {
+    while let Some(event) = events.recv().await {
+        show.event(&event);
+    }
+}
+
+/// Calls the deployment off at the first signal; says at every further one why it still runs.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        console::say(if cancel.is_cancelled() {
+            "still ending: a release that is being made live is brought to its end or taken back first"
+        } else {
+            "calling off; nothing is swapped any more unless it has begun"
+        });
+        cancel.cancel();
+    }
+}

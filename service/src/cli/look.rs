@@ -1,0 +1,312 @@
+//! `cutover status`, `cutover releases` and `cutover check`: what is true, and whether a deployment could go ahead.
+//! None of them changes anything.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use cutover_deploy::config::{Environment, Shared};
+use cutover_deploy::facts::{Current, Facts, ReleaseState};
+use cutover_deploy::plan::fit;
+use cutover_deploy::run::{self, Worker};
+use cutover_deploy::{Config, Failure, HostName};
+use serde::Serialize;
+
+use super::console::{self, Trouble};
+use super::site::{Site, environment};
+
+/// Tells what is live on every host, who holds it, and which release each worker runs.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The environment, as in `cutover.toml`.
+    environment: String,
+
+    #[command(flatten)]
+    site: Site,
+}
+
+/// Lists the releases on every host and where each stands.
+#[derive(Debug, Args)]
+pub(super) struct ReleasesArgs {
+    /// The environment, as in `cutover.toml`.
+    environment: String,
+
+    #[command(flatten)]
+    site: Site,
+}
+
+/// Checks the configuration and every host, and changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all is well, 2 something has to be mended first.")]
+pub(super) struct CheckArgs {
+    /// Only this environment; all of them when left out.
+    environment: Option<String>,
+
+    /// Prints the configuration with every default and the recipe's steps filled in.
+    #[arg(long)]
+    show: bool,
+
+    /// Checks only the file and asks no host.
+    #[arg(long)]
+    offline: bool,
+
+    #[command(flatten)]
+    site: Site,
+}
+
+/// What one host said.
+#[derive(Debug, Serialize)]
+struct HostStatus {
+    host: HostName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Facts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    workers: Vec<Worker>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failure>,
+}
+
+/// Runs `cutover status`.
+pub(super) async fn status(args: StatusArgs) -> ExitCode {
+    console::conclude(try_status(args).await)
+}
+
+/// Runs `cutover releases`.
+pub(super) async fn releases(args: ReleasesArgs) -> ExitCode {
+    console::conclude(try_releases(args).await)
+}
+
+/// Runs `cutover check`.
+pub(super) async fn check(args: CheckArgs) -> ExitCode {
+    console::conclude(try_check(args).await)
+}
+
+async fn try_status(args: StatusArgs) -> Result<u8, Trouble> {
+    let config = args.site.read()?;
+    let environment = environment(&config, &args.environment)?;
+    let access = args.site.access()?;
+    let (heard, workers) = tokio::join!(
+        run::survey(environment, &config.shared, &access),
+        run::workers(environment, &access)
+    );
+    let mut workers: BTreeMap<HostName, _> = workers.into_iter().collect();
+    let hosts: Vec<HostStatus> = heard
+        .into_iter()
+        .map(|(host, facts)| {
+            let mut status = HostStatus {
+                host,
+                facts: None,
+                workers: Vec::new(),
+                failures: Vec::new(),
+            };
+            match facts {
+                Ok(facts) => status.facts = Some(facts),
+                Err(failure) => status.failures.push(failure),
+            }
+            match workers.remove(&status.host) {
+                Some(Ok(listed)) => status.workers = listed,
+                Some(Err(failure)) if status.facts.is_some() => status.failures.push(failure),
+                _ => {}
+            }
+            status
+        })
+        .collect();
+    if args.site.json {
+        console::print_json(&hosts);
+    } else {
+        hosts
+            .iter()
+            .map(status_text)
+            .for_each(|text| console::print(&text));
+    }
+    Ok(u8::from(hosts.iter().any(|host| !host.failures.is_empty())))
+}
+
+fn status_text(status: &HostStatus) -> String {
+    let mut text = format!("{}", status.host);
+    if let Some(facts) = &status.facts {
+        match &facts.current {
+            Current::Absent => text.push_str("  nothing is live"),
+            Current::Foreign { what } => write!(text, "  current is {what}").unwrap_or_default(),
+            Current::Release { id } => {
+                let state = facts
+                    .record(id)
+                    .map_or("unknown", |record| state_word(record.state));
+                write!(text, "  {id} is live ({state})").unwrap_or_default();
+            }
+        }
+        if let Some(holder) = &facts.holder {
+            write!(text, "\n  the lease is held: {}", holder.line()).unwrap_or_default();
+        }
+    }
+    for worker in &status.workers {
+        let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
+        let release = worker.release.as_deref().unwrap_or("-");
+        write!(
+            text,
+            "\n  worker {} {} pid {pid} runs {release}",
+            worker.name, worker.state
+        )
+        .unwrap_or_default();
+    }
+    for failure in &status.failures {
+        write!(text, "\n  {}", with_hint(failure)).unwrap_or_default();
+    }
+    text
+}
+
+async fn try_releases(args: ReleasesArgs) -> Result<u8, Trouble> {
+    let config = args.site.read()?;
+    let environment = environment(&config, &args.environment)?;
+    let heard = run::survey(environment, &config.shared, &args.site.access()?).await;
+    if args.site.json {
+        let releases = |facts: Facts| facts.releases;
+        let all: BTreeMap<_, _> = heard
+            .into_iter()
+            .map(|(host, facts)| (host, facts.map(releases)))
+            .collect();
+        let failed = all.values().any(Result::is_err);
+        let all: BTreeMap<_, _> = all
+            .into_iter()
+            .map(|(host, said)| (host, said.ok()))
+            .collect();
+        console::print_json(&all);
+        return Ok(u8::from(failed));
+    }
+    let mut failed = 0;
+    for (host, facts) in heard {
+        match facts {
+            Ok(facts) => console::print(&releases_text(&host, &facts)),
+            Err(failure) => {
+                failed = 1;
+                console::print(&format!("{host}\n  {}", with_hint(&failure)));
+            }
+        }
+    }
+    Ok(failed)
+}
+
+fn releases_text(host: &HostName, facts: &Facts) -> String {
+    let mut text = host.to_string();
+    if facts.releases.is_empty() {
+        text.push_str("\n  there are no releases yet");
+    }
+    for (id, record) in facts.releases.iter().rev() {
+        let live = if facts.live() == Some(id) { "->" } else { "  " };
+        match record {
+            Some(record) => {
+                let (state, commit) = (state_word(record.state), record.commit.short());
+                write!(
+                    text,
+                    "\n{live} {id}  {state:<11} {commit}  by {}",
+                    record.actor
+                )
+            }
+            None => write!(text, "\n{live} {id}  not made by cutover"),
+        }
+        .unwrap_or_default();
+    }
+    text
+}
+
+fn state_word(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Staging => "staging",
+        ReleaseState::Ready => "ready",
+        ReleaseState::Live => "live",
+        ReleaseState::Healthy => "healthy",
+        ReleaseState::Failed => "failed",
+        ReleaseState::RolledBack => "rolled-back",
+    }
+}
+
+/// What a check found in one environment.
+#[derive(Debug, Serialize)]
+struct Checked {
+    environment: String,
+    failures: Vec<Failure>,
+}
+
+async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
+    let config = args.site.read()?;
+    if args.show {
+        console::print(&config.explain().to_string());
+    }
+    let chosen: Vec<&Environment> = match &args.environment {
+        Some(name) => vec![environment(&config, name)?],
+        None => config.environments.values().collect(),
+    };
+    if args.offline {
+        if !args.site.json && !args.show {
+            console::print(&format!(
+                "{}: the file is right; no host was asked",
+                args.site.config.display()
+            ));
+        }
+        return Ok(0);
+    }
+    let access = args.site.access()?;
+    let mut checked = Vec::new();
+    for environment in chosen {
+        let failures = check_environment(&config, environment, &access).await;
+        checked.push(Checked {
+            environment: environment.name.to_string(),
+            failures,
+        });
+    }
+    let wrong = checked.iter().any(|checked| !checked.failures.is_empty());
+    if args.site.json {
+        console::print_json(&checked);
+    } else {
+        checked
+            .iter()
+            .map(checked_text)
+            .for_each(|text| console::print(&text));
+    }
+    Ok(if wrong { 2 } else { 0 })
+}
+
+async fn check_environment(
+    config: &Config,
+    environment: &Environment,
+    access: &run::Access,
+) -> Vec<Failure> {
+    let Config { shared, .. } = config;
+    let shared: &Shared = shared;
+    let mut failures = Vec::new();
+    for (name, heard) in run::survey(environment, shared, access).await {
+        let host = environment.hosts.iter().find(|host| host.name == name);
+        match (host, heard) {
+            (Some(host), Ok(facts)) => failures.extend(fit::faults(environment, host, &facts)),
+            (_, Err(failure)) => failures.push(failure),
+            (None, Ok(_)) => {}
+        }
+    }
+    for (_, listed) in run::workers(environment, access).await {
+        failures.extend(listed.err().filter(|failure| failure.step == "workers"));
+    }
+    failures
+}
+
+fn checked_text(checked: &Checked) -> String {
+    let mut text = format!("{}: ", checked.environment);
+    if checked.failures.is_empty() {
+        text.push_str("ready to deploy to");
+    } else {
+        write!(text, "{} to mend first", checked.failures.len()).unwrap_or_default();
+    }
+    for failure in &checked.failures {
+        write!(text, "\n  {}", with_hint(failure)).unwrap_or_default();
+    }
+    text
+}
+
+fn with_hint(failure: &Failure) -> String {
+    let hint = failure
+        .hint
+        .as_ref()
+        .map(|hint| format!("\n    {hint}"))
+        .unwrap_or_default();
+    format!("{}{hint}", failure.line())
+}

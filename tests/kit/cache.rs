@@ -1,0 +1,37 @@
+//! Things that take long to make and are the same for every test, below `target/kit-cache`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// Below it lies one folder per thing and key.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kit-cache")
+}
+
+/// The folder of `name` for `key`; `make` fills it if nobody has. Tests in other processes wait meanwhile.
+pub(crate) async fn folder(name: &str, key: &str, make: impl AsyncFnOnce(&Path)) -> PathBuf {
+    let root = root();
+    fs::create_dir_all(&root).expect("target can be written");
+    let root = root.canonicalize().expect("it was just made");
+    let made = root.join(format!("{name}-{key}"));
+    if made.is_dir() {
+        return made;
+    }
+    let lock = root.join(format!("{name}.lock"));
+    let held = tokio::task::spawn_blocking(move || {
+        let file = File::create(lock)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    let held = held.await.expect("no panic in it").expect("the cache can be locked");
+    if !made.is_dir() {
+        let scratch = root.join(format!("{name}.new"));
+        // What a killed test left half made is begun anew.
+        drop(fs::remove_dir_all(&scratch));
+        fs::create_dir_all(&scratch).expect("the cache can be written");
+        make(&scratch).await;
+        fs::rename(&scratch, &made).expect("nobody else makes it under the lock");
+    }
+    drop(held);
+    made
+}
