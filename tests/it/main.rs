@@ -2,3 +2,5 @@
 
 mod github;
 mod kit;
+#[cfg(feature = "machines")]
+mod machine;

@@ -20,6 +20,7 @@ mod composer;
 pub mod github;
 mod host;
 mod load;
+pub mod machine;
 mod picture;
 mod process;
 mod repo;
