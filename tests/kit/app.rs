@@ -47,8 +47,12 @@ impl SampleApp {
             Breakage::HealthNotOk => switch("health", "not-ok"),
             Breakage::Boot => switch("boot", "fail"),
             Breakage::Build => switch("build", "fail"),
-            Breakage::Migration => migration("throw new RuntimeException('the table is locked by a report');"),
-            Breakage::DestructiveMigration => migration("DB::statement('alter table runs drop column code');"),
+            Breakage::Migration => {
+                migration("throw new RuntimeException('the table is locked by a report');")
+            }
+            Breakage::DestructiveMigration => {
+                migration("DB::statement('alter table runs drop column code');")
+            }
         }
     }
 
@@ -62,7 +66,10 @@ impl SampleApp {
 
     /// The file by which code can be told apart: `/health` says `"code": "<version>"`, the home page too.
     pub fn code(version: &str) -> Files {
-        assert!(!version.contains('\''), "{version:?} cannot stand in PHP quotes");
+        assert!(
+            !version.contains('\''),
+            "{version:?} cannot stand in PHP quotes"
+        );
         let text = source("app/Code.php").replace("'one'", &format!("'{version}'"));
         vec![("app/Code.php".to_owned(), text)]
     }
@@ -126,7 +133,8 @@ impl Built {
     pub(crate) async fn check_out(&self, repo: &ComposerRepo, into: &Path) {
         for (path, bytes) in files_below(&home()) {
             let file = into.join(&path);
-            fs::create_dir_all(file.parent().expect("it is below the folder")).expect("a test folder can be written");
+            fs::create_dir_all(file.parent().expect("it is below the folder"))
+                .expect("a test folder can be written");
             fs::write(&file, bytes).expect("a test folder can be written");
             let mode = fs::metadata(home().join(&path))
                 .expect("it was just read")
@@ -135,7 +143,8 @@ impl Built {
         }
         let composer_json = source("composer.json").replace(PLACE, repo.url());
         fs::write(into.join("composer.json"), composer_json).expect("a test folder can be written");
-        let lock = fs::read_to_string(self.dir.join("composer.lock")).expect("it is made with the app");
+        let lock =
+            fs::read_to_string(self.dir.join("composer.lock")).expect("it is made with the app");
         let mut lock: serde_json::Value =
             serde_json::from_str(&lock.replace(PLACE, repo.url())).expect("Composer writes JSON");
         lock["content-hash"] = content_hash(&into.join("composer.json")).await.into();
@@ -156,21 +165,32 @@ async fn build(dir: &Path) {
     let release = dir.join("release");
     for (path, bytes) in files_below(&home()) {
         let file = release.join(path);
-        fs::create_dir_all(file.parent().expect("it is below the folder")).expect("the cache can be written");
+        fs::create_dir_all(file.parent().expect("it is below the folder"))
+            .expect("the cache can be written");
         fs::write(file, bytes).expect("the cache can be written");
     }
     let composer_json = source("composer.json").replace(PLACE, repo.url());
     fs::write(release.join("composer.json"), composer_json).expect("the cache can be written");
     // The lock knows the development package; the release does not have it.
     composer(&release, dir, &["update", "--no-install"]).await;
-    composer(&release, dir, &["install", "--no-dev", "--optimize-autoloader"]).await;
+    composer(
+        &release,
+        dir,
+        &["install", "--no-dev", "--optimize-autoloader"],
+    )
+    .await;
 
     let lock = fs::read_to_string(release.join("composer.lock")).expect("Composer just wrote it");
     let lock = lock.replace(repo.url(), PLACE);
     fs::write(dir.join("composer.lock"), &lock).expect("the cache can be written");
 
     let database = dir.join("db.sqlite");
-    command::succeed(Command::new("sqlite3").arg(&database).arg("pragma journal_mode = wal")).await;
+    command::succeed(
+        Command::new("sqlite3")
+            .arg(&database)
+            .arg("pragma journal_mode = wal"),
+    )
+    .await;
     let mut migrate = Command::new("php");
     migrate
         .args(["artisan", "migrate", "--force", "--no-ansi"])
@@ -205,7 +225,10 @@ fn files_below(base: &Path) -> BTreeMap<String, Vec<u8>> {
                     .expect("it lies below")
                     .to_string_lossy()
                     .into_owned();
-                found.insert(relative, fs::read(&path).expect("the sample app is readable"));
+                found.insert(
+                    relative,
+                    fs::read(&path).expect("the sample app is readable"),
+                );
             }
         }
     }

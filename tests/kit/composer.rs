@@ -48,7 +48,9 @@ impl ComposerRepo {
             .route("/dist/{file}", get(dist))
             .with_state(shelf);
         let server = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("serving on loopback");
+            axum::serve(listener, router)
+                .await
+                .expect("serving on loopback");
         });
         Self { url, server }
     }
@@ -74,7 +76,10 @@ async fn dist(
     State(shelf): State<Arc<Shelf>>,
     extract::Path(file): extract::Path<String>,
 ) -> Result<Vec<u8>, StatusCode> {
-    let known = file.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)) && !file.starts_with('.');
+    let known = file
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+        && !file.starts_with('.');
     let bytes = if known {
         fs::read(shelf.packages.join(file)).ok()
     } else {
@@ -85,7 +90,8 @@ async fn dist(
 
 /// What `packages.json` says, with the address of this very server.
 fn index(packages: &Path, url: &str) -> String {
-    let entries = fs::read_to_string(packages.join("entries.json")).expect("it is made with the packages");
+    let entries =
+        fs::read_to_string(packages.join("entries.json")).expect("it is made with the packages");
     entries.replace("@url@", url)
 }
 
@@ -140,7 +146,12 @@ const MAGNIFIER: &str = r#"{"name":"acme/magnifier","version":"1.0.0","type":"li
 async fn pack(source: &Path, dir: &Path) -> (String, String, serde_json::Value) {
     let text = fs::read_to_string(source.join("composer.json")).expect("it was just written");
     let mut entry: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-    let field = |name: &str| entry[name].as_str().expect("every package has it").to_owned();
+    let field = |name: &str| {
+        entry[name]
+            .as_str()
+            .expect("every package has it")
+            .to_owned()
+    };
     let (name, version) = (field("name"), field("version"));
     let file = format!("{}-{version}.zip", name.replace('/', "-"));
     command::succeed(
@@ -166,7 +177,9 @@ fn copy_framework(framework: &Path) {
     copy(Path::new(SHARE), &source, &|relative| {
         let text = relative.to_string_lossy();
         let first = text.split('/').next().unwrap_or_default();
-        let language = text.strip_prefix("Carbon/Lang/").is_some_and(|file| file != "en.php");
+        let language = text
+            .strip_prefix("Carbon/Lang/")
+            .is_some_and(|file| file != "en.php");
         let own = matches!(first, "Composer" | "JsonSchema" | "React" | "Seld" | "data");
         own || language || first.starts_with(|c: char| c.is_ascii_digit())
     });
@@ -214,6 +227,8 @@ fn framework_version() -> String {
         .nth(1)
         .and_then(|rest| rest.split('\'').next());
     version
-        .unwrap_or_else(|| panic!("{file} tells no version; tests/setup.sh installs php-laravel-framework"))
+        .unwrap_or_else(|| {
+            panic!("{file} tells no version; tests/setup.sh installs php-laravel-framework")
+        })
         .to_owned()
 }

@@ -117,7 +117,16 @@ impl Host {
         // The guard removes it, not this process: it outlives a test that is killed.
         let dir = folder.expect("a temporary folder can be made").keep();
         let dir = dir.canonicalize().expect("it was just made");
-        for sub in ["bin", "etc/supervisor", "faults", "home", "log", "run", "srv", "tmp"] {
+        for sub in [
+            "bin",
+            "etc/supervisor",
+            "faults",
+            "home",
+            "log",
+            "run",
+            "srv",
+            "tmp",
+        ] {
             fs::create_dir_all(dir.join(sub)).expect("it was just made");
         }
         let mut host = Self {
@@ -157,7 +166,11 @@ impl Host {
 
     /// Where the site is served. Panics on a host without a web server.
     pub fn http_url(&self) -> String {
-        assert!(self.options.web != Web::Absent, "{} has no web server", self.name());
+        assert!(
+            self.options.web != Web::Absent,
+            "{} has no web server",
+            self.name()
+        );
         format!("http://127.0.0.1:{}", self.http_port)
     }
 
@@ -179,7 +192,8 @@ impl Host {
     /// Writes a file below the folder of the app, with the folders that it needs.
     pub fn write(&self, relative: &str, text: &str) {
         let file = self.path().join(relative);
-        fs::create_dir_all(file.parent().expect("it lies below the app")).expect("the host can be written");
+        fs::create_dir_all(file.parent().expect("it lies below the app"))
+            .expect("the host can be written");
         fs::write(file, text).expect("the host can be written");
     }
 
@@ -208,8 +222,13 @@ impl Host {
     fn shell(&self, script: &str) -> Command {
         let mut shell = Command::new("/bin/sh");
         // The words after the script are its $0 and its arguments, as in the scripts under test.
-        shell.args(["-euc", script, "look"]).current_dir(self.path());
-        shell.env_clear().envs(self.environment()).stdin(Stdio::null());
+        shell
+            .args(["-euc", script, "look"])
+            .current_dir(self.path());
+        shell
+            .env_clear()
+            .envs(self.environment())
+            .stdin(Stdio::null());
         shell
     }
 
@@ -272,9 +291,9 @@ impl Host {
             ("@supervisor_user@", as_root("user=root")),
             ("@workers@", self.options.workers.to_string()),
         ];
-        let filled = values
-            .iter()
-            .fold(text.to_owned(), |text, (place, value)| text.replace(place, value));
+        let filled = values.iter().fold(text.to_owned(), |text, (place, value)| {
+            text.replace(place, value)
+        });
         fs::write(self.dir.join("etc").join(file), filled).expect("it was just made");
     }
 }

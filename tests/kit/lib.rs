@@ -9,7 +9,8 @@
 //! [`ComposerRepo`] on loopback, so that `composer install` is real; [`SampleApp`] names the ways to break it.
 //! [`Load`] asks the site without pause and reads every answer. [`wait_for`] is the only place that waits.
 //!
-//! [`github::GitHub`] is a forge of one's own that refuses what the real one would.
+//! A [`github::GitHub`] is a forge of one's own that refuses what the real one would. A
+//! [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
 

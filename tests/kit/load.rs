@@ -81,8 +81,12 @@ impl Load {
                 if start.elapsed() > LONGEST {
                     break;
                 }
-                let (client, url, shared, progress) =
-                    (client.clone(), url.clone(), Arc::clone(&shared), progress.clone());
+                let (client, url, shared, progress) = (
+                    client.clone(),
+                    url.clone(),
+                    Arc::clone(&shared),
+                    progress.clone(),
+                );
                 flight.spawn(async move {
                     let sent = Instant::now();
                     let answer = ask(&client, &url, judge).await;
@@ -111,8 +115,15 @@ impl Load {
     pub async fn answers(&mut self, count: u64) {
         let goal = *self.seen.borrow() + count;
         let wait = self.seen.wait_for(|seen| *seen >= goal);
-        let arrived = matches!(tokio::time::timeout(Duration::from_secs(60), wait).await, Ok(Ok(_)));
-        assert!(arrived, "{count} more answers did not come; so far:\n{}", self.so_far());
+        let arrived = matches!(
+            tokio::time::timeout(Duration::from_secs(60), wait).await,
+            Ok(Ok(_))
+        );
+        assert!(
+            arrived,
+            "{count} more answers did not come; so far:\n{}",
+            self.so_far()
+        );
     }
 
     /// Sends no more, waits for the answers that are due, and tells what became of all.
@@ -131,13 +142,17 @@ impl Drop for Load {
 
 /// What the sample app says of itself when all is well.
 fn well(body: &str) -> Result<String, String> {
-    let value: serde_json::Value = serde_json::from_str(body).map_err(|error| format!("not JSON, {error}"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(body).map_err(|error| format!("not JSON, {error}"))?;
     let release = value["release"].as_str().unwrap_or_default();
     if value["ok"] != true {
         return Err("it is not ok".to_owned());
     }
     for witness in ["front", "revision"] {
-        if value[witness].as_str().is_some_and(|other| other != release) {
+        if value[witness]
+            .as_str()
+            .is_some_and(|other| other != release)
+        {
             return Err(format!(
                 "code of two releases in one answer, {release} and {}",
                 value[witness]
@@ -171,7 +186,8 @@ impl LoadReport {
             Err(wrong) => {
                 self.failed += 1;
                 if self.failures.len() < KEPT {
-                    self.failures.push(format!("after {:.3} s: {wrong}", at.as_secs_f64()));
+                    self.failures
+                        .push(format!("after {:.3} s: {wrong}", at.as_secs_f64()));
                 }
             }
         }

@@ -22,7 +22,10 @@ struct Entry {
 
 /// Draws the listing that `host/bin/listing` prints.
 pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
-    let rows: Vec<Vec<&str>> = listing.lines().map(|line| line.split('\t').collect()).collect();
+    let rows: Vec<Vec<&str>> = listing
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
     // Two releases of one second sort by commit, so their birth tells which was first.
     entries.sort_by(|a, b| a.born.total_cmp(&b.born).then_with(|| a.path.cmp(&b.path)));
@@ -43,7 +46,13 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
                 let value = fact("fence").map_or("empty", |row| row[1]);
                 write!(picture, " {value}").expect("a string takes text");
             }
-            ".cutover/lock" => picture += if fact("held").is_some() { " held" } else { " free" },
+            ".cutover/lock" => {
+                picture += if fact("held").is_some() {
+                    " held"
+                } else {
+                    " free"
+                }
+            }
             path => {
                 let record = rows.iter().find(|row| row[0] == "record" && row[1] == path);
                 if let Some(record) = record {
@@ -63,14 +72,20 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
 fn state(record: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(record);
     match value {
-        Ok(value) => value["state"].as_str().unwrap_or("without a state").to_owned(),
+        Ok(value) => value["state"]
+            .as_str()
+            .unwrap_or("without a state")
+            .to_owned(),
         Err(error) => format!("not JSON: {error}"),
     }
 }
 
 impl Entry {
     fn read(row: &[&str]) -> Option<Self> {
-        let [_, kind, leads_to, born, path, target] = row.first().filter(|kind| **kind == "path").and(row.get(..6))?
+        let [_, kind, leads_to, born, path, target] = row
+            .first()
+            .filter(|kind| **kind == "path")
+            .and(row.get(..6))?
         else {
             return None;
         };
@@ -93,9 +108,14 @@ impl Entry {
     /// The release that this path is the folder or the record of.
     fn release(&self) -> Option<&str> {
         let folder = self.path.strip_prefix("releases/");
-        let record = || self.path.strip_prefix(".cutover/releases/")?.strip_suffix(".json");
+        let record = || {
+            self.path
+                .strip_prefix(".cutover/releases/")?
+                .strip_suffix(".json")
+        };
         let id = folder.or_else(record)?;
-        id.starts_with(|c: char| c.is_ascii_alphanumeric()).then_some(id)
+        id.starts_with(|c: char| c.is_ascii_alphanumeric())
+            .then_some(id)
     }
 }
 
@@ -157,9 +177,14 @@ impl Names {
         let is_word = |c: char| c.is_ascii_alphanumeric() || "-_\u{1}".contains(c);
         let mut rest = tamed.as_str();
         while let Some(first) = rest.chars().next() {
-            let end = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
+            let end = rest
+                .find(|c| is_word(c) != is_word(first))
+                .unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            if is_word(first) && !word.contains('\u{1}') && word.contains(|c: char| c.is_ascii_digit()) {
+            if is_word(first)
+                && !word.contains('\u{1}')
+                && word.contains(|c: char| c.is_ascii_digit())
+            {
                 write!(shown, "<{}>", self.token(word)).expect("a string takes text");
             } else {
                 shown += &word.replace('\u{1}', "");
@@ -230,7 +255,13 @@ mod tests {
                 ".cutover/current.0198f2c4-7d3e",
                 "releases/20260520T123456Z-aaaaaaa",
             ),
-            ("f", "f", 2, ".cutover/releases/20260520T123456Z-aaaaaaa.json", ""),
+            (
+                "f",
+                "f",
+                2,
+                ".cutover/releases/20260520T123456Z-aaaaaaa.json",
+                "",
+            ),
             ("d", "d", 1, "releases/20260520T123456Z-aaaaaaa", ""),
             ("d", "d", 1, "releases/.20260520T123456Z-aaaaaaa.part", ""),
             ("f", "f", 1, "shared/oauth2.key", ""),
@@ -250,7 +281,10 @@ mod tests {
 
     #[test]
     fn a_current_that_is_no_link_shows() {
-        let rows = listing(&[("d", "d", 1, "current", ""), ("f", "f", 1, "index.html", "")]);
+        let rows = listing(&[
+            ("d", "d", 1, "current", ""),
+            ("f", "f", 1, "index.html", ""),
+        ]);
         assert_snapshot!(draw(&rows, &mut Names::default()), @r"
         current/
         index.html

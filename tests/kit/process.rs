@@ -21,7 +21,11 @@ pub(crate) struct Process {
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (child of {}) {}", self.pid, self.parent, self.command)
+        write!(
+            f,
+            "{} (child of {}) {}",
+            self.pid, self.parent, self.command
+        )
     }
 }
 
@@ -49,7 +53,10 @@ impl Process {
         Some(Self {
             pid,
             parent: field("PPid:")?.parse().ok()?,
-            command: String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned(),
+            command: String::from_utf8_lossy(&line)
+                .replace('\0', " ")
+                .trim()
+                .to_owned(),
         })
     }
 
@@ -57,7 +64,9 @@ impl Process {
     pub(crate) fn touches(&self, dir: &Path) -> bool {
         let mark = [MARK.as_bytes(), b"=", dir.as_os_str().as_bytes()].concat();
         let environment = fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == mark)
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == mark)
             || self.names(dir)
             || self.links().iter().any(|path| path.starts_with(dir))
     }
@@ -65,7 +74,10 @@ impl Process {
     /// Whether its command line names a path below `dir`.
     fn names(&self, dir: &Path) -> bool {
         let dir = dir.to_string_lossy();
-        let mut ends = self.command.match_indices(&*dir).map(|(at, text)| at + text.len());
+        let mut ends = self
+            .command
+            .match_indices(&*dir)
+            .map(|(at, text)| at + text.len());
         ends.any(|end| {
             let next = self.command[end..].chars().next();
             next.is_none_or(|c| !c.is_ascii_alphanumeric())
@@ -75,7 +87,10 @@ impl Process {
     /// Its working folder and every path that it holds open. One that was deleted keeps its name.
     pub(crate) fn links(&self) -> Vec<PathBuf> {
         let open = fs::read_dir(format!("/proc/{}/fd", self.pid));
-        let open = open.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let open = open
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()));
         open.chain([format!("/proc/{}/cwd", self.pid).into()])
             .filter_map(|link| fs::read_link(link).ok())
             .collect()
@@ -110,7 +125,9 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
 pub(crate) fn user() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
     let table = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut rows = table.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut rows = table
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
     rows.find(|row| row.get(2) == Some(&uid.as_str()))
         .map_or(uid.clone(), |row| row[0].to_owned())
 }

@@ -32,10 +32,19 @@ impl Repo {
             folder,
             commits: AtomicU32::new(0),
         };
-        let (work, origin) = (repo.folder.path().join("work"), repo.folder.path().join("origin.git"));
-        command::succeed(git().args(["init", "-q", "--bare", "-b", "main"]).arg(&origin)).await;
+        let (work, origin) = (
+            repo.folder.path().join("work"),
+            repo.folder.path().join("origin.git"),
+        );
+        command::succeed(
+            git()
+                .args(["init", "-q", "--bare", "-b", "main"])
+                .arg(&origin),
+        )
+        .await;
         command::succeed(git().args(["init", "-q", "-b", "main"]).arg(&work)).await;
-        repo.git(&["remote", "add", "origin", &origin.to_string_lossy()]).await;
+        repo.git(&["remote", "add", "origin", &origin.to_string_lossy()])
+            .await;
         // A server such as GitHub hands out any commit by its id.
         let allow = ["config", "uploadpack.allowAnySHA1InWant", "true"];
         command::succeed(git().args(allow).current_dir(&origin)).await;
@@ -43,7 +52,9 @@ impl Repo {
     }
 
     /// A repository with these files in its first commit, pushed.
-    pub async fn with<P: AsRef<Path>, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (P, C)>) -> Self {
+    pub async fn with<P: AsRef<Path>, C: AsRef<[u8]>>(
+        files: impl IntoIterator<Item = (P, C)>,
+    ) -> Self {
         let repo = Self::empty().await;
         repo.commit("first", files).await;
         repo.push("main").await;
@@ -77,7 +88,8 @@ impl Repo {
     ) -> CommitSha {
         for (path, content) in files {
             let file = self.work().join(path);
-            fs::create_dir_all(file.parent().expect("it is below the checkout")).expect("the checkout can be written");
+            fs::create_dir_all(file.parent().expect("it is below the checkout"))
+                .expect("the checkout can be written");
             fs::write(file, content).expect("the checkout can be written");
         }
         self.git(&["add", "--all"]).await;
@@ -87,7 +99,12 @@ impl Repo {
         commit
             .args(["commit", "-q", "--allow-empty", "-m", message])
             .current_dir(self.work());
-        command::succeed(commit.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date)).await;
+        command::succeed(
+            commit
+                .env("GIT_AUTHOR_DATE", &date)
+                .env("GIT_COMMITTER_DATE", &date),
+        )
+        .await;
         self.head().await
     }
 
@@ -99,8 +116,14 @@ impl Repo {
 
     /// Pushes what is checked out to `branch` of the origin, over whatever is there.
     pub async fn push(&self, branch: &str) {
-        self.git(&["push", "-q", "--force", "origin", &format!("HEAD:refs/heads/{branch}")])
-            .await;
+        self.git(&[
+            "push",
+            "-q",
+            "--force",
+            "origin",
+            &format!("HEAD:refs/heads/{branch}"),
+        ])
+        .await;
     }
 
     /// Checks out a new branch that begins here.
@@ -116,7 +139,8 @@ impl Repo {
     /// Tags what is checked out, and pushes the tag.
     pub async fn tag(&self, name: &str) {
         self.git(&["tag", name]).await;
-        self.git(&["push", "-q", "origin", &format!("refs/tags/{name}")]).await;
+        self.git(&["push", "-q", "origin", &format!("refs/tags/{name}")])
+            .await;
     }
 
     /// Deletes a branch of the origin.

@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 ///
 /// Panics at the caller when `deadline` is over, with the last look at the world.
 #[track_caller]
-pub fn wait_for<T, F, R>(what: impl Display, deadline: Duration, mut probe: F) -> impl Future<Output = T>
+pub fn wait_for<T, F, R>(
+    what: impl Display,
+    deadline: Duration,
+    mut probe: F,
+) -> impl Future<Output = T>
 where
     F: FnMut() -> R,
     R: Future<Output = Result<T, String>>,

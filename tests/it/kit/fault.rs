@@ -9,7 +9,11 @@ const SEGMENT: &str = "sh -euc \"echo one\" first; sh -euc \"echo two; mkdir -p 
 
 fn told(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 async fn plain() -> Host {
@@ -27,7 +31,10 @@ async fn a_step_fails_with_the_words_it_was_told_until_it_is_mended() {
     let host = plain().await;
     host.fault_step("second", 3, "mv: no room");
     let (code, out, err) = told(&segment(&host).await);
-    assert_eq!((code, out.as_str(), err.lines().last()), (Some(3), "one", Some("mv: no room")));
+    assert_eq!(
+        (code, out.as_str(), err.lines().last()),
+        (Some(3), "one", Some("mv: no room"))
+    );
     assert!(!host.path().join("made").exists());
     host.mend_step("second");
     assert_eq!(told(&segment(&host).await).1, "one\ntwo\nover");
@@ -69,7 +76,10 @@ async fn a_step_runs_on_when_its_line_is_cut_as_it_begins() {
     let host = plain().await;
     host.cut_at("quiet", Cut::AsItBegins);
     let script = format!("trap \"\" HUP PIPE; mkdir {}/quiet", host.path().display());
-    assert_eq!(told(&host.step_over_ssh("quiet", &script).await).0, Some(255));
+    assert_eq!(
+        told(&host.step_over_ssh("quiet", &script).await).0,
+        Some(255)
+    );
     let made = host.path().join("quiet");
     kit::wait_for(
         "the step that nobody listens to",
@@ -106,13 +116,19 @@ async fn nobody_gets_in_with_a_wrong_key_or_to_a_host_that_is_down() {
     let host = plain().await;
     host.refuse_key();
     let (code, _, err) = told(&host.over_ssh("true").await);
-    assert!(code == Some(255) && err.contains("Permission denied"), "{err}");
+    assert!(
+        code == Some(255) && err.contains("Permission denied"),
+        "{err}"
+    );
     host.accept_key();
     assert_eq!(told(&host.over_ssh("true").await).0, Some(0));
 
     host.go_down().await;
     let (code, _, err) = told(&host.over_ssh("true").await);
-    assert!(code == Some(255) && err.contains("Connection refused"), "{err}");
+    assert!(
+        code == Some(255) && err.contains("Connection refused"),
+        "{err}"
+    );
     host.come_up().await;
     assert_eq!(told(&host.over_ssh("true").await).0, Some(0));
 
@@ -148,8 +164,15 @@ async fn a_full_disk_takes_no_byte_until_it_is_freed() {
             ..HostOptions::plain("web1")
         })
         .await;
-        let write = format!("head -c 9 /dev/zero >$(mktemp -p {})", host.path().display());
-        assert_eq!(told(&host.step_over_ssh("write", &write).await).0, Some(0), "{disk:?}");
+        let write = format!(
+            "head -c 9 /dev/zero >$(mktemp -p {})",
+            host.path().display()
+        );
+        assert_eq!(
+            told(&host.step_over_ssh("write", &write).await).0,
+            Some(0),
+            "{disk:?}"
+        );
         host.fill_disk();
         let (code, _, err) = told(&host.step_over_ssh("write", &write).await);
         assert!(
@@ -157,7 +180,11 @@ async fn a_full_disk_takes_no_byte_until_it_is_freed() {
             "{disk:?} {err}"
         );
         host.free_disk();
-        assert_eq!(told(&host.step_over_ssh("write", &write).await).0, Some(0), "{disk:?}");
+        assert_eq!(
+            told(&host.step_over_ssh("write", &write).await).0,
+            Some(0),
+            "{disk:?}"
+        );
         host.close().await;
     }
 }

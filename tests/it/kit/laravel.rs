@@ -24,7 +24,10 @@ async fn the_sample_app_is_served_and_its_jobs_are_done_by_real_workers() {
 
     let workers = host.workers();
     assert_eq!(
-        workers.iter().map(|worker| worker.release.as_str()).collect::<Vec<_>>(),
+        workers
+            .iter()
+            .map(|worker| worker.release.as_str())
+            .collect::<Vec<_>>(),
         [FIRST, FIRST]
     );
     host.push_jobs(3, Duration::from_millis(10)).await;
@@ -53,15 +56,22 @@ async fn a_swap_loses_no_request_and_workers_follow_by_term() {
     let begun = host.jobs_begun(1).await;
     host.seed_release(SECOND).await;
     load.answers(5).await;
-    let signal = host.over_ssh("sudo -n supervisorctl signal TERM app-worker:*").await;
+    let signal = host
+        .over_ssh("sudo -n supervisorctl signal TERM app-worker:*")
+        .await;
     assert!(signal.status.success(), "{signal:?}");
     wait_for(
         "both workers on the second release",
         Duration::from_secs(20),
         async || {
             let workers = host.workers();
-            let follow = workers.len() == 2 && workers.iter().all(|worker| worker.release == SECOND);
-            if follow { Ok(()) } else { Err(format!("{workers:?}")) }
+            let follow =
+                workers.len() == 2 && workers.iter().all(|worker| worker.release == SECOND);
+            if follow {
+                Ok(())
+            } else {
+                Err(format!("{workers:?}"))
+            }
         },
     )
     .await;
@@ -73,7 +83,11 @@ async fn a_swap_loses_no_request_and_workers_follow_by_term() {
     );
     let report = load.stop().await;
     assert_eq!(report.failed, 0, "{report}");
-    assert_eq!(report.releases.keys().collect::<Vec<_>>(), [FIRST, SECOND], "{report}");
+    assert_eq!(
+        report.releases.keys().collect::<Vec<_>>(),
+        [FIRST, SECOND],
+        "{report}"
+    );
     host.close().await;
 }
 
@@ -87,7 +101,11 @@ async fn with_document_root_old_code_is_served_until_a_reload() {
     .await;
     assert_eq!(host.health().await.1["release"], FIRST);
     host.seed_release(SECOND).await;
-    assert_eq!(host.health().await.1["release"], FIRST, "OPcache kept the old code");
+    assert_eq!(
+        host.health().await.1["release"],
+        FIRST,
+        "OPcache kept the old code"
+    );
     let reload = host.over_ssh("sudo -n systemctl reload php8.2-fpm").await;
     assert!(reload.status.success(), "{reload:?}");
     wait_for("the new code", Duration::from_secs(10), async || {
@@ -111,7 +129,10 @@ async fn a_request_that_began_before_a_swap_ends_on_the_release_it_began_on() {
     .await;
     let (slow, ()) = tokio::join!(host.get("/slow/0.5"), host.seed_release(SECOND));
     let slow: serde_json::Value = serde_json::from_str(&slow.1).unwrap();
-    assert_eq!((&slow["release"], &slow["late"]), (&FIRST.into(), &FIRST.into()));
+    assert_eq!(
+        (&slow["release"], &slow["late"]),
+        (&FIRST.into(), &FIRST.into())
+    );
     host.close().await;
 }
 
@@ -129,8 +150,13 @@ async fn an_ill_app_and_ended_programs_show_in_health() {
     assert_eq!(host.health().await.0, 200);
 
     host.stop_daemon(Daemon::Redis).await;
-    let push = host.try_sh("php current/artisan test:push 1 --tag=unheard").await;
-    assert!(!push.status.success(), "a push without Redis went well: {push:?}");
+    let push = host
+        .try_sh("php current/artisan test:push 1 --tag=unheard")
+        .await;
+    assert!(
+        !push.status.success(),
+        "a push without Redis went well: {push:?}"
+    );
     host.stop_daemon(Daemon::Supervisor).await;
     assert_eq!(host.workers(), []);
     host.close().await;

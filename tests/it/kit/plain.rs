@@ -14,7 +14,8 @@ async fn a_command_over_ssh_is_counted_by_sshd_itself() {
     let output = host
         .over_ssh("echo \"$HOME\"; command -v sudo; cat /proc/$$/comm")
         .await;
-    let said = String::from_utf8_lossy(&output.stdout).replace(&host.dir().display().to_string(), "<host>");
+    let said = String::from_utf8_lossy(&output.stdout)
+        .replace(&host.dir().display().to_string(), "<host>");
     // The deploying user's own profiles are not read, and the stand-ins come first.
     assert!(said.starts_with("<host>/home\n<host>/bin/sudo\n"), "{said}");
     assert_eq!((host.connections(), host.exec_channels()), (1, 1));
@@ -63,17 +64,27 @@ async fn what_a_deployment_left_behind_is_told() {
 
     host.sh("mkdir .cutover; : >.cutover/lock").await;
     let mut holder = host.ssh();
-    holder.arg(format!("exec flock {}/.cutover/lock cat", host.path().display()));
+    holder.arg(format!(
+        "exec flock {}/.cutover/lock cat",
+        host.path().display()
+    ));
     let mut line = holder.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let seen = wait_for("a line, a command and a lock", Duration::from_secs(10), async || {
-        let left = host.left_over().join("\n");
-        let all = ["process", "sshd", " cat", "a lock on"]
-            .iter()
-            .all(|part| left.contains(part));
-        if all { Ok(left) } else { Err(left) }
-    });
+    let seen = wait_for(
+        "a line, a command and a lock",
+        Duration::from_secs(10),
+        async || {
+            let left = host.left_over().join("\n");
+            let all = ["process", "sshd", " cat", "a lock on"]
+                .iter()
+                .all(|part| left.contains(part));
+            if all { Ok(left) } else { Err(left) }
+        },
+    );
     let seen = seen.await;
-    assert!(host.picture().await.contains(".cutover/lock held"), "{seen}");
+    assert!(
+        host.picture().await.contains(".cutover/lock held"),
+        "{seen}"
+    );
     drop(line.stdin.take());
     line.wait().await.unwrap();
 

@@ -37,7 +37,10 @@ async fn the_sample_app_is_installed_from_its_lock_with_and_without_development_
     assert!(output.status.success(), "{said}");
     assert!(!said.contains("not up to date"), "{said}");
     assert!(app.join("vendor/laravel/framework").is_dir() && !app.join("vendor/acme").exists());
-    assert!(app.join("public/build/app.css").is_file(), "its own build step ran");
+    assert!(
+        app.join("public/build/app.css").is_file(),
+        "its own build step ran"
+    );
 
     assert!(composer_install(&app, &[]).await.status.success());
     assert!(app.join("vendor/acme/magnifier").is_dir());
@@ -47,7 +50,8 @@ async fn the_sample_app_is_installed_from_its_lock_with_and_without_development_
 async fn a_commit_can_break_the_build() {
     let composer = ComposerRepo::start().await;
     let repo = Repo::sample_app(&composer).await;
-    repo.commit("break the build", SampleApp::broken(Breakage::Build)).await;
+    repo.commit("break the build", SampleApp::broken(Breakage::Build))
+        .await;
     let output = composer_install(&repo.work(), &["--no-dev"]).await;
     assert!(!output.status.success());
     assert!(
@@ -103,12 +107,15 @@ async fn the_same_history_has_the_same_commits_and_branches_and_tags_reach_the_o
     assert_eq!(one.head().await, two.head().await);
     let first = one.head().await;
     one.branch("feature").await;
-    let second = one.commit("say two", [("index.html", "two"), ("deep/er", "x")]).await;
+    let second = one
+        .commit("say two", [("index.html", "two"), ("deep/er", "x")])
+        .await;
     one.push("feature").await;
     one.tag("v1").await;
     let refs = one.git(&["ls-remote", "--heads", "--tags", "origin"]).await;
     assert_eq!(
-        refs.replace(first.as_str(), "1").replace(second.as_str(), "2"),
+        refs.replace(first.as_str(), "1")
+            .replace(second.as_str(), "2"),
         "2\trefs/heads/feature\n1\trefs/heads/main\n2\trefs/tags/v1\n"
     );
     one.delete("feature").await;

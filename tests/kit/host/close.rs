@@ -18,10 +18,18 @@ impl Host {
     /// Ends the host. Panics when something was left behind: an open line, a process that still runs for a deployment
     /// or touches the folder in any way, or a lock that somebody holds.
     pub async fn close(mut self) {
-        let strangers = wait_for(format!("nothing left over on {}", self.name()), PATIENCE, async || {
-            let left = self.left_over();
-            if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
-        });
+        let strangers = wait_for(
+            format!("nothing left over on {}", self.name()),
+            PATIENCE,
+            async || {
+                let left = self.left_over();
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(left.join("\n"))
+                }
+            },
+        );
         strangers.await;
         let dir = self.dir.clone();
         self.end_all();
@@ -64,16 +72,23 @@ impl Host {
     /// The locks of the deploy tool that are held now.
     fn locks(&self) -> Vec<PathBuf> {
         let kept = self.path().join(".cutover");
-        let held =
-            |path: &PathBuf| File::open(path).is_ok_and(|file| file.try_lock().is_err_and(|error| is_held(&error)));
+        let held = |path: &PathBuf| {
+            File::open(path).is_ok_and(|file| file.try_lock().is_err_and(|error| is_held(&error)))
+        };
         [kept.join("lock"), kept].into_iter().filter(held).collect()
     }
 
     pub(super) fn start_guard(&self) -> Child {
         let mut guard = Command::new("/bin/sh");
         // A group of its own: what ends the test must not end its guard.
-        guard.arg(self.dir.join("bin/end")).process_group(0).current_dir("/");
-        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        guard
+            .arg(self.dir.join("bin/end"))
+            .process_group(0)
+            .current_dir("/");
+        guard
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         guard.spawn().expect("there is a shell")
     }
 

@@ -44,12 +44,17 @@ impl Daemon {
     /// The program and its arguments; `@` stands for the folder of the host.
     fn command_line(self) -> Vec<String> {
         let (program, arguments) = match self {
-            Self::Sshd => ("sshd", vec!["-D", "-f", "@/etc/sshd_config", "-E", "@/log/sshd.log"]),
+            Self::Sshd => (
+                "sshd",
+                vec!["-D", "-f", "@/etc/sshd_config", "-E", "@/log/sshd.log"],
+            ),
             Self::Nginx => (
                 "nginx",
                 vec!["-e", "@/log/nginx.log", "-p", "@", "-c", "@/etc/nginx.conf"],
             ),
-            Self::PhpFpm if process::is_root() => ("php-fpm", vec!["-R", "-y", "@/etc/php-fpm.conf"]),
+            Self::PhpFpm if process::is_root() => {
+                ("php-fpm", vec!["-R", "-y", "@/etc/php-fpm.conf"])
+            }
             Self::PhpFpm => ("php-fpm", vec!["-y", "@/etc/php-fpm.conf"]),
             Self::Redis => ("redis-server", vec!["@/etc/redis.conf"]),
             Self::Supervisor => ("supervisord", vec!["-n", "-c", "@/etc/supervisord.conf"]),
@@ -84,18 +89,25 @@ impl Host {
             .envs(self.environment())
             .process_group(0)
             .stdin(Stdio::null());
-        command.stdout(output.try_clone().expect("it is open")).stderr(output);
+        command
+            .stdout(output.try_clone().expect("it is open"))
+            .stderr(output);
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", line[0]));
-        let before = self.daemons.lock().expect("no panic under it").insert(daemon, child);
+        let before = self
+            .daemons
+            .lock()
+            .expect("no panic under it")
+            .insert(daemon, child);
         assert!(before.is_none(), "{name} of {} runs already", self.name());
         wait_for(format!("{name} of {}", self.name()), READY, async || {
             if self.is_ready(daemon, known) {
                 return Ok(());
             }
             let mut look = fs::read_to_string(&said).unwrap_or_default();
-            look += &fs::read_to_string(self.dir.join(format!("log/{name}.log"))).unwrap_or_default();
+            look +=
+                &fs::read_to_string(self.dir.join(format!("log/{name}.log"))).unwrap_or_default();
             Err(look)
         })
         .await;
@@ -129,7 +141,10 @@ impl Host {
         if queue {
             self.write_settings("redis.conf", include_str!("etc/redis.conf"));
             self.write_settings("supervisord.conf", include_str!("etc/supervisord.conf"));
-            self.write_settings("supervisor/app-worker.conf", include_str!("etc/app-worker.conf"));
+            self.write_settings(
+                "supervisor/app-worker.conf",
+                include_str!("etc/app-worker.conf"),
+            );
         }
         tokio::join!(
             self.start_daemon(Daemon::Sshd),
@@ -164,10 +179,19 @@ impl Host {
     }
 
     async fn end(&self, daemon: Daemon, how: Signal) {
-        let child = self.daemons.lock().expect("no panic under it").remove(&daemon);
-        let child = child.unwrap_or_else(|| panic!("{} of {} does not run", daemon.name(), self.name()));
+        let child = self
+            .daemons
+            .lock()
+            .expect("no panic under it")
+            .remove(&daemon);
+        let child =
+            child.unwrap_or_else(|| panic!("{} of {} does not run", daemon.name(), self.name()));
         let family = process::descendants(&Process::all(), pid_of(&child));
-        let struck = if how == Signal::KILL { &family[..] } else { &family[..1] };
+        let struck = if how == Signal::KILL {
+            &family[..]
+        } else {
+            &family[..1]
+        };
         for pid in struck {
             process::signal(*pid, how);
         }

@@ -118,7 +118,8 @@ impl Host {
     /// Lets the key in again.
     pub fn accept_key(&self) {
         let etc = self.dir.join("etc");
-        fs::copy(etc.join("client_key.pub"), etc.join("authorized_keys")).expect("the host can be written");
+        fs::copy(etc.join("client_key.pub"), etc.join("authorized_keys"))
+            .expect("the host can be written");
     }
 
     /// Leaves no room for a byte more: a disk of its own is filled up; otherwise no step that begins from now on
@@ -155,7 +156,8 @@ impl Host {
             .create(true)
             .append(true)
             .open(self.dir.join("run/unwritable"));
-        writeln!(list.expect("the host can be written"), "{}", path.display()).expect("the host can be written");
+        writeln!(list.expect("the host can be written"), "{}", path.display())
+            .expect("the host can be written");
         self.set_writable(&path, false).await;
     }
 

@@ -28,7 +28,8 @@ impl Host {
         let release = root.join("releases").join(id);
         self.make_shared();
         if !root.join("shared/db.sqlite").exists() {
-            fs::copy(built.database(), root.join("shared/db.sqlite")).expect("the host can be written");
+            fs::copy(built.database(), root.join("shared/db.sqlite"))
+                .expect("the host can be written");
         }
         // Links to the cache's own files where they are on one disk: the framework is large, and no release writes to it.
         let copy = format!(
@@ -40,7 +41,11 @@ impl Host {
         command::succeed(Command::new("sh").args(["-euc", &copy])).await;
         let links = "ln -s \"$1/shared/.env\" .env && ln -s \"$1/shared/storage\" storage && \
                      ln -sfn \"releases/$2\" \"$1/current\"";
-        fs::write(release.join("REVISION"), format!("{}\n{id}\n", "0".repeat(40))).expect("the host can be written");
+        fs::write(
+            release.join("REVISION"),
+            format!("{}\n{id}\n", "0".repeat(40)),
+        )
+        .expect("the host can be written");
         let mut link = Command::new("sh");
         link.args(["-euc", links, "link"])
             .arg(&root)
@@ -59,7 +64,10 @@ impl Host {
         let releases = self.path().join("releases");
         let release_of = |process: &Process| {
             let script = process.links().into_iter().find(|link| {
-                link.starts_with(&releases) && link.file_name().is_some_and(|name| text(name).starts_with("artisan"))
+                link.starts_with(&releases)
+                    && link
+                        .file_name()
+                        .is_some_and(|name| text(name).starts_with("artisan"))
             })?;
             let below = script.strip_prefix(&releases).ok()?.iter().next()?;
             Some(Worker {
@@ -86,7 +94,8 @@ impl Host {
                 if workers.len() == count as usize {
                     return Ok(());
                 }
-                let log = fs::read_to_string(self.dir.join("log/app-worker.log")).unwrap_or_default();
+                let log =
+                    fs::read_to_string(self.dir.join("log/app-worker.log")).unwrap_or_default();
                 Err(format!("{workers:?}\n{log}"))
             },
         )
@@ -106,8 +115,15 @@ impl Host {
             .timeout(Duration::from_secs(90))
             .build();
         let client = client.expect("a plain client can always be made");
-        match client.get(format!("{}{path}", self.http_url())).send().await {
-            Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+        match client
+            .get(format!("{}{path}", self.http_url()))
+            .send()
+            .await
+        {
+            Ok(answer) => (
+                answer.status().as_u16(),
+                answer.text().await.unwrap_or_default(),
+            ),
             Err(error) => (0, format!("{error:?}")),
         }
     }
@@ -119,7 +135,8 @@ impl Host {
         } else if self.options.workers > 0 || self.options.web != super::Web::Absent {
             self.make_shared();
             let database = Built::ready().await.database();
-            fs::copy(database, self.path().join("shared/db.sqlite")).expect("the host can be written");
+            fs::copy(database, self.path().join("shared/db.sqlite"))
+                .expect("the host can be written");
         }
     }
 

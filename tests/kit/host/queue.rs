@@ -92,17 +92,27 @@ impl Host {
 
     /// Waits until some worker has begun `count` jobs in all. Panics after 20 s.
     pub async fn jobs_begun(&self, count: usize) -> Jobs {
-        self.jobs_reach("begun", count, Duration::from_secs(20), |jobs| jobs.runs.len())
-            .await
+        self.jobs_reach("begun", count, Duration::from_secs(20), |jobs| {
+            jobs.runs.len()
+        })
+        .await
     }
 
     /// Waits until every job that was pushed is finished, failed or lost. Panics when `deadline` is over.
     pub async fn jobs_done(&self, deadline: Duration) -> Jobs {
-        self.jobs_reach("left on the queue", 0, deadline, |jobs| usize::from(jobs.queued == 0))
-            .await
+        self.jobs_reach("left on the queue", 0, deadline, |jobs| {
+            usize::from(jobs.queued == 0)
+        })
+        .await
     }
 
-    async fn jobs_reach(&self, what: &str, count: usize, deadline: Duration, of: fn(&Jobs) -> usize) -> Jobs {
+    async fn jobs_reach(
+        &self,
+        what: &str,
+        count: usize,
+        deadline: Duration,
+        of: fn(&Jobs) -> usize,
+    ) -> Jobs {
         let goal = count.max(1);
         wait_for(
             format!("{count} jobs {what} on {}", self.name()),

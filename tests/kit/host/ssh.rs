@@ -46,11 +46,15 @@ impl Host {
             "ConnectTimeout=10",
         ]);
         ssh.args(["-o", "StrictHostKeyChecking=yes", "-o"]);
-        ssh.arg(format!("UserKnownHostsFile={}", self.known_hosts().display()));
+        ssh.arg(format!(
+            "UserKnownHostsFile={}",
+            self.known_hosts().display()
+        ));
         ssh.arg("-i")
             .arg(self.key_file())
             .args(["-p", &self.ssh_port.to_string()]);
-        ssh.arg(format!("{}@127.0.0.1", process::user())).stdin(Stdio::null());
+        ssh.arg(format!("{}@127.0.0.1", process::user()))
+            .stdin(Stdio::null());
         ssh
     }
 
@@ -86,9 +90,14 @@ impl Host {
 
     pub(super) async fn make_keys(&self) {
         tokio::join!(self.make_key("host_key"), self.make_key("client_key"));
-        let public =
-            |name: &str| fs::read_to_string(self.dir.join("etc").join(name)).expect("ssh-keygen just wrote it");
-        fs::write(self.dir.join("etc/authorized_keys"), public("client_key.pub")).expect("the host can be written");
+        let public = |name: &str| {
+            fs::read_to_string(self.dir.join("etc").join(name)).expect("ssh-keygen just wrote it")
+        };
+        fs::write(
+            self.dir.join("etc/authorized_keys"),
+            public("client_key.pub"),
+        )
+        .expect("the host can be written");
         let known = format!("[127.0.0.1]:{} {}", self.ssh_port, public("host_key.pub"));
         fs::write(self.known_hosts(), known).expect("the host can be written");
     }
