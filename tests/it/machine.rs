@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kit::machine::{Machine, MachineOptions};
-use kit::wait_for;
+use kit::{Cut, FIRST, wait_for};
 
 async fn machine(name: &str) -> Machine {
     Machine::start(MachineOptions::named(name)).await
@@ -176,5 +176,77 @@ async fn a_machine_is_not_closed_while_a_command_of_a_dead_line_runs_on() {
     let left = host.left_over().await;
     assert!(left.contains("sleep 600"), "{left:?}");
     host.sh_as_root("pkill sleep").await;
+    host.close().await;
+}
+
+#[tokio::test]
+async fn the_sample_app_is_live_with_its_workers_under_the_real_supervisor() {
+    let host = Machine::start(MachineOptions::laravel("web1")).await;
+    let (status, health) = host.health().await;
+    assert_eq!(status, 200, "{health}");
+    let workers = host.workers().await;
+    assert!(
+        workers.len() == 2 && workers.iter().all(|worker| worker.release == FIRST),
+        "{workers:?}"
+    );
+    let restarted = host
+        .over_ssh("sudo -n supervisorctl restart app-worker:*")
+        .await;
+    assert!(restarted.status.success(), "{restarted:?}");
+    host.workers_run(2).await;
+    assert!(
+        host.workers()
+            .await
+            .iter()
+            .all(|worker| !workers.contains(worker))
+    );
+    host.close().await;
+}
+
+#[tokio::test]
+async fn steps_fail_are_cut_and_are_held_as_told() {
+    let host = machine("web1").await;
+    host.fault_step("swap", 7, "no luck");
+    let failed = host.over_ssh("sh -euc 'echo ran' swap").await;
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(
+        failed.status.code() == Some(7) && told.contains("no luck"),
+        "{failed:?}"
+    );
+    host.mend_step("swap");
+    host.cut_at("swap", Cut::After);
+    let cut = host.over_ssh("sh -euc 'echo ran >/srv/app/ran' swap").await;
+    assert_eq!(
+        (cut.status.code(), host.read("ran").as_deref()),
+        (Some(255), Some("ran\n"))
+    );
+    host.hold_at("stage");
+    let held = host.over_ssh("sh -euc 'echo went on' stage");
+    let mend = async {
+        host.reached("stage").await;
+        host.mend_step("stage");
+    };
+    let (held, ()) = tokio::join!(held, mend);
+    assert_eq!(String::from_utf8_lossy(&held.stdout), "went on\n");
+    assert_eq!(host.steps(), ["swap", "swap", "stage"]);
+    host.close().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_more() {
+    let host = machine("web1").await;
+    host.fill_disk();
+    let full = host.over_ssh("echo more >/srv/app/more").await;
+    assert!(
+        String::from_utf8_lossy(&full.stderr).contains("No space left"),
+        "{full:?}"
+    );
+    host.free_disk();
+    assert!(
+        host.over_ssh("echo more >/srv/app/more")
+            .await
+            .status
+            .success()
+    );
     host.close().await;
 }

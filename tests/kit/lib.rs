@@ -18,6 +18,7 @@ mod app;
 mod cache;
 mod command;
 mod composer;
+mod gate;
 pub mod github;
 mod host;
 mod load;

@@ -5,7 +5,9 @@
 //! the range that is set aside for testing networks. Its disk is an image that all share under a layer in memory.
 
 mod cable;
+mod fault;
 mod image;
+mod live;
 mod look;
 mod power;
 mod ssh;
@@ -21,6 +23,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::process::Command;
 
 use crate::command;
+use crate::host::FIRST;
 use crate::picture::Names;
 use crate::process;
 
@@ -34,6 +37,8 @@ pub struct MachineOptions {
     pub name: String,
     /// How many `queue:work` processes the supervisor group `app-worker` has. With 0 the group does not exist.
     pub workers: u32,
+    /// The release of the sample app that is live from the start; none when absent.
+    pub live: Option<String>,
     /// How much the machine may write, in MiB, before its disk is full. Lies in memory. Default 512.
     pub disk_mib: u32,
 }
@@ -44,7 +49,17 @@ impl MachineOptions {
         Self {
             name: name.to_owned(),
             workers: 0,
+            live: None,
             disk_mib: 512,
+        }
+    }
+
+    /// A machine with two workers and the sample app live at the release [`FIRST`].
+    pub fn laravel(name: &str) -> Self {
+        Self {
+            workers: 2,
+            live: Some(FIRST.to_owned()),
+            ..Self::named(name)
         }
     }
 }
@@ -100,6 +115,9 @@ impl Machine {
         machine.make(&image).await;
         machine.furnish().await;
         machine.power_on().await;
+        if machine.options.live.is_some() {
+            machine.workers_run(machine.options.workers).await;
+        }
         machine
     }
 
@@ -201,7 +219,11 @@ impl Machine {
         // A journal that outlives a crash, as a server has it.
         fs::create_dir_all(self.root().join("var/log/journal"))
             .expect("the machine can be written");
+        self.install_gate();
         self.make_keys().await;
+        if let Some(id) = &self.options.live {
+            self.seed_release(id).await;
+        }
     }
 
     fn settings(&self, file: &str, text: &str) {
