@@ -1,9 +1,10 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kit::machine::{Machine, MachineOptions};
 use kit::{Cut, FIRST, wait_for};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 async fn machine(name: &str) -> Machine {
     Machine::start(MachineOptions::named(name)).await
@@ -248,5 +249,39 @@ async fn a_full_disk_takes_nothing_more() {
             .status
             .success()
     );
+    host.close().await;
+}
+
+#[tokio::test]
+async fn a_long_cable_makes_every_answer_late_and_keeps_lines_open() {
+    let host = machine("web1").await;
+    let mut line = host
+        .ssh()
+        .arg("cat")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut said, heard) = (line.stdin.take().unwrap(), line.stdout.take().unwrap());
+    let mut heard = BufReader::new(heard).lines();
+    let mut echo = async |word: &str| {
+        let began = Instant::now();
+        said.write_all(format!("{word}\n").as_bytes())
+            .await
+            .unwrap();
+        assert_eq!(heard.next_line().await.unwrap().as_deref(), Some(word));
+        began.elapsed()
+    };
+    echo("near").await;
+    host.delay(Duration::from_millis(150)).await;
+    let far = echo("far").await;
+    assert!(far >= Duration::from_millis(300), "{far:?}");
+    host.cut_cable().await;
+    assert_eq!(host.over_ssh("true").await.status.code(), Some(255));
+    host.mend_cable().await;
+    host.delay(Duration::ZERO).await;
+    let near = echo("near again").await;
+    assert!(near < far, "{near:?} is not below {far:?}");
+    line.kill().await.unwrap();
     host.close().await;
 }

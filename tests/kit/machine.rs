@@ -8,6 +8,7 @@ mod cable;
 mod fault;
 mod image;
 mod live;
+mod long;
 mod look;
 mod power;
 mod ssh;
@@ -77,6 +78,7 @@ pub struct Machine {
     near: Ipv4Addr,
     address: Ipv4Addr,
     container: Mutex<Option<Child>>,
+    long_cable: Mutex<Option<long::LongCable>>,
     /// Ends everything as soon as its stdin ends, which happens even when the test is killed.
     guard: Option<Child>,
     connections_before: AtomicUsize,
@@ -106,6 +108,7 @@ impl Machine {
             near,
             address,
             container: Mutex::default(),
+            long_cable: Mutex::default(),
             guard: None,
             connections_before: AtomicUsize::new(0),
             channels_before: AtomicUsize::new(0),

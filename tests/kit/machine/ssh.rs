@@ -40,7 +40,7 @@ impl Machine {
         ]);
         ssh.args([
             "-o",
-            "ConnectTimeout=10",
+            "ConnectTimeout=4",
             "-o",
             "StrictHostKeyChecking=yes",
             "-o",
