@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +23,11 @@ mod pages;
 mod rejection;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 /// Forges hang up after 10 s; nobody else needs longer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bodies that are held in memory at once, 25 MiB each at most.
 const BODIES_AT_ONCE: usize = 32;
 /// No script, no frame, no form, nothing from elsewhere.

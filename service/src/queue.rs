@@ -13,6 +13,9 @@ use tracing::{error, info};
 use crate::store::{Deployment, Store, StoreError};
 use crate::worker::{Deployer, Take, Worker};
 
+#[cfg(test)]
+mod tests;
+
 /// Looks for waiting deployments at least this often, should a wake-up be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 

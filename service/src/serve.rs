@@ -100,11 +100,12 @@ impl Service {
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
-        match tokio::time::timeout(LAST_REQUESTS, server).await {
-            Ok(ended) => ended
+        if let Ok(ended) = tokio::time::timeout(LAST_REQUESTS, server).await {
+            ended
                 .context("the server's task failed")?
-                .context("the server failed")?,
-            Err(_) => warn!("open requests are cut off"),
+                .context("the server failed")?;
+        } else {
+            warn!("open requests are cut off");
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;

@@ -16,6 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 mod raw;
 mod secret;
 
+#[cfg(test)]
+mod tests;
+
 use secret::Place;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";

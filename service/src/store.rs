@@ -20,6 +20,9 @@ mod events;
 mod outbox;
 mod rows;
 
+#[cfg(test)]
+mod tests;
+
 pub use deliveries::{Answer, NewDelivery, TakenIn};
 pub use deployments::{Deployment, Enqueued, Live, NewDeployment, State};
 pub use events::KeptEvent;
@@ -155,9 +158,9 @@ fn sqlite_url(file: &Path) -> String {
     for byte in file.as_os_str().as_encoded_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                url.push(char::from(*byte))
+                url.push(char::from(*byte));
             }
-            _ => url.push_str(&format!("%{byte:02X}")),
+            _ => url.extend(["%", &hex::encode_upper([*byte])]),
         }
     }
     url.push_str("?mode=rwc");

@@ -1,6 +1,7 @@
 //! Values for the tests of this crate.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use cutover_deploy::config::{
@@ -11,8 +12,12 @@ use cutover_deploy::{
     AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
 };
 use jiff::Timestamp;
+use secrecy::SecretString;
 
-use crate::store::{Deployment, State};
+use crate::settings::{App, GitHub, Login, Settings};
+use crate::store::{
+    Answer, Deployment, Enqueued, NewDelivery, NewDeployment, State, Store, TakenIn,
+};
 
 pub(crate) fn commit(digit: char) -> CommitSha {
     CommitSha::parse(&digit.to_string().repeat(40)).unwrap()
@@ -34,7 +39,7 @@ pub(crate) fn config(app: &str, repository: &str, environments: &[(&str, Option<
             steps: Vec::new(),
             exclude: Vec::new(),
             env: BTreeMap::new(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             sandbox: Sandbox::Auto,
         },
         shared: Shared {
@@ -60,7 +65,7 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         keep_releases: 5,
         keep_failed: 1,
         lock_wait: Duration::from_secs(1),
-        step_timeout: Duration::from_secs(60),
+        step_timeout: Duration::from_mins(1),
         hosts: vec![Host {
             name: HostName::parse("web1").unwrap(),
             address: Address {
@@ -104,5 +109,66 @@ pub(crate) fn deployment(environment: &str, digit: char) -> Deployment {
         superseded_by: None,
         started_at: None,
         ended_at: None,
+    }
+}
+
+pub(crate) const WEBHOOK_SECRET: &str = "a webhook secret of some length";
+
+pub(crate) async fn store(dir: &Path) -> Store {
+    Store::open(&dir.join("a ledger%20?#.db")).await.unwrap()
+}
+
+pub(crate) fn wanted(id: &str, environment: &str, digit: char) -> NewDeployment {
+    NewDeployment {
+        app: AppName::parse("shop").unwrap(),
+        environment: EnvironmentName::parse(environment).unwrap(),
+        repository: "acme/shop".to_owned(),
+        environment_url: Some("https://shop.example.com".to_owned()),
+        request: request(id, digit),
+    }
+}
+
+/// Queues a deployment by a delivery of its own.
+pub(crate) async fn queue(store: &Store, id: &str, environment: &str, digit: char) -> Enqueued {
+    let delivery = NewDelivery {
+        forge: "github",
+        id,
+        event: "push",
+        hook_id: None,
+        body: Some("{}"),
+        received_at: cutover_deploy::now(),
+    };
+    let new = wanted(id, environment, digit);
+    let answer = |_: &[Enqueued]| Answer {
+        status: 202,
+        body: serde_json::json!({}),
+    };
+    match store.take_in(&delivery, &[new], answer).await.unwrap() {
+        TakenIn::New(_, mut enqueued) => enqueued.remove(0),
+        TakenIn::Duplicate(first) => panic!("{id} was there before: {first:?}"),
+    }
+}
+
+pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
+    let apps = apps.into_iter().map(|config| App {
+        config,
+        file: dir.join("cutover.toml"),
+        access: cutover_deploy::run::Access::default(),
+        git_url: None,
+    });
+    Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        data_dir: dir.to_owned(),
+        github: GitHub {
+            webhook_secrets: vec![
+                SecretString::from("an older secret"),
+                SecretString::from(WEBHOOK_SECRET),
+            ],
+            login: Login::Token(SecretString::from("token")),
+            api_url: "http://127.0.0.1:1".to_owned(),
+        },
+        apps: apps.collect(),
+        secret_files: Vec::new(),
     }
 }

@@ -259,18 +259,18 @@ impl<D: Deployer> Worker<D> {
 
     async fn conclude(&self, deployment: &Deployment, outcome: &Outcome) {
         let live = self.live(deployment, outcome).await;
-        match outcome.failure() {
-            Some(failure) => warn!(
-                outcome = outcome.word(),
+        if let Some(failure) = outcome.failure() {
+            warn!(
                 failure = failure.line(),
-                "deployment {} ended",
+                hint = failure.hint,
+                "deployment {} failed",
                 deployment.id
-            ),
-            None => info!(
-                outcome = outcome.word(),
-                "deployment {} ended", deployment.id
-            ),
+            );
         }
+        info!(
+            outcome = outcome.word(),
+            "deployment {} ended", deployment.id
+        );
         self.keep(|| {
             self.store.conclude(
                 &deployment.id,

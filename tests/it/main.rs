@@ -4,3 +4,4 @@ mod github;
 mod kit;
 #[cfg(feature = "machines")]
 mod machine;
+mod service;

@@ -300,7 +300,7 @@ impl Host {
 
 /// A port that is free now. It lies below the range that outgoing connections take theirs from, so only another
 /// host that starts at the same moment could want it.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let seed = uuid::Uuid::new_v4().as_u128();
     (0..1000)

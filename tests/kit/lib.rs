@@ -9,8 +9,9 @@
 //! [`ComposerRepo`] on loopback, so that `composer install` is real; [`SampleApp`] names the ways to break it.
 //! [`Load`] asks the site without pause and reads every answer. [`wait_for`] is the only place that waits.
 //!
-//! A [`github::GitHub`] is a forge of one's own that refuses what the real one would. A
-//! [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
+//! A [`World`] is all of it at once, with `cutover serve` as a process ([`Service`]) between a
+//! [`GitHub`](github::GitHub) and a host.
+//! A [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
@@ -26,11 +27,16 @@ pub mod machine;
 mod picture;
 mod process;
 mod repo;
+mod service;
+mod site;
 mod wait;
+mod world;
 
 pub use app::{Breakage, Files, SampleApp};
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
 pub use repo::Repo;
+pub use service::{Service, program};
 pub use wait::wait_for;
+pub use world::{REPOSITORY, World, WorldOptions};

@@ -14,7 +14,7 @@ use crate::forge::github::api::{
 use crate::store::{Deployment, Store, StoreError, Waiting};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// After this long a report says nothing that anybody waits for.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 /// Looks into the outbox at least this often, whatever woke it.
@@ -293,7 +293,7 @@ impl Sender {
                 _ => {
                     self.store
                         .entry_told(deployment, older, EntryState::Inactive)
-                        .await?
+                        .await?;
                 }
             }
         }

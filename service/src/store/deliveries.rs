@@ -90,7 +90,9 @@ impl Store {
         tx.commit().await.map_err(writing)?;
         for new in &enqueued {
             self.changed(&new.deployment.id);
-            new.superseded.iter().for_each(|old| self.changed(&old.id));
+            for old in &new.superseded {
+                self.changed(&old.id);
+            }
         }
         if !enqueued.is_empty() {
             self.queued.notify_one();

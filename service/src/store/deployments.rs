@@ -143,7 +143,9 @@ impl Store {
         outbox::write(&mut tx, &deployment, &report::began(&deployment), now).await?;
         tx.commit().await.map_err(writing)?;
         self.changed(&deployment.id);
-        superseded.iter().for_each(|old| self.changed(&old.id));
+        for old in &superseded {
+            self.changed(&old.id);
+        }
         Ok(Some(deployment))
     }
 

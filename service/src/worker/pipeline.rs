@@ -123,9 +123,8 @@ impl Deployer for Pipeline {
         release: &ReleaseId,
     ) -> Option<CommitSha> {
         let answers = run::survey(environment, &app.config.shared, &app.access).await;
-        answers.into_iter().find_map(|(_, facts)| {
-            let record = facts.ok()?.record(release)?.commit.clone();
-            Some(record)
-        })
+        answers
+            .into_iter()
+            .find_map(|(_, facts)| Some(facts.ok()?.record(release)?.commit.clone()))
     }
 }

@@ -39,9 +39,10 @@ impl Host {
             .collect();
         assert!(
             left.is_empty(),
-            "{dir:?} is closed and these still have to do with it: {left:#?}"
+            "{} is closed and these still have to do with it: {left:#?}",
+            dir.display()
         );
-        assert!(!dir.exists(), "{dir:?} could not be removed");
+        assert!(!dir.exists(), "{} could not be removed", dir.display());
     }
 
     /// What would be left behind if the host were closed now, a line each.

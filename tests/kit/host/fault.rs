@@ -54,7 +54,7 @@ impl Host {
         let file = self.fault_file(&format!("{step}.reached"));
         wait_for(
             format!("step {step} on {}", self.name()),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             async || {
                 if file.exists() {
                     Ok(())

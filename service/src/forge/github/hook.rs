@@ -209,20 +209,16 @@ pub fn read(event: &str, body: &[u8]) -> Result<Delivered, BadDelivery> {
         line: error.line(),
         column: error.column(),
     };
-    match event {
-        "push" => {
-            let payload: PushPayload = serde_json::from_slice(body).map_err(bad)?;
-            push(payload).map(Delivered::Push)
-        }
-        _ => {
-            let _: serde::de::IgnoredAny = serde_json::from_slice(body).map_err(bad)?;
-            Ok(if event == "ping" {
-                Delivered::Ping
-            } else {
-                Delivered::Other
-            })
-        }
+    if event == "push" {
+        let payload: PushPayload = serde_json::from_slice(body).map_err(bad)?;
+        return push(payload).map(Delivered::Push);
     }
+    let _: serde::de::IgnoredAny = serde_json::from_slice(body).map_err(bad)?;
+    Ok(if event == "ping" {
+        Delivered::Ping
+    } else {
+        Delivered::Other
+    })
 }
 
 fn push(payload: PushPayload) -> Result<Push, BadDelivery> {

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// GitHub asks for at least a minute after a secondary limit that names no time.
-const SECONDARY_LIMIT_PAUSE: Duration = Duration::from_secs(60);
+const SECONDARY_LIMIT_PAUSE: Duration = Duration::from_mins(1);
 /// A wrong clock or a wrong header must not silence reports for ever.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 const LONGEST_MESSAGE: usize = 300;
 
 /// Why a call did not do what it was for.

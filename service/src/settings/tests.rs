@@ -1,0 +1,198 @@
+use super::*;
+
+const APP: &str = include_str!("../../../templates/cutover.toml");
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.write("hook", "0123456789abcdef0123456789abcdef\n");
+        folder.write("token", "ghp_sesame\n");
+        folder.write("cutover.toml", APP);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn load(&self, text: &str) -> Result<Settings, BadSettings> {
+        self.write("service.toml", text);
+        Settings::load_with(&self.0.path().join("service.toml"), &|_| None)
+    }
+
+    fn problems(&self, text: &str) -> Vec<String> {
+        let bad = self.load(text).unwrap_err();
+        let folder = self.0.path().display().to_string();
+        bad.problems
+            .iter()
+            .map(|problem| problem.replace(&folder, "<folder>"))
+            .collect()
+    }
+}
+
+const SOUND: &str = r#"
+data_dir = "data"
+[github]
+webhook_secret_file = "hook"
+token_file = "token"
+[[apps]]
+config = "cutover.toml"
+"#;
+
+#[test]
+fn paths_are_taken_from_the_folder_of_the_file() {
+    let folder = Folder::new();
+    let settings = folder.load(SOUND).unwrap();
+    assert_eq!(settings.data_dir, folder.0.path().join("data"));
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8787");
+    assert_eq!(settings.github.api_url, "https://api.github.com");
+    assert_eq!(
+        settings.secret_files,
+        [folder.0.path().join("hook"), folder.0.path().join("token")]
+    );
+}
+
+#[test]
+fn no_secret_is_shown_by_debug() {
+    let folder = Folder::new();
+    let shown = format!("{:?}", folder.load(SOUND).unwrap());
+    assert!(
+        !shown.contains("sesame") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_missing_or_empty_secret_refuses_to_start_and_says_what_to_do() {
+    let folder = Folder::new();
+    let missing = SOUND
+        .replace("webhook_secret_file = \"hook\"\n", "")
+        .replace("token_file = \"token\"\n", "");
+    assert_eq!(
+        folder.problems(&missing),
+        [
+            "no webhook secret of GitHub: write it to a file and set `github.webhook_secret_file = \"…\"`, \
+             or set the variable CUTOVER_GITHUB_WEBHOOK_SECRET",
+            "no token for GitHub (or `app_id` and `private_key_file` of a GitHub App): write it to a file and set \
+             `github.token_file = \"…\"`, or set the variable CUTOVER_GITHUB_TOKEN",
+        ]
+    );
+    folder.write("hook", "\n  \n");
+    assert_eq!(
+        folder.problems(SOUND),
+        ["the webhook secret of GitHub is empty: put it into <folder>/hook"]
+    );
+    folder.write("hook", "short");
+    assert_eq!(
+        folder.problems(SOUND),
+        ["a webhook secret is shorter than 16 characters: make one with `openssl rand -hex 32`"]
+    );
+    let gone = SOUND.replace("\"hook\"", "\"gone\"");
+    assert_eq!(
+        folder.problems(&gone),
+        [
+            "github.webhook_secret_file: cannot read <folder>/gone: No such file or directory (os error 2)"
+        ]
+    );
+}
+
+#[test]
+fn secrets_may_come_from_the_environment_and_several_may_live() {
+    let folder = Folder::new();
+    folder.write(
+        "service.toml",
+        "data_dir = \"data\"\n[[apps]]\nconfig = \"cutover.toml\"\n",
+    );
+    let settings = Settings::load_with(&folder.0.path().join("service.toml"), &|name| match name {
+        "CUTOVER_GITHUB_WEBHOOK_SECRET" => {
+            Some("the secret of yesterday\nthe secret of today".to_owned())
+        }
+        "CUTOVER_GITHUB_TOKEN" => Some("ghp_sesame".to_owned()),
+        _ => None,
+    });
+    assert_eq!(settings.unwrap().github.webhook_secrets.len(), 2);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let folder = Folder::new();
+    let text = r#"
+listen = "everywhere"
+public_url = "deploy.example.com"
+[github]
+webhook_secret_file = "hook"
+token_file = "token"
+app_id = 7
+[[apps]]
+config = "nowhere.toml"
+[[apps]]
+config = "cutover.toml"
+ssh_key = "no-key"
+[[apps]]
+config = "cutover.toml"
+"#;
+    let problems = folder.problems(text);
+    let starts = [
+        "listen: \"everywhere\" is not an address and a port",
+        "public_url: \"deploy.example.com\" is not a plain http or https URL",
+        "no data_dir",
+        "github.app_id needs `private_key_file",
+        "apps.config: cannot read <folder>/nowhere.toml",
+        "apps.ssh_key: <folder>/no-key is not a file",
+        "two apps are called ",
+    ];
+    assert_eq!(problems.len(), starts.len(), "{problems:#?}");
+    for (problem, start) in problems.iter().zip(starts) {
+        assert!(problem.starts_with(start), "{problem}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_known_is_refused_with_its_line() {
+    let folder = Folder::new();
+    let problems = folder.problems(&SOUND.replace("data_dir", "datadir"));
+    assert!(
+        problems[0].contains("line 2") && problems[0].contains("unknown field `datadir`"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn the_template_is_complete_and_sound() {
+    let folder = Folder::new();
+    let template = include_str!("../../../templates/service.toml");
+    for name in [
+        "webhook-secret",
+        "github-token",
+        "github-app.pem",
+        "shop/id_ed25519",
+        "shop/known_hosts",
+        "shop/ssh_config",
+    ] {
+        fs::create_dir_all(folder.0.path().join("shop")).unwrap();
+        folder.write(name, "-----BEGIN RSA PRIVATE KEY----- 0123456789");
+    }
+    folder.write("shop/cutover.toml", APP);
+    let settings = folder.load(template).unwrap_or_else(|bad| panic!("{bad}"));
+    assert!(matches!(settings.github.login, Login::Token(_)));
+
+    // Every option, as if a reader had removed the mark in front of it; the App takes the place of the token.
+    let options = template
+        .lines()
+        .map(|line| line.strip_prefix("#: ").unwrap_or(line));
+    let whole = options
+        .filter(|line| !line.starts_with("token_file"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let settings = folder.load(&whole).unwrap_or_else(|bad| panic!("{bad}"));
+    assert!(matches!(
+        settings.github.login,
+        Login::App { id: 123_456, .. }
+    ));
+    let app = &settings.apps[0];
+    assert!(
+        app.access.ssh_config.is_some() && app.git_url.is_some() && settings.public_url.is_some()
+    );
+}

@@ -1,0 +1,3 @@
+//! The service as a process: hooks come in, deployments go out, reports go back, whatever happens to it.
+
+mod push;

@@ -1,0 +1,310 @@
+//! Everything together: a host, a repository, a GitHub, and `cutover serve` in the middle.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover_deploy::CommitSha;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::github::{Delivery, GitHub, Reception};
+use crate::host::free_port;
+use crate::site::Site;
+use crate::{ComposerRepo, Files, Host, HostOptions, Repo, Service, wait_for};
+
+/// How long deployments may take until all of them are over.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// A plain app is as healthy as its file `ok` says.
+const PLAIN_STEPS: &str = r#"
+[steps]
+prepare = ["""printf '{"ok":%s,"release":"%s"}' "$(cat ok)" "$CUTOVER_RELEASE" > health.json"""]
+"#;
+
+const WORKERS: &str = r#"
+[[environments.production.workers]]
+group = "app-worker"
+expect = 2
+drain_timeout = "30s"
+"#;
+
+/// The repository of every world.
+pub const REPOSITORY: &str = "acme/shop";
+
+/// A host, a repository, a GitHub, and the service. The environment is called `production` and follows `main`.
+#[derive(Debug)]
+pub struct World {
+    /// The host, called `web1`.
+    pub host: Host,
+    /// The repository, whose origin the service fetches.
+    pub repo: Repo,
+    /// The forge.
+    pub github: GitHub,
+    /// The service, unless the test has ended it.
+    pub service: Option<Service>,
+    site: Option<Site>,
+    composer: Option<ComposerRepo>,
+    port: u16,
+    dir: TempDir,
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone, Default)]
+pub struct WorldOptions {
+    /// Whether the host serves the sample app; else it is a plain one.
+    pub laravel: bool,
+    /// Keys of `[environments.production]` itself, a line each.
+    pub environment: String,
+    /// TOML that is added at the end of `cutover.toml`.
+    pub more: String,
+}
+
+impl World {
+    /// A world with one plain host, whose app is two files: `ok` holds `true` or `false`, which is its health.
+    pub async fn plain() -> Self {
+        Self::start(WorldOptions::default()).await
+    }
+
+    /// A world with one Laravel host that serves the sample app.
+    pub async fn laravel() -> Self {
+        Self::start(WorldOptions {
+            laravel: true,
+            ..WorldOptions::default()
+        })
+        .await
+    }
+
+    /// Starts everything; the service listens when this returns.
+    pub async fn start(options: WorldOptions) -> Self {
+        let mut world = Self::without_service(options).await;
+        world.start_service().await;
+        world
+    }
+
+    /// Starts everything but the service.
+    pub async fn without_service(options: WorldOptions) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("kit-world-")
+            .tempdir()
+            .expect("a folder can be made");
+        let (host, site, composer, repo) = if options.laravel {
+            let composer = ComposerRepo::start().await;
+            let repo = Repo::sample_app(&composer).await;
+            (
+                Host::start(HostOptions::laravel("web1")).await,
+                None,
+                Some(composer),
+                repo,
+            )
+        } else {
+            let host = Host::start(HostOptions::plain("web1")).await;
+            let site = Site::start(host.path()).await;
+            let repo = Repo::with([("ok", "true"), ("index.html", "one\n")]).await;
+            (host, Some(site), None, repo)
+        };
+        let github = GitHub::start().await;
+        github.add_repo(REPOSITORY, &repo.url());
+        github.commit(REPOSITORY, "main", repo.head().await.as_str());
+        let world = Self {
+            host,
+            repo,
+            github,
+            service: None,
+            site,
+            composer,
+            port: free_port(),
+            dir,
+        };
+        world.write_settings(&options);
+        world
+    }
+
+    fn write_settings(&self, options: &WorldOptions) {
+        let dir = self.dir.path();
+        let write =
+            |name: &str, text: &str| fs::write(dir.join(name), text).expect("the folder is ours");
+        write("webhook-secret", &self.github.hook_secret());
+        write("github-token", self.github.token());
+        write("cutover.toml", &self.config(options));
+        write(
+            "service.toml",
+            &format!(
+                "listen = \"127.0.0.1:{}\"\ndata_dir = \"data\"\n\n[github]\nwebhook_secret_file = \"webhook-secret\"\n\
+                 token_file = \"github-token\"\napi_url = \"{}\"\n\n[[apps]]\nconfig = \"cutover.toml\"\n\
+                 ssh_key = \"{}\"\nknown_hosts = \"{}\"\ngit_url = \"{}\"\n",
+                self.port,
+                self.github.base_url(),
+                self.host.key_file().display(),
+                self.host.known_hosts().display(),
+                self.repo.url(),
+            ),
+        );
+    }
+
+    fn config(&self, options: &WorldOptions) -> String {
+        let mut text = format!("app = \"shop\"\nrepository = \"github:{REPOSITORY}\"\n");
+        let (health_url, steps) = match &self.site {
+            None => (
+                format!("{}/health", self.host.http_url()),
+                "recipe = \"laravel\"\n",
+            ),
+            Some(site) => (site.health_url(), PLAIN_STEPS),
+        };
+        text.push_str(steps);
+        write!(
+            text,
+            "\n[environments.production]\nbranch = \"main\"\npath = \"{}\"\nurl = \"https://shop.example.com\"\n{}\n\
+             \n[[environments.production.hosts]]\nname = \"web1\"\naddress = \"{}\"\n\
+             \n[environments.production.health]\nurl = \"{health_url}\"\nattempts = 3\ninterval = \"100ms\"\n\
+             json = {{ ok = true }}\nrelease_field = \"release\"\n",
+            self.host.path().display(),
+            options.environment,
+            self.host.address(),
+        )
+        .expect("a string takes everything");
+        if options.laravel {
+            text.push_str(WORKERS);
+        }
+        text + &options.more
+    }
+
+    /// Starts the service, also again after it ended.
+    pub async fn start_service(&mut self) {
+        let service = Service::start(
+            &self.dir.path().join("service.toml"),
+            self.port,
+            &self.log_file(),
+        )
+        .await;
+        self.service = Some(service);
+    }
+
+    /// The service.
+    ///
+    /// Panics while there is none.
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().expect("the service runs")
+    }
+
+    /// Takes the service out of the world, to end it in one way or another.
+    pub fn take_service(&mut self) -> Service {
+        self.service.take().expect("the service runs")
+    }
+
+    /// The folder of the service: its settings, keys and data.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The `cutover.toml` of the app.
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.path().join("cutover.toml")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("service.log")
+    }
+
+    /// Where GitHub sends hooks.
+    pub fn hook_url(&self) -> String {
+        format!("http://127.0.0.1:{}/hooks/github", self.port)
+    }
+
+    /// Commits files on `main`, pushes them, and returns the hook that GitHub would send.
+    pub async fn commit(&self, files: Files) -> (CommitSha, Delivery) {
+        let sha = self.repo.commit("change the shop", files).await;
+        self.repo.push("main").await;
+        let delivery = self.github.push(REPOSITORY, "main", sha.as_str());
+        (sha, delivery)
+    }
+
+    /// Commits and pushes files on `main` and sends the hook.
+    pub async fn push(&self, files: Files) -> (CommitSha, Reception) {
+        let (sha, delivery) = self.commit(files).await;
+        let reception = delivery
+            .send(&self.hook_url())
+            .await
+            .expect("the service answers");
+        (sha, reception)
+    }
+
+    /// What the service knows of `production`: live, running, waiting, ended.
+    pub async fn production(&self) -> Value {
+        let all = self.service().json("/api/v1/environments").await;
+        all["environments"][0].clone()
+    }
+
+    /// Waits until nothing runs and nothing waits, and every report has been posted.
+    pub async fn settled(&self) {
+        wait_for("the queue to be empty", PATIENCE, async || {
+            let production = self.production().await;
+            let idle = production["running"].is_null()
+                && production["waiting"].as_array().is_some_and(Vec::is_empty);
+            if idle {
+                Ok(())
+            } else {
+                Err(format!("{production:#}\n{}", self.service().log()))
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the forge has heard everything: no report of the newest deployments is left to post.
+    pub async fn reported(&self) {
+        wait_for("every report to be posted", PATIENCE, async || {
+            let production = self.production().await;
+            for deployment in production["ended"].as_array().into_iter().flatten() {
+                let id = deployment["id"].as_str().unwrap_or_default();
+                let whole = self
+                    .service()
+                    .json(&format!("/api/v1/deployments/{id}"))
+                    .await;
+                let reports = whole["reports"].as_array().cloned().unwrap_or_default();
+                if reports.iter().any(|report| report["state"] == "waiting") {
+                    return Err(format!("{:#}\n{}", whole["reports"], self.service().log()));
+                }
+            }
+            Ok(())
+        })
+        .await;
+    }
+
+    /// The newest deployments, newest first: kind, first line of what became of each.
+    pub async fn outcomes(&self) -> Vec<String> {
+        let production = self.production().await;
+        let ended = production["ended"].as_array().cloned().unwrap_or_default();
+        let word = |deployment: &Value| {
+            format!(
+                "{} {}",
+                deployment["kind"].as_str().unwrap_or("?"),
+                deployment["word"].as_str().unwrap_or("?")
+            )
+        };
+        ended.iter().map(word).collect()
+    }
+
+    /// Ends the world: the service stops by itself, nothing is queued, no host has anything left over, and the forge
+    /// heard nothing that it would refuse.
+    pub async fn close(mut self) {
+        if let Some(service) = self.service.take() {
+            let production = service.json("/api/v1/environments").await["environments"][0].clone();
+            assert!(
+                production["running"].is_null(),
+                "still running: {production:#}"
+            );
+            assert_eq!(production["waiting"], Value::Array(vec![]), "still waiting");
+            let log = self.log_file();
+            let status = service.stop().await;
+            let log = fs::read_to_string(log).unwrap_or_default();
+            assert!(status.success(), "the service ended with {status}\n{log}");
+            for secret in [self.github.hook_secret(), self.github.token().to_owned()] {
+                assert!(!log.contains(&secret), "a secret is in the log");
+            }
+        }
+        self.host.close().await;
+        drop(self.composer);
+        self.github.close();
+    }
+}
