@@ -1,5 +1,7 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod deploy;
+
 use std::time::{Duration, Instant};
 
 use kit::machine::{Machine, MachineOptions};

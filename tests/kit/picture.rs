@@ -28,7 +28,12 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
         .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
     // Two releases of one second sort by commit, so their birth tells which was first.
-    entries.sort_by(|a, b| a.born.total_cmp(&b.born).then_with(|| a.path.cmp(&b.path)));
+    entries.sort_by(|a, b| {
+        a.born
+            .total_cmp(&b.born)
+            .then_with(|| a.release().cmp(&b.release()))
+            .then_with(|| a.path.cmp(&b.path))
+    });
     for entry in &entries {
         names.learn_release(entry);
     }

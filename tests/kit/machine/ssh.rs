@@ -1,8 +1,9 @@
 //! The way in: keys, addresses, and what the machine's journal says of connections.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::Ordering;
 
@@ -25,6 +26,16 @@ impl Machine {
     /// A `known_hosts` file with the right key, good for `StrictHostKeyChecking=yes`.
     pub fn known_hosts(&self) -> PathBuf {
         self.dir.join("known_hosts")
+    }
+
+    /// Lets a second key in: several machines then share one, as servers of one environment do.
+    pub fn let_in(&self, key_file: &Path) {
+        let public = fs::read_to_string(key_file.with_extension("pub"))
+            .expect("a private key has its public half beside it");
+        let keys = self.root().join("home/deploy/.ssh/authorized_keys");
+        let file = fs::File::options().append(true).open(keys);
+        file.and_then(|mut file| file.write_all(public.as_bytes()))
+            .expect("the machine can be written");
     }
 
     /// An `ssh` to this machine that reads nobody's configuration; the command line of the host comes after it.
