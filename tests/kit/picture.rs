@@ -27,7 +27,8 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
         .map(|line| line.split('\t').collect())
         .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
-    // Two releases of one second sort by commit, so their birth tells which was first.
+    // Two releases of one second sort by commit, so their birth tells which was first. Some disks tell no
+    // births: then the ids have to do.
     entries.sort_by(|a, b| {
         a.born
             .total_cmp(&b.born)

@@ -1,5 +1,7 @@
 //! Real deployments to real machines: another user than root, sudo, systemd, and supervisor as the machine's own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::fs;
 use std::process::Output;
 
