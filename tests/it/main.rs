@@ -4,5 +4,7 @@
 
 mod github;
 mod kit;
+#[cfg(feature = "machines")]
+mod machine;
 mod report;
 mod service;
