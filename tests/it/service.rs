@@ -1,3 +1,7 @@
 //! The service as a process: hooks come in, deployments go out, reports go back, whatever happens to it.
 
+mod crash;
+mod forge;
+mod hook;
 mod push;
+mod queue;

@@ -1,6 +1,5 @@
 //! Everything together: a host, a repository, a GitHub, and `cutover serve` in the middle.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -59,6 +58,18 @@ pub struct WorldOptions {
     pub environment: String,
     /// TOML that is added at the end of `cutover.toml`.
     pub more: String,
+    /// The host of another world, to deploy to instead of this world's own.
+    pub shares: Option<Shared>,
+}
+
+/// What another world needs to deploy to the same host.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    path: PathBuf,
+    address: String,
+    key_file: PathBuf,
+    known_hosts: PathBuf,
+    health_url: String,
 }
 
 impl World {
@@ -121,13 +132,29 @@ impl World {
         world
     }
 
+    /// This world's host, for another world.
+    pub fn share(&self) -> Shared {
+        let health_url = match &self.site {
+            None => format!("{}/health", self.host.http_url()),
+            Some(site) => site.health_url(),
+        };
+        Shared {
+            path: self.host.path(),
+            address: self.host.address(),
+            key_file: self.host.key_file(),
+            known_hosts: self.host.known_hosts(),
+            health_url,
+        }
+    }
+
     fn write_settings(&self, options: &WorldOptions) {
+        let target = options.shares.clone().unwrap_or_else(|| self.share());
         let dir = self.dir.path();
         let write =
             |name: &str, text: &str| fs::write(dir.join(name), text).expect("the folder is ours");
         write("webhook-secret", &self.github.hook_secret());
         write("github-token", self.github.token());
-        write("cutover.toml", &self.config(options));
+        write("cutover.toml", &config(options, &target));
         write(
             "service.toml",
             &format!(
@@ -136,38 +163,11 @@ impl World {
                  ssh_key = \"{}\"\nknown_hosts = \"{}\"\ngit_url = \"{}\"\n",
                 self.port,
                 self.github.base_url(),
-                self.host.key_file().display(),
-                self.host.known_hosts().display(),
+                target.key_file.display(),
+                target.known_hosts.display(),
                 self.repo.url(),
             ),
         );
-    }
-
-    fn config(&self, options: &WorldOptions) -> String {
-        let mut text = format!("app = \"shop\"\nrepository = \"github:{REPOSITORY}\"\n");
-        let (health_url, steps) = match &self.site {
-            None => (
-                format!("{}/health", self.host.http_url()),
-                "recipe = \"laravel\"\n",
-            ),
-            Some(site) => (site.health_url(), PLAIN_STEPS),
-        };
-        text.push_str(steps);
-        write!(
-            text,
-            "\n[environments.production]\nbranch = \"main\"\npath = \"{}\"\nurl = \"https://shop.example.com\"\n{}\n\
-             \n[[environments.production.hosts]]\nname = \"web1\"\naddress = \"{}\"\n\
-             \n[environments.production.health]\nurl = \"{health_url}\"\nattempts = 3\ninterval = \"100ms\"\n\
-             json = {{ ok = true }}\nrelease_field = \"release\"\n",
-            self.host.path().display(),
-            options.environment,
-            self.host.address(),
-        )
-        .expect("a string takes everything");
-        if options.laravel {
-            text.push_str(WORKERS);
-        }
-        text + &options.more
     }
 
     /// Starts the service, also again after it ended.
@@ -210,6 +210,13 @@ impl World {
     /// Where GitHub sends hooks.
     pub fn hook_url(&self) -> String {
         format!("http://127.0.0.1:{}/hooks/github", self.port)
+    }
+
+    /// Commits and pushes one file of a plain app on `main` and sends the hook, which must be taken.
+    pub async fn push_file(&self, path: &str, text: &str) -> CommitSha {
+        let (sha, reception) = self.push(vec![(path.to_owned(), text.to_owned())]).await;
+        assert_eq!(reception.status, 202, "{}", reception.body);
+        sha
     }
 
     /// Commits files on `main`, pushes them, and returns the hook that GitHub would send.
@@ -271,6 +278,11 @@ impl World {
         .await;
     }
 
+    /// What the forge has heard, with deployments and releases numbered in the order in which they are named.
+    pub fn forge(&self) -> String {
+        numbered(&self.github.picture(REPOSITORY))
+    }
+
     /// The newest deployments, newest first: kind, first line of what became of each.
     pub async fn outcomes(&self) -> Vec<String> {
         let production = self.production().await;
@@ -307,4 +319,53 @@ impl World {
         drop(self.composer);
         self.github.close();
     }
+}
+
+/// The `cutover.toml` of a world that deploys to `target`.
+fn config(options: &WorldOptions, target: &Shared) -> String {
+    let (steps, workers) = if options.laravel {
+        ("recipe = \"laravel\"\n", WORKERS)
+    } else {
+        (PLAIN_STEPS, "")
+    };
+    format!(
+        "app = \"shop\"\nrepository = \"github:{REPOSITORY}\"\n{steps}\n\
+         [environments.production]\nbranch = \"main\"\npath = \"{}\"\nurl = \"https://shop.example.com\"\n{}\n\
+         \n[[environments.production.hosts]]\nname = \"web1\"\naddress = \"{}\"\n\
+         \n[environments.production.health]\nurl = \"{}\"\nattempts = 3\ninterval = \"100ms\"\n\
+         json = {{ ok = true }}\nrelease_field = \"release\"\n{workers}{}",
+        target.path.display(),
+        options.environment,
+        target.address,
+        target.health_url,
+        options.more,
+    )
+}
+
+/// Puts numbers in place of ids and ports: `<deployment 1>`, `<release 1>`, `<port>`.
+fn numbered(text: &str) -> String {
+    let mut seen: [Vec<String>; 2] = Default::default();
+    let mut number = |kind: usize, word: &str, id: &str| {
+        let known = seen[kind].iter().position(|known| known == id);
+        let index = known.unwrap_or_else(|| {
+            seen[kind].push(id.to_owned());
+            seen[kind].len() - 1
+        });
+        format!("<{word} {}>", index + 1)
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    text.split_inclusive(|c| !is_part(c))
+        .map(|piece| {
+            let word = piece.trim_end_matches(|c| !is_part(c));
+            let rest = &piece[word.len()..];
+            let bytes = word.as_bytes();
+            let named = match bytes.len() {
+                36 if bytes[8] == b'-' && bytes[23] == b'-' => number(0, "deployment", word),
+                24 if bytes[8] == b'T' && bytes[15] == b'Z' => number(1, "release", word),
+                5 if word.parse::<u16>().is_ok_and(|port| port >= 10_000) => "<port>".to_owned(),
+                _ => word.to_owned(),
+            };
+            named + rest
+        })
+        .collect()
 }

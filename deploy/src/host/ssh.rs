@@ -19,7 +19,7 @@ const LINE_BYTES: usize = 16 * 1024;
 /// This much of what a script says on stderr is kept, for messages.
 const STDERR_BYTES: u64 = 8 * 1024;
 /// The ssh master process ends this long after its last channel, also when we are killed.
-const PERSIST_SECONDS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9);
+const PERSIST_SECONDS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 /// A silent peer counts as lost after three of these.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 

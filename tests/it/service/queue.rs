@@ -1,0 +1,80 @@
+//! One deployment at a time per environment; the newest that waits wins.
+
+use insta::assert_snapshot;
+use kit::World;
+
+#[tokio::test]
+async fn the_newest_that_waits_wins_and_older_ones_are_superseded() {
+    let world = World::plain().await;
+    world.host.hold_at("unpack");
+    world.push_file("index.html", "two\n").await;
+    world.host.reached("unpack").await;
+    world.push_file("index.html", "three\n").await;
+    world.push_file("index.html", "four\n").await;
+    world.push_file("index.html", "five\n").await;
+    world.host.mend_step("unpack");
+    world.settled().await;
+    assert_eq!(
+        world.outcomes().await,
+        [
+            "deploy deployed",
+            "deploy superseded",
+            "deploy superseded",
+            "deploy deployed"
+        ]
+    );
+    assert_eq!(
+        world.host.read("current/index.html").as_deref(),
+        Some("five\n")
+    );
+    world.reported().await;
+    assert_snapshot!(world.forge(), @r#"
+    acme/shop
+      <commit 1>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<deployment 1>
+      <commit 2>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 2>
+        cutover/production error "superseded by 2a3bc4a before it began" http://127.0.0.1:<port>/deployments/<deployment 2>
+      <commit 3>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 3>
+        cutover/production error "superseded by 939a847 before it began" http://127.0.0.1:<port>/deployments/<deployment 3>
+      <commit 4>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 4>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 4>
+        cutover/production success "<release 2> is live on production" http://127.0.0.1:<port>/deployments/<deployment 4>
+      deployment 1 production <commit 1> is-production "github push by alice"
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        inactive "no longer live"
+      deployment 2 production <commit 2> is-production "github push by alice"
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
+        inactive "superseded by 2a3bc4a before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
+      deployment 3 production <commit 3> is-production "github push by alice"
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 3>
+        inactive "superseded by 939a847 before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 3>
+      deployment 4 production <commit 4> is-production "github push by alice"
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
+        success "<release 2> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
+    "#);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_same_commit_again_changes_nothing() {
+    let world = World::plain().await;
+    let sha = world.push_file("index.html", "two\n").await;
+    world.settled().await;
+    let again = world.github.push(kit::REPOSITORY, "main", sha.as_str());
+    let reception = again.send(&world.hook_url()).await.unwrap();
+    assert_eq!(reception.status, 202, "{}", reception.body);
+    world.settled().await;
+    assert_eq!(
+        world.outcomes().await,
+        ["deploy unchanged", "deploy deployed"]
+    );
+    world.close().await;
+}
