@@ -1,6 +1,12 @@
 # `make demo` shows the main job on this machine, `make test` proves everything.
 # Both install the Debian packages that they need, and say which (root or sudo).
 
+# Nextest runs each test in a process of its own and is quicker; without it, cargo does.
+TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
+
+# Tests on machines with systemd of their own need root.
+MACHINES := $(if $(filter 0,$(shell id -u)),--features it/machines)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt bench setup
 
@@ -11,13 +17,14 @@ setup: ## Install what tests and the demo need
 	@sh tests/setup.sh
 
 demo: setup ## A push becomes live, and a bad one is rolled back, all on this machine (KEEP=1 leaves it running)
-	@cargo build --quiet -p cutover -p it --bins
-	@KEEP=$(KEEP) cargo run --quiet -p it --bin demo
+	@sh tests/fetch-contracts.sh
+	@cargo build -p cutover -p it --bins
+	@KEEP=$(KEEP) sh tests/demo.sh
 
 test: setup check ## Everything that can be proven here
-	cargo build --workspace --all-targets
-	cargo nextest run --workspace $(MACHINES)
-	cargo test --workspace --doc
+	@sh tests/fetch-contracts.sh
+	cargo build --workspace --all-targets $(MACHINES)
+	$(TESTS) --workspace $(MACHINES)
 
 check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check

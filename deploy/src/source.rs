@@ -1,4 +1,5 @@
-//! Where an artifact comes from: a clean checkout of one commit, built and packed on this machine.
+//! Where an artifact comes from: a clean checkout of one commit, built and packed on this machine, or a folder that
+//! somebody else has built.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ mod git;
 mod pack;
 mod sandbox;
 mod steps;
+mod workspace;
 
 /// A repository that can be fetched, and the folders this machine keeps for it.
 #[derive(Clone)]
@@ -100,6 +102,29 @@ pub async fn build(
 pub async fn resolve(name: &str, origin: &Origin) -> Result<CommitSha, Failure> {
     let mirror = git::mirror(origin, name).await?;
     git::resolve(&mirror, name).await
+}
+
+/// Packs a folder that is built already, such as the workspace of a CI job, into a fresh file in the folder `to`.
+///
+/// `build.exclude` is left out, and whatever a release must not bring: `.git`, the shared files (a `.env` of the job is
+/// none of a server's), and in shared folders everything that git does not track. A symbolic link that leads out of
+/// `folder` is refused, for there is nothing behind it on a host. `to` must lie outside `folder`; the caller removes the
+/// artifact when the deployment is over.
+pub async fn pack_workspace(
+    config: &Config,
+    commit: &CommitSha,
+    folder: &Path,
+    to: &Path,
+    events: &UnboundedSender<Event>,
+) -> Result<Artifact, Failure> {
+    let told = Told { events };
+    let pack = workspace::pack(config, commit, folder, to, told);
+    told.step("pack", pack).await
+}
+
+/// The commit that is checked out in a folder; `None` where that is no git repository.
+pub async fn workspace_commit(folder: &Path) -> Option<CommitSha> {
+    git::head(folder).await
 }
 
 /// Tells the door about steps on this machine.

@@ -2,5 +2,6 @@
 
 mod fault;
 mod laravel;
+mod pipeline;
 mod plain;
 mod source;

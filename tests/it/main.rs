@@ -1,6 +1,10 @@
 //! The worlds in which everything is tested together.
 
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
 mod github;
 mod kit;
+#[cfg(feature = "machines")]
+mod machine;
 mod report;
 mod service;

@@ -111,9 +111,10 @@ pub struct Host {
 impl Host {
     /// Starts a host and waits until it can be used. Panics with the logs if it does not come up.
     pub async fn start(options: HostOptions) -> Self {
+        // Not where `TMPDIR` says: the sockets in it must have short paths.
         let folder = tempfile::Builder::new()
             .prefix(&format!("kit-{}-", options.name))
-            .tempdir();
+            .tempdir_in("/tmp");
         // The guard removes it, not this process: it outlives a test that is killed.
         let dir = folder.expect("a temporary folder can be made").keep();
         let dir = dir.canonicalize().expect("it was just made");

@@ -1,5 +1,6 @@
 //! The mirror of a repository, and clean checkouts of single commits.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -100,6 +101,40 @@ pub(super) async fn time(mirror: &Path, commit: &CommitSha) -> Result<u64, Failu
     said.trim()
         .parse()
         .map_err(|_| failure("checkout", format!("commit {commit} has no time")))
+}
+
+/// The commit that is checked out in a folder.
+pub(super) async fn head(folder: &Path) -> Option<CommitSha> {
+    let mut parse = git_in(folder);
+    parse.args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+    let said = run("pack", parse).await.ok()?;
+    CommitSha::parse(said.trim()).ok()
+}
+
+/// When a commit was made, in seconds since 1970, as the repository checked out in a folder knows it.
+pub(super) async fn time_in(folder: &Path, commit: &CommitSha) -> Option<u64> {
+    let mut show = git_in(folder);
+    show.args(["show", "--no-patch", "--format=%ct", commit.as_str()]);
+    run("pack", show).await.ok()?.trim().parse().ok()
+}
+
+/// The paths that git tracks in a checked-out folder; `None` where that is no git repository.
+pub(super) async fn tracked(folder: &Path) -> Option<BTreeSet<PathBuf>> {
+    let mut list = git_in(folder);
+    list.args(["ls-files", "-z"]);
+    let said = run("pack", list).await.ok()?;
+    let paths = said.split('\0').filter(|path| !path.is_empty());
+    Some(paths.map(PathBuf::from).collect())
+}
+
+/// git in a checked-out folder, and in none above it.
+fn git_in(folder: &Path) -> Command {
+    let mut git = git(None);
+    if let Some(above) = folder.parent() {
+        git.env("GIT_CEILING_DIRECTORIES", above);
+    }
+    git.args(["-c", "core.fsmonitor=false", "-C"]).arg(folder);
+    git
 }
 
 async fn has(mirror: &Path, commit: &CommitSha) -> bool {

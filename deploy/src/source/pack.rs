@@ -12,10 +12,24 @@ use sha2::{Digest as _, Sha256};
 use super::failure;
 use crate::{Artifact, CommitSha, Digest, Failure};
 
+/// One thing in a folder that is to be packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Where it lies, below the folder.
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+/// What an [`Entry`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    File,
+    /// A symbolic link, and what it says.
+    Link(PathBuf),
+}
+
 /// Packs a folder into `file`, without the paths in `exclude`. Removes `file` again when that fails.
-///
-/// Every file gets the time of the commit: web servers make ETags of time and size, so a time that is always the same
-/// would let a changed asset of the same size pass for the old one.
 pub(super) async fn pack(
     tree: PathBuf,
     file: PathBuf,
@@ -23,8 +37,38 @@ pub(super) async fn pack(
     commit: CommitSha,
     made_at: u64,
 ) -> Result<Artifact, Failure> {
+    let entries = entries(&tree, exclude).await?;
+    pack_entries(tree, entries, file, commit, made_at).await
+}
+
+/// Lists a folder without the paths in `exclude`, in the order of names, so that equal trees give equal bytes. Sockets
+/// and the like are left out.
+pub(super) async fn entries(tree: &Path, exclude: Vec<String>) -> Result<Vec<Entry>, Failure> {
+    let root = tree.to_owned();
+    let listed = tokio::task::spawn_blocking(move || {
+        let mut entries = Vec::new();
+        list(&root, Path::new(""), &exclude, &mut entries)?;
+        Ok(entries)
+    });
+    let listed = listed
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)));
+    listed.map_err(|error| failure("pack", format!("cannot read {}: {error}", tree.display())))
+}
+
+/// Packs these entries of a folder into `file`. Removes `file` again when that fails.
+///
+/// Every file gets the time of the commit: web servers make ETags of time and size, so a time that is always the same
+/// would let a changed asset of the same size pass for the old one.
+pub(super) async fn pack_entries(
+    tree: PathBuf,
+    entries: Vec<Entry>,
+    file: PathBuf,
+    commit: CommitSha,
+    made_at: u64,
+) -> Result<Artifact, Failure> {
     let to = file.clone();
-    let packed = tokio::task::spawn_blocking(move || write(&tree, &to, &exclude, made_at)).await;
+    let packed = tokio::task::spawn_blocking(move || write(&tree, &entries, &to, made_at)).await;
     let packed = packed.unwrap_or_else(|error| Err(io::Error::other(error)));
     match packed {
         Ok(Packed {
@@ -77,23 +121,89 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-fn write(tree: &Path, file: &Path, exclude: &[String], made_at: u64) -> io::Result<Packed> {
+fn list(
+    tree: &Path,
+    folder: &Path,
+    exclude: &[String],
+    entries: &mut Vec<Entry>,
+) -> io::Result<()> {
+    let mut found = fs::read_dir(tree.join(folder))?.collect::<io::Result<Vec<_>>>()?;
+    found.sort_by_key(fs::DirEntry::file_name);
+    for entry in found {
+        let path = folder.join(entry.file_name());
+        if is_excluded(&path, exclude) {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        let kind = if kind.is_dir() {
+            Kind::Folder
+        } else if kind.is_symlink() {
+            Kind::Link(fs::read_link(entry.path())?)
+        } else if kind.is_file() {
+            Kind::File
+        } else {
+            continue;
+        };
+        let is_folder = kind == Kind::Folder;
+        entries.push(Entry {
+            path: path.clone(),
+            kind,
+        });
+        if is_folder {
+            list(tree, &path, exclude, entries)?;
+        }
+    }
+    Ok(())
+}
+
+/// A name excludes every entry of that name, a path only the one it leads to.
+fn is_excluded(path: &Path, exclude: &[String]) -> bool {
+    exclude
+        .iter()
+        .map(|exclude| exclude.trim_matches('/'))
+        .any(|exclude| {
+            if exclude.contains('/') {
+                path == Path::new(exclude)
+            } else {
+                path.file_name() == Some(exclude.as_ref())
+            }
+        })
+}
+
+fn write(tree: &Path, entries: &[Entry], file: &Path, made_at: u64) -> io::Result<Packed> {
     let to = Hashing {
         to: BufWriter::new(File::create(file)?),
         hash: Sha256::new(),
         bytes: 0,
     };
     let mut archive = tar::Builder::new(GzEncoder::new(to, Compression::fast()));
-    let mut packing = Packing {
-        archive: &mut archive,
-        tree,
-        exclude,
-        made_at,
-        files: 0,
-        unpacked_bytes: 0,
-    };
-    packing.folder(Path::new(""))?;
-    let (files, unpacked_bytes) = (packing.files, packing.unpacked_bytes);
+    let (mut files, mut unpacked_bytes) = (0, 0);
+    for Entry { path, kind } in entries {
+        match kind {
+            Kind::Folder => {
+                let mut header = header(tar::EntryType::Directory, 0o755, 0, made_at);
+                archive.append_data(&mut header, path, io::empty())?;
+            }
+            Kind::Link(target) => {
+                let mut header = header(tar::EntryType::Symlink, 0o777, 0, made_at);
+                archive.append_link(&mut header, path, target)?;
+            }
+            Kind::File => {
+                let from = File::open(tree.join(path))?;
+                let metadata = from.metadata()?;
+                let mode = if metadata.permissions().mode() & 0o111 == 0 {
+                    0o644
+                } else {
+                    0o755
+                };
+                let bytes = metadata.len();
+                let mut header = header(tar::EntryType::Regular, mode, bytes, made_at);
+                archive.append_data(&mut header, path, from)?;
+                files += 1;
+                unpacked_bytes += bytes;
+            }
+        }
+    }
     let mut to = archive.into_inner()?.finish()?;
     to.flush()?;
     let digest = Digest::parse(&hex::encode(to.hash.finalize())).map_err(io::Error::other)?;
@@ -105,78 +215,14 @@ fn write(tree: &Path, file: &Path, exclude: &[String], made_at: u64) -> io::Resu
     })
 }
 
-struct Packing<'a, W: Write> {
-    archive: &'a mut tar::Builder<W>,
-    tree: &'a Path,
-    exclude: &'a [String],
-    made_at: u64,
-    files: u64,
-    unpacked_bytes: u64,
-}
-
-impl<W: Write> Packing<'_, W> {
-    /// Packs the entries of a folder in the order of their names, so that equal trees give equal bytes.
-    fn folder(&mut self, path: &Path) -> io::Result<()> {
-        let mut entries = fs::read_dir(self.tree.join(path))?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = path.join(entry.file_name());
-            if self.is_excluded(&path) {
-                continue;
-            }
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                let mut header = self.header(tar::EntryType::Directory, 0o755, 0);
-                self.archive.append_data(&mut header, &path, io::empty())?;
-                self.folder(&path)?;
-            } else if kind.is_symlink() {
-                let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
-                self.archive
-                    .append_link(&mut header, &path, fs::read_link(entry.path())?)?;
-            } else if kind.is_file() {
-                self.file(&path, &entry)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, path: &Path, entry: &fs::DirEntry) -> io::Result<()> {
-        let file = File::open(entry.path())?;
-        let metadata = file.metadata()?;
-        let mode = if metadata.permissions().mode() & 0o111 == 0 {
-            0o644
-        } else {
-            0o755
-        };
-        let mut header = self.header(tar::EntryType::Regular, mode, metadata.len());
-        self.files += 1;
-        self.unpacked_bytes += metadata.len();
-        self.archive.append_data(&mut header, path, file)
-    }
-
-    /// A name excludes every entry of that name, a path only the one it leads to.
-    fn is_excluded(&self, path: &Path) -> bool {
-        self.exclude
-            .iter()
-            .map(|exclude| exclude.trim_matches('/'))
-            .any(|exclude| {
-                if exclude.contains('/') {
-                    path == Path::new(exclude)
-                } else {
-                    path.file_name() == Some(exclude.as_ref())
-                }
-            })
-    }
-
-    /// A header without owner: that is no part of what was built.
-    fn header(&self, kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(size);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(self.made_at);
-        header
-    }
+/// A header without owner: that is no part of what was built.
+fn header(kind: tar::EntryType, mode: u32, size: u64, made_at: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(made_at);
+    header
 }

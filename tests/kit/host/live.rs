@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::{Daemon, Host};
+use super::{Daemon, Host, Web};
 use crate::app::Built;
 use crate::process::{self, Process, text};
 use crate::{command, wait_for};
@@ -26,11 +26,7 @@ impl Host {
         let built = Built::ready().await;
         let root = self.path();
         let release = root.join("releases").join(id);
-        self.make_shared();
-        if !root.join("shared/db.sqlite").exists() {
-            fs::copy(built.database(), root.join("shared/db.sqlite"))
-                .expect("the host can be written");
-        }
+        self.make_shared(&built);
         // Links to the cache's own files where they are on one disk: the framework is large, and no release writes to it.
         let copy = format!(
             "mkdir -p '{to}' && cd '{from}' && find . -maxdepth 1 -mindepth 1 ! -name vendor ! -name storage -exec cp -a {{}} '{to}' ';' \
@@ -132,26 +128,29 @@ impl Host {
     pub(super) async fn prepare_app(&self) {
         if let Some(id) = &self.options.live {
             self.seed_release(id).await;
-        } else if self.options.workers > 0 || self.options.web != super::Web::Absent {
-            self.make_shared();
-            let database = Built::ready().await.database();
-            fs::copy(database, self.path().join("shared/db.sqlite"))
-                .expect("the host can be written");
+        } else if self.options.workers > 0 || self.options.web != Web::Absent {
+            self.make_shared(&Built::ready().await);
         }
     }
 
-    fn make_shared(&self) {
-        let env = include_str!("etc/env").replace("@dir@", &self.dir.display().to_string());
-        self.write("shared/.env", &env);
-        for folder in [
+    fn make_shared(&self, built: &Built) {
+        let shared = self.path().join("shared");
+        let storage = [
             "app",
             "logs",
             "framework/cache/data",
             "framework/sessions",
             "framework/views",
-        ] {
-            let folder = self.path().join("shared/storage").join(folder);
+        ];
+        let storage = storage.map(|folder| shared.join("storage").join(folder));
+        for folder in storage.into_iter().chain([shared.join("database")]) {
             fs::create_dir_all(folder).expect("the host can be written");
+        }
+        let env = include_str!("etc/env").replace("@dir@", &self.dir.display().to_string());
+        self.write("shared/.env", &env);
+        let database = shared.join("database/app.sqlite");
+        if !database.exists() {
+            fs::copy(built.database(), database).expect("the host can be written");
         }
     }
 }

@@ -61,9 +61,9 @@ impl Host {
         let script = "redis-cli --raw llen shop_queues:default
             redis-cli --raw zcard shop_queues:default:reserved
             redis-cli --raw zcard shop_queues:default:delayed
-            sqlite3 -readonly shared/db.sqlite '.timeout 5000' 'select count(*) from pushed' \
+            sqlite3 -readonly shared/database/app.sqlite '.timeout 5000' 'select count(*) from pushed' \
               'select count(distinct tag) from runs where ended_at is not null' 'select count(*) from failed_jobs'
-            sqlite3 -readonly -json shared/db.sqlite '.timeout 5000' 'select * from runs order by id'";
+            sqlite3 -readonly -json shared/database/app.sqlite '.timeout 5000' 'select * from runs order by id'";
         let told = self.sh(script).await;
         let mut lines = told.lines();
         let mut number = || {

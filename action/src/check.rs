@@ -1,0 +1,77 @@
+//! Whether a deployment could go ahead. Changes nothing.
+
+use std::io::Write;
+
+use cutover_deploy::Failure;
+use cutover_deploy::plan::fit;
+use cutover_deploy::run;
+
+use crate::console::Console;
+use crate::failure::Fault;
+use crate::inputs::{Inputs, Runner};
+use crate::keys::Keys;
+use crate::outputs::{self, Outputs};
+use crate::summary;
+
+/// Asks every host, tells all that has to be mended first, and returns 0 or 2.
+pub(crate) async fn run<W: Write>(
+    inputs: &Inputs,
+    runner: &Runner,
+    keys: &Keys,
+    console: &mut Console<W>,
+) -> u8 {
+    let name = &inputs.environment.name;
+    let title = format!("{name}: not ready");
+    let faults: Vec<Fault> = failures(inputs, keys)
+        .await
+        .iter()
+        .map(|failure| Fault::of(title.clone(), failure))
+        .collect();
+    for fault in &faults {
+        console.error(fault);
+    }
+    if faults.is_empty() {
+        console.text(&format!("{name}: ready to deploy to"));
+    }
+    let outcome = if faults.is_empty() {
+        "ready"
+    } else {
+        "refused"
+    };
+    let outputs = Outputs {
+        outcome: outcome.to_owned(),
+        ..Outputs::default()
+    };
+    let delimiter = uuid::Uuid::new_v4().simple().to_string();
+    outputs::append(
+        runner.output.as_deref(),
+        &outputs.lines(&delimiter),
+        console,
+    );
+    let summary = summary::of_check(name, &faults);
+    outputs::append(runner.summary.as_deref(), &summary, console);
+    if faults.is_empty() { 0 } else { 2 }
+}
+
+async fn failures(inputs: &Inputs, keys: &Keys) -> Vec<Failure> {
+    let Inputs {
+        config,
+        environment,
+        ..
+    } = inputs;
+    let access = keys.access();
+    let mut failures = Vec::new();
+    for (name, heard) in run::survey(environment, &config.shared, &access).await {
+        let host = environment.hosts.iter().find(|host| host.name == name);
+        match (host, heard) {
+            (Some(host), Ok(facts)) => failures.extend(fit::faults(environment, host, &facts)),
+            (_, Err(failure)) => failures.push(failure),
+            (None, Ok(_)) => {}
+        }
+    }
+    for (_, listed) in run::workers(environment, &access).await {
+        // A host that cannot be reached was told above.
+        failures.extend(listed.err().filter(|failure| failure.step == "workers"));
+    }
+    failures
+}
