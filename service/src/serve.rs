@@ -101,6 +101,7 @@ impl Service {
         let server = tokio::spawn(server.into_future());
 
         let pipeline = Pipeline::new(&settings, github);
+        pipeline.sweep(&settings.apps).await;
         let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
