@@ -39,4 +39,4 @@ pub use load::{Judge, Load, LoadReport};
 pub use repo::Repo;
 pub use service::{Service, program};
 pub use wait::wait_for;
-pub use world::{REPOSITORY, Shared, World, WorldOptions};
+pub use world::{REPOSITORY, Shared, World, WorldOptions, numbered};
