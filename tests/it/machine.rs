@@ -118,6 +118,9 @@ async fn a_machine_that_crashed_comes_back_with_its_state() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    // A line that is still being made would hear that nobody is there.
+    let mut said = BufReader::new(line.stdout.take().unwrap());
+    said.read_line(&mut String::new()).await.unwrap();
     host.crash().await;
     assert!(!host.over_ssh("true").await.status.success());
     assert!(
