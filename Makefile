@@ -4,6 +4,9 @@
 # Nextest runs each test in a process of its own and is quicker; without it, cargo does.
 TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
 
+# Tests on machines with systemd of their own need root.
+MACHINES := $(if $(filter 0,$(shell id -u)),--features it/machines)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt bench setup
 
@@ -20,14 +23,14 @@ demo: setup ## A push becomes live, and a bad one is rolled back, all on this ma
 
 test: setup check ## Everything that can be proven here
 	@sh tests/fetch-contracts.sh
-	cargo build --workspace --all-targets
-	$(TESTS) --workspace
+	cargo build --workspace --all-targets $(MACHINES)
+	$(TESTS) --workspace $(MACHINES)
 
 check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p cutover-deploy --no-default-features -- -D warnings
-	shellcheck -s sh deploy/src/script/*.sh tests/*.sh
+	shellcheck -s sh deploy/src/script/*.sh tests/*.sh tests/kit/*/bin/*
 
 fmt: ## Format the code
 	cargo fmt --all

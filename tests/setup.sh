@@ -27,6 +27,16 @@ unzip unzip
 visudo sudo
 zip zip
 '
+# Only root can have machines of its own.
+if [ "$(id -u)" = 0 ]; then
+  needs="$needs
+ip iproute2
+mmdebstrap mmdebstrap
+nft nftables
+socat socat
+systemd-nspawn systemd-container
+"
+fi
 extensions='mbstring:php-mbstring pcntl:php-cli pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

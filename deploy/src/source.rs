@@ -127,6 +127,11 @@ pub async fn workspace_commit(folder: &Path) -> Option<CommitSha> {
     git::head(folder).await
 }
 
+/// Removes what builds left behind when their process was killed. Call it before the first build below `work_dir`.
+pub async fn sweep(work_dir: &Path) {
+    remove(&work_dir.join("builds")).await;
+}
+
 /// Tells the door about steps on this machine.
 #[derive(Clone, Copy)]
 struct Told<'a> {

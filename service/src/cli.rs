@@ -1,5 +1,6 @@
 //! The command line: `cutover <command>`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -10,6 +11,10 @@ mod direct;
 mod look;
 pub mod serve;
 mod site;
+
+/// A failure is told once, by whoever handles it; the client for GitHub would tell it a second time.
+const LOUD: &str = "info,octocrab=off";
+const QUIET: &str = "warn,octocrab=off";
 
 /// Deploys Laravel apps over SSH by atomic release switch.
 #[derive(Debug, Parser)]
@@ -25,7 +30,8 @@ pub struct Cli {
     )]
     log: LogFormat,
 
-    /// Which log lines are written: a level, or `target=level` pairs. `info` for `serve`, `warn` otherwise.
+    /// Which log lines are written: a level, or `target=level` pairs. `info` for `serve`, `warn` otherwise,
+    /// without the HTTP client's own lines.
     #[arg(long, global = true, env = "CUTOVER_LOG")]
     log_filter: Option<String>,
 
@@ -64,7 +70,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let filter = cli
         .log_filter
         .as_deref()
-        .unwrap_or(if quiet { "warn" } else { "info" });
+        .unwrap_or(if quiet { QUIET } else { LOUD });
     start_log(cli.log, filter);
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
@@ -77,9 +83,10 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 fn start_log(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(LOUD));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),

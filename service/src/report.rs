@@ -260,54 +260,40 @@ pub fn ended(
 }
 
 fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState, String) {
+    let (commit, entry) = match outcome {
+        Outcome::Deployed { .. } | Outcome::Unchanged { .. } => {
+            (CommitState::Success, EntryState::Success)
+        }
+        Outcome::RolledBack { .. } | Outcome::Failed { .. } => {
+            (CommitState::Failure, EntryState::Failure)
+        }
+        Outcome::Refused { .. } => (CommitState::Error, EntryState::Error),
+        Outcome::Cancelled | Outcome::Superseded => (CommitState::Error, EntryState::Inactive),
+    };
+    (commit, entry, in_words(deployment, outcome))
+}
+
+fn in_words(deployment: &Deployment, outcome: &Outcome) -> String {
     let environment = &deployment.environment;
     match outcome {
-        Outcome::Deployed { release, .. } => (
-            CommitState::Success,
-            EntryState::Success,
-            format!("{release} is live on {environment}"),
-        ),
-        Outcome::Unchanged { release } => (
-            CommitState::Success,
-            EntryState::Success,
-            format!("{release} was live on {environment} already"),
-        ),
+        Outcome::Deployed { release, .. } => format!("{release} is live on {environment}"),
+        Outcome::Unchanged { release } => format!("{release} was live on {environment} already"),
         Outcome::RolledBack {
             restored, failure, ..
-        } => (
-            CommitState::Failure,
-            EntryState::Failure,
-            format!("rolled back, {restored} is live again: {}", failure.line()),
-        ),
-        Outcome::Failed { failure, left } if left.is_empty() => (
-            CommitState::Failure,
-            EntryState::Failure,
-            format!("failed, nothing live was changed: {}", failure.line()),
-        ),
+        } => {
+            format!("rolled back, {restored} is live again: {}", failure.line())
+        }
+        Outcome::Failed { failure, left } if left.is_empty() => {
+            format!("failed, nothing live was changed: {}", failure.line())
+        }
         Outcome::Failed { failure, left } => {
             let hosts: Vec<_> = left.iter().map(|left| left.host.as_str()).collect();
             let line = failure.line();
-            (
-                CommitState::Failure,
-                EntryState::Failure,
-                format!("failed and NOT restored on {}: {line}", hosts.join(", ")),
-            )
+            format!("failed and NOT restored on {}: {line}", hosts.join(", "))
         }
-        Outcome::Refused { failure, .. } => (
-            CommitState::Error,
-            EntryState::Error,
-            format!("refused: {}", failure.line()),
-        ),
-        Outcome::Cancelled => (
-            CommitState::Error,
-            EntryState::Inactive,
-            "cancelled before anything live was changed".to_owned(),
-        ),
-        Outcome::Superseded => (
-            CommitState::Error,
-            EntryState::Inactive,
-            "superseded before it began".to_owned(),
-        ),
+        Outcome::Refused { failure, .. } => format!("refused: {}", failure.line()),
+        Outcome::Cancelled => "cancelled before anything live was changed".to_owned(),
+        Outcome::Superseded => "superseded before it began".to_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,6 +24,9 @@ use crate::worker::{Pipeline, Worker};
 
 /// Requests that are still open when all deployments have ended get this long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Bodies of deliveries are kept this long; that a delivery came is remembered for ever.
+const BODIES_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A service that listens, and does nothing yet.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Service {
     pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
         private_dir(&settings.data_dir)?;
         private_dir(&settings.ledger_dir())?;
-        let lock = lock(&settings.data_dir.join("lock"))?;
+        let lock = lock(&settings.data_dir)?;
         let github = GitHub::new(&settings.github)?;
         let file = settings.ledger_dir().join("cutover.db");
         let store = Store::open(&file)
@@ -82,6 +86,7 @@ impl Service {
             .unwrap_or_else(|| format!("http://{address}"));
         info!(%address, public_url, apps = settings.apps.len(), "cutover listens on {address}");
 
+        tidy(&store).await?;
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), github.clone()).run(posting.clone()));
         let closing = CancellationToken::new();
@@ -96,6 +101,7 @@ impl Service {
         let server = tokio::spawn(server.into_future());
 
         let pipeline = Pipeline::new(&settings, github);
+        pipeline.sweep(&settings.apps).await;
         let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
@@ -116,6 +122,14 @@ impl Service {
     }
 }
 
+async fn tidy(store: &Store) -> anyhow::Result<()> {
+    let old = cutover_deploy::now() - BODIES_KEPT;
+    store
+        .forget_bodies(old)
+        .await
+        .context("cannot tidy the ledger")
+}
+
 fn private_dir(dir: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -124,14 +138,15 @@ fn private_dir(dir: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make {}", dir.display()))
 }
 
-fn lock(file: &Path) -> anyhow::Result<File> {
-    let lock = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    let file = data_dir.join("lock");
+    let lock = File::create(&file).with_context(|| format!("cannot write {}", file.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
             bail!(
                 "another cutover serves from {}: stop it, or give this one a data_dir of its own",
-                file.display()
+                data_dir.display()
             )
         }
         Err(TryLockError::Error(error)) => {

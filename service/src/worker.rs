@@ -202,7 +202,9 @@ impl<D: Deployer> Worker<D> {
             drop(events.send(Event::Note { host: None, text }));
         }
         let work = async {
-            let outcome = self.work(deployment, app, environment, &events, stop).await;
+            let outcome = self
+                .work(deployment, app, environment, take, &events, stop)
+                .await;
             drop(events);
             outcome
         };
@@ -215,6 +217,7 @@ impl<D: Deployer> Worker<D> {
         deployment: &Deployment,
         app: &App,
         environment: &Environment,
+        take: Take,
         events: &UnboundedSender<Event>,
         stop: &CancellationToken,
     ) -> Outcome {
@@ -223,7 +226,7 @@ impl<D: Deployer> Worker<D> {
             Kind::Rollback { .. } => None,
             Kind::Deploy { commit } => {
                 let needed = tokio::select! {
-                    needed = self.deployer.needs_artifact(app, environment, request) => needed,
+                    needed = self.needs_artifact(deployment, app, environment, take) => needed,
                     () = stop.cancelled() => return Outcome::Cancelled,
                 };
                 if needed {
@@ -255,6 +258,28 @@ impl<D: Deployer> Worker<D> {
             warn!(file = %artifact.file.display(), %error, "an artifact cannot be removed");
         }
         outcome
+    }
+
+    /// Whether something has to be built. Hosts are asked, which costs each a connection, only where there is a reason
+    /// to expect a no: the deployment had begun before, or its commit is live by the ledger.
+    async fn needs_artifact(
+        &self,
+        deployment: &Deployment,
+        app: &App,
+        environment: &Environment,
+        take: Take,
+    ) -> bool {
+        let ledger = self
+            .store
+            .last_live(&deployment.app, &deployment.environment)
+            .await;
+        let live = ledger.ok().flatten().and_then(|last| last.live?.commit);
+        let may_be_there = take == Take::TakenUp || live.as_ref() == deployment.commit();
+        !may_be_there
+            || self
+                .deployer
+                .needs_artifact(app, environment, &deployment.request)
+                .await
     }
 
     async fn conclude(&self, deployment: &Deployment, outcome: &Outcome) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cutover_deploy::Event;
 use kit::{REPOSITORY, World};
 use serde::Deserialize;
-use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Deserialize)]
 struct Followed {
@@ -79,7 +79,7 @@ fn print(event: &Event, began: Instant) {
     }
 }
 
-/// Sends the hook for whatever is pushed to `main` and shows the deployment, until Ctrl-C.
+/// Sends the hook for whatever is pushed to `main` and shows the deployment, until Ctrl-C or `kill`.
 pub(crate) async fn follow_pushes(world: &World) {
     let mut known = world
         .repo
@@ -88,7 +88,7 @@ pub(crate) async fn follow_pushes(world: &World) {
     let mut ticks = tokio::time::interval(Duration::from_millis(500));
     loop {
         tokio::select! {
-            _ = ctrl_c() => return,
+            () = told_to_stop() => return,
             _ = ticks.tick() => {}
         }
         let head = world
@@ -119,5 +119,14 @@ pub(crate) async fn follow_pushes(world: &World) {
         if let Some(id) = production["running"]["id"].as_str() {
             follow(world, id, began).await;
         }
+    }
+}
+
+/// Ctrl-C, or an ordinary `kill`.
+async fn told_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be heard");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
     }
 }

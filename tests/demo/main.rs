@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     let story = Story::tell(&world).await;
     let well = summary::print(&world, &story).await;
     if keep {
-        summary::try_by_hand(&world);
+        summary::try_by_hand(&world).await;
         live::follow_pushes(&world).await;
     } else {
         println!("\n  try it by hand   make demo KEEP=1 leaves all of this running and says how\n");

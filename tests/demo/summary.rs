@@ -1,6 +1,6 @@
 //! What a person wants to know in the end, and whether all of it is well.
 
-use kit::{Host, World};
+use kit::{Host, SampleApp, World};
 
 use crate::story::Story;
 
@@ -110,7 +110,12 @@ fn counted(releases: &[&str]) -> String {
 }
 
 /// Says how to go on by hand.
-pub(crate) fn try_by_hand(world: &World) {
+pub(crate) async fn try_by_hand(world: &World) {
+    // The next push is a good one: the newest commit mends what the last one broke.
+    world
+        .repo
+        .commit("mend the health check", SampleApp::mended())
+        .await;
     let work = world.repo.work();
     let config = world.config_file();
     let cutover = kit::program("cutover");
@@ -122,7 +127,7 @@ pub(crate) fn try_by_hand(world: &World) {
     );
     println!("\n  It goes on running. In another terminal:");
     println!(
-        "    push     cd {} && git commit --allow-empty -m again && git push origin HEAD:main",
+        "    push     cd {} && git push origin HEAD:main",
         work.display()
     );
     println!(

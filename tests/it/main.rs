@@ -5,6 +5,8 @@
 mod action;
 mod github;
 mod kit;
+#[cfg(feature = "machines")]
+mod machine;
 mod report;
 mod service;
 mod templates;

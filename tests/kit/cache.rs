@@ -1,11 +1,15 @@
-//! Things that take long to make and are the same for every test, below `target/kit-cache`.
+//! Things that take long to make or to bring and are the same for every test.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// Below it lies one folder per thing and key.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kit-cache")
+/// Below it lies one folder per thing and key: `$XDG_CACHE_HOME/cutover-kit` when that is set, which outlives a clone,
+/// else `target/kit-cache`.
+pub(crate) fn root() -> PathBuf {
+    match std::env::var_os("XDG_CACHE_HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Path::new(&home).join("cutover-kit"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kit-cache"),
+    }
 }
 
 /// The folder of `name` for `key`; `make` fills it if nobody has. Tests in other processes wait meanwhile.

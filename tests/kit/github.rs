@@ -15,7 +15,6 @@ mod installations;
 mod line;
 mod payload;
 mod picture;
-mod published;
 mod refs;
 mod routes;
 mod server;

@@ -11,17 +11,19 @@
 //!
 //! A [`World`] is all of it at once, with `cutover serve` as a process ([`Service`]) between a
 //! [`GitHub`](github::GitHub) and a host.
+//! A [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
-
-pub mod github;
 
 mod app;
 mod cache;
 mod command;
 mod composer;
+mod gate;
+pub mod github;
 mod host;
 mod load;
+pub mod machine;
 mod picture;
 mod process;
 mod repo;
@@ -37,4 +39,4 @@ pub use load::{Judge, Load, LoadReport};
 pub use repo::Repo;
 pub use service::{Service, program};
 pub use wait::wait_for;
-pub use world::{REPOSITORY, Shared, World, WorldOptions};
+pub use world::{REPOSITORY, Shared, World, WorldOptions, numbered};

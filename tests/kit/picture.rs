@@ -26,7 +26,8 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
         .map(|line| line.split('\t').collect())
         .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
-    // Two releases of one second sort by commit, so their birth tells which was first.
+    // Two releases of one second sort by commit, so their birth tells which was first. Where no birth is known, the ids
+    // have to do.
     let born = |entry: &Entry| {
         let row = rows
             .iter()
@@ -37,6 +38,7 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
     entries.sort_by(|a, b| {
         born(a)
             .total_cmp(&born(b))
+            .then_with(|| a.release().cmp(&b.release()))
             .then_with(|| a.path.cmp(&b.path))
     });
     for entry in &entries {

@@ -342,8 +342,8 @@ fn config(options: &WorldOptions, target: &Shared) -> String {
     )
 }
 
-/// Puts numbers in place of ids and ports: `<deployment 1>`, `<release 1>`, `<port>`.
-fn numbered(text: &str) -> String {
+/// Puts numbers in place of ids, releases and ports, in order of appearance: `<id 1>`, `<release 1>`, `<port>`.
+pub fn numbered(text: &str) -> String {
     let mut seen: [Vec<String>; 2] = Default::default();
     let mut number = |kind: usize, word: &str, id: &str| {
         let known = seen[kind].iter().position(|known| known == id);
@@ -360,7 +360,7 @@ fn numbered(text: &str) -> String {
             let rest = &piece[word.len()..];
             let bytes = word.as_bytes();
             let named = match bytes.len() {
-                36 if bytes[8] == b'-' && bytes[23] == b'-' => number(0, "deployment", word),
+                36 if bytes[8] == b'-' && bytes[23] == b'-' => number(0, "id", word),
                 24 if bytes[8] == b'T' && bytes[15] == b'Z' => number(1, "release", word),
                 5 if word.parse::<u16>().is_ok_and(|port| port >= 10_000) => "<port>".to_owned(),
                 _ => word.to_owned(),

@@ -154,14 +154,18 @@ async fn revision(args: &DeployArgs, origin: &Origin) -> Result<CommitSha, Troub
     if name == "HEAD" {
         let mut git = tokio::process::Command::new("git");
         let said = git
-            .arg("-C")
+            .args(["ls-remote", "--exit-code", "--"])
             .arg(&origin.url)
-            .args(["rev-parse", "--verify", "HEAD"])
+            .arg("HEAD")
             .output()
             .await;
         name = match said {
             Ok(output) if output.status.success() => {
-                String::from_utf8_lossy(&output.stdout).trim().to_owned()
+                let said = String::from_utf8_lossy(&output.stdout);
+                said.split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
             }
             _ => {
                 return Err(Trouble::input(format!(

@@ -14,9 +14,7 @@ use super::rejection::Rejection;
 use super::view::{DeploymentView, EnvironmentView, LiveView, WholeView};
 use crate::store::{Deployment, KeptEvent, State as Stands};
 
-/// Deployments of an environment that are looked through for a list.
-const RECENT: u32 = 50;
-const ENDED_SHOWN: usize = 5;
+const ENDED_SHOWN: u32 = 5;
 pub(super) const EVENTS_SHOWN: u32 = 30_000;
 const EVENTS_PER_ANSWER: u32 = 1_000;
 /// How long a follower's request is held open when there is nothing new.
@@ -100,23 +98,21 @@ pub(super) async fn events(
 pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection> {
     let mut views = Vec::new();
     for app in &door.settings.apps {
-        for environment in app.config.environments.values() {
-            let recent = door
+        let config = &app.config;
+        for environment in config.environments.values() {
+            let open = door.store.open_ones(&config.app, &environment.name).await?;
+            let ended = door
                 .store
-                .latest(&app.config.app, &environment.name, RECENT)
+                .ended(&config.app, &environment.name, ENDED_SHOWN)
                 .await?;
-            let live = door
-                .store
-                .last_live(&app.config.app, &environment.name)
-                .await?;
+            let live = door.store.last_live(&config.app, &environment.name).await?;
             let of = |state| {
-                let those = recent
-                    .iter()
-                    .filter(move |deployment| deployment.state == state);
-                those.map(DeploymentView::from)
+                open.iter()
+                    .filter(move |open| open.state == state)
+                    .map(DeploymentView::from)
             };
             views.push(EnvironmentView {
-                app: app.config.app.to_string(),
+                app: config.app.to_string(),
                 environment: environment.name.to_string(),
                 branch: environment.branch.clone(),
                 url: environment.url.clone(),
@@ -129,7 +125,7 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
                 }),
                 running: of(Stands::Running).next(),
                 waiting: of(Stands::Queued).collect(),
-                ended: of(Stands::Done).take(ENDED_SHOWN).collect(),
+                ended: ended.iter().map(DeploymentView::from).collect(),
             });
         }
     }

@@ -187,6 +187,15 @@ fn step_of<'a>(
     }
 }
 
+fn plan(release: &ReleaseId, previous: Option<&ReleaseId>, lines: &[String]) -> String {
+    let before = previous.map_or("nothing", ReleaseId::as_str);
+    let head = format!("plans {release}; live now: {before}");
+    std::iter::once(head)
+        .chain(lines.iter().cloned())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 fn note(at: Timestamp, event: &Event) -> Item {
     let (host, text, good) = match event {
         Event::Waiting { host, holder } => {
@@ -196,17 +205,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             release,
             previous,
             lines,
-        } => {
-            let before = previous
-                .as_ref()
-                .map_or_else(|| "nothing".to_owned(), ToString::to_string);
-            let mut text = format!("plans {release}; live now: {before}");
-            for line in lines {
-                text.push('\n');
-                text.push_str(line);
-            }
-            (None, text, None)
-        }
+        } => (None, plan(release, previous.as_ref(), lines), None),
         Event::Checked {
             host,
             attempt,

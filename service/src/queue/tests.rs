@@ -136,7 +136,8 @@ impl World {
     async fn latest(&self, environment: &str) -> Vec<(String, String)> {
         let app = AppName::parse("shop").unwrap();
         let environment = EnvironmentName::parse(environment).unwrap();
-        let latest = self.store.latest(&app, &environment, 10).await.unwrap();
+        let mut latest = self.store.open_ones(&app, &environment).await.unwrap();
+        latest.extend(self.store.ended(&app, &environment, 10).await.unwrap());
         let word = |d: &Deployment| {
             d.outcome
                 .as_ref()

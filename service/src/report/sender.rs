@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use cutover_deploy::CommitSha;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Entry, EntryState, Report, context, is_production};
+use super::{CommitState, Entry, EntryState, Report, context, is_production};
 use crate::forge::github::api::{
     GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload, Trouble, Turn,
 };
@@ -170,16 +171,8 @@ impl Sender {
                 state,
                 description,
             } => {
-                let status = NewCommitStatus {
-                    state: state.word(),
-                    target_url: deployment.request.run_url.as_deref(),
-                    description,
-                    context: &context(deployment),
-                };
-                self.github
-                    .mark_commit(&deployment.repository, commit, &status)
-                    .await?;
-                Ok(Settled::Sent)
+                self.mark_commit(deployment, commit, *state, description)
+                    .await
             }
             Report::Enter {
                 entry,
@@ -212,6 +205,25 @@ impl Sender {
             }
             Report::RetireOlder { entry } => self.retire_older(deployment, *entry).await,
         }
+    }
+
+    async fn mark_commit(
+        &self,
+        deployment: &Deployment,
+        commit: &CommitSha,
+        state: CommitState,
+        description: &str,
+    ) -> Result<Settled, Unsettled> {
+        let status = NewCommitStatus {
+            state: state.word(),
+            target_url: deployment.request.run_url.as_deref(),
+            description,
+            context: &context(deployment),
+        };
+        self.github
+            .mark_commit(&deployment.repository, commit, &status)
+            .await?;
+        Ok(Settled::Sent)
     }
 
     /// Enters a deployment once: after a lost answer it is looked for before it is made again.

@@ -179,8 +179,14 @@ fn the_template_is_complete_and_sound() {
     assert!(matches!(settings.github.login, Login::Token(_)));
 
     // Every option, as if a reader had removed the mark in front of it; the App takes the place of the token.
-    let option = |line: &str| line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")).is_some_and(|(key, _)| !key.contains(' '));
-    let options = template.lines().map(|line| if option(line) { &line[2..] } else { line });
+    let option = |line: &str| {
+        line.strip_prefix("# ")
+            .and_then(|rest| rest.split_once(" = "))
+            .is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let options = template
+        .lines()
+        .map(|line| if option(line) { &line[2..] } else { line });
     let whole = options
         .filter(|line| !line.starts_with("token_file"))
         .collect::<Vec<_>>()

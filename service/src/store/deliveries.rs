@@ -88,7 +88,22 @@ impl Store {
             .await
             .map_err(writing)?;
         tx.commit().await.map_err(writing)?;
-        for new in &enqueued {
+        self.tell(&enqueued);
+        Ok(TakenIn::New(answer, enqueued))
+    }
+
+    /// Drops the bodies of deliveries that came before `before`; their ids and answers stay.
+    pub async fn forget_bodies(&self, before: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("update delivery set body = null where body is not null and received_at < $1")
+            .bind(millis(before))
+            .execute(&self.pool)
+            .await
+            .map_err(writing)?;
+        Ok(())
+    }
+
+    fn tell(&self, enqueued: &[Enqueued]) {
+        for new in enqueued {
             self.changed(&new.deployment.id);
             for old in &new.superseded {
                 self.changed(&old.id);
@@ -97,7 +112,6 @@ impl Store {
         if !enqueued.is_empty() {
             self.queued.notify_one();
         }
-        Ok(TakenIn::New(answer, enqueued))
     }
 
     async fn answered(&self, delivery: &NewDelivery<'_>) -> Result<Option<Answer>, StoreError> {

@@ -169,21 +169,40 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// The newest deployments of an environment, newest first.
-    pub async fn latest(
+    /// The deployments of an environment that wait or run, newest first.
+    pub async fn open_ones(
+        &self,
+        app: &AppName,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<Deployment>, StoreError> {
+        let found = sqlx::query(
+            "select * from deployment where app = $1 and environment = $2 and state <> 'done' order by ordinal desc",
+        )
+        .bind(app.as_str())
+        .bind(environment.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
+        found.iter().map(read).collect()
+    }
+
+    /// The deployments of an environment that ended, newest first, at most `most`.
+    pub async fn ended(
         &self,
         app: &AppName,
         environment: &EnvironmentName,
         most: u32,
     ) -> Result<Vec<Deployment>, StoreError> {
-        let found =
-            sqlx::query("select * from deployment where app = $1 and environment = $2 order by ordinal desc limit $3")
-                .bind(app.as_str())
-                .bind(environment.as_str())
-                .bind(i64::from(most))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(reading)?;
+        let found = sqlx::query(
+            "select * from deployment where app = $1 and environment = $2 and state = 'done'
+             order by ordinal desc limit $3",
+        )
+        .bind(app.as_str())
+        .bind(environment.as_str())
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
         found.iter().map(read).collect()
     }
 

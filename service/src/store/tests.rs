@@ -337,3 +337,40 @@ async fn reports_of_an_environment_go_out_in_order() {
         "sent"
     );
 }
+
+#[tokio::test]
+async fn old_bodies_are_dropped_and_their_deliveries_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::store(dir.path()).await;
+    testing::queue(&store, "d1", "production", 'a').await;
+    let bodies = async || {
+        let found = sqlx::query("select id from delivery where body is not null")
+            .fetch_all(&store.pool)
+            .await;
+        found.unwrap().len()
+    };
+    store
+        .forget_bodies(now() - Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert_eq!(bodies().await, 1, "a young one stays");
+    store
+        .forget_bodies(now() + Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert_eq!(bodies().await, 0);
+    let delivery = NewDelivery {
+        forge: "github",
+        id: "d1",
+        event: "push",
+        hook_id: None,
+        body: None,
+        received_at: now(),
+    };
+    let answer = |_: &[Enqueued]| Answer {
+        status: 202,
+        body: json!({}),
+    };
+    let again = store.take_in(&delivery, &[], answer).await.unwrap();
+    assert!(matches!(again, TakenIn::Duplicate(_)), "{again:?}");
+}

@@ -40,6 +40,13 @@ impl Pipeline {
         }
     }
 
+    /// Removes what builds left behind when the service was killed.
+    pub async fn sweep(&self, apps: &[App]) {
+        for app in apps {
+            source::sweep(&self.apps_dir.join(app.config.app.as_str())).await;
+        }
+    }
+
     async fn origin(&self, app: &App) -> Result<Origin, Failure> {
         let repository = &app.config.repository.path;
         let (url, authorization) = if let Some(url) = &app.git_url {

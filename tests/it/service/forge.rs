@@ -20,12 +20,12 @@ async fn a_forge_that_is_down_stops_no_deployment_and_hears_of_it_later() {
     assert_snapshot!(world.forge(), @r#"
     acme/shop
       <commit 1>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<id 1>
       deployment 1 production <commit 1> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
     "#);
     world.close().await;
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
-use kit::{REPOSITORY, World};
+use kit::{REPOSITORY, World, numbered};
 
 #[tokio::test]
 async fn a_hundred_equal_deliveries_at_once_are_one_deployment() {
@@ -114,12 +114,12 @@ async fn what_is_signed_and_no_push_to_a_branch_gets_a_reason() {
         )
         .unwrap();
     }
-    assert_snapshot!(said, @r#"
-    ping: 200 {"delivery":"8f793827-253e-40f6-8b09-a0f86d12b68a","result":"pong"}
-    another branch: 200 {"delivery":"b2d0befc-8c0b-4d73-8832-787f793a0426","result":"ignored","reason":"no environment follows the branch feature/x"}
-    a deleted branch: 200 {"delivery":"3c57017b-9106-47f4-9173-477ae791bb95","result":"ignored","reason":"refs/heads/feature/x was deleted"}
-    a tag: 200 {"delivery":"584f3bc3-5df9-4582-b0ef-ddf13efb0a04","result":"ignored","reason":"refs/tags/v1 is not a branch"}
-    an issue: 200 {"delivery":"1f139a18-a57f-400e-847d-8d3b05a72be3","result":"ignored","reason":"this event asks for nothing here"}
+    assert_snapshot!(numbered(&said), @r#"
+    ping: 200 {"delivery":"<id 1>","result":"pong"}
+    another branch: 200 {"delivery":"<id 2>","result":"ignored","reason":"no environment follows the branch feature/x"}
+    a deleted branch: 200 {"delivery":"<id 3>","result":"ignored","reason":"refs/heads/feature/x was deleted"}
+    a tag: 200 {"delivery":"<id 4>","result":"ignored","reason":"refs/tags/v1 is not a branch"}
+    an issue: 200 {"delivery":"<id 5>","result":"ignored","reason":"this event asks for nothing here"}
     no JSON: 400 {"error":"the body cannot be read as a push event: it ends too early, line 1 column 1"}
     "#);
     assert!(world.outcomes().await.is_empty());

@@ -27,13 +27,13 @@ async fn a_push_becomes_live_and_the_forge_hears_of_it() {
     assert_snapshot!(world.forge(), @r#"
     acme/shop
       <commit 1>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<id 1>
       deployment 1 production <commit 1> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
     "#);
     world.close().await;
 }
@@ -65,24 +65,24 @@ async fn an_ill_push_is_taken_back_and_the_forge_hears_what_is_live_again() {
     assert_snapshot!(world.forge(), @r#"
     acme/shop
       <commit 1>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<id 1>
       <commit 2>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 2>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 2>
-        cutover/production failure "rolled back, <release 1> is live again: health on web1: http://127.0.0.1:<port>/health did not become healthy in 3 attempts: ok…" http://127.0.0.1:<port>/deployments/<deployment 2>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 2>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 2>
+        cutover/production failure "rolled back, <release 1> is live again: health on web1: http://127.0.0.1:<port>/health did not become healthy in 3 attempts: ok…" http://127.0.0.1:<port>/deployments/<id 2>
       deployment 1 production <commit 1> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
         inactive "no longer live"
       deployment 2 production <commit 2> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
-        failure "rolled back, <release 1> is live again: health on web1: http://127.0.0.1:<port>/health did not become healthy in 3 attempts: ok…" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
+        failure "rolled back, <release 1> is live again: health on web1: http://127.0.0.1:<port>/health did not become healthy in 3 attempts: ok…" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
       deployment 3 production <commit 1> is-production "restored after <release 2> failed"
-        success "<release 1> is live again" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
+        success "<release 1> is live again" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
     "#);
     world.close().await;
 }

@@ -31,34 +31,34 @@ async fn the_newest_that_waits_wins_and_older_ones_are_superseded() {
     assert_snapshot!(world.forge(), @r#"
     acme/shop
       <commit 1>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 1>
-        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<deployment 1>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 1>
+        cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<id 1>
       <commit 2>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 2>
-        cutover/production error "superseded by 2a3bc4a before it began" http://127.0.0.1:<port>/deployments/<deployment 2>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 2>
+        cutover/production error "superseded by 2a3bc4a before it began" http://127.0.0.1:<port>/deployments/<id 2>
       <commit 3>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 3>
-        cutover/production error "superseded by 939a847 before it began" http://127.0.0.1:<port>/deployments/<deployment 3>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 3>
+        cutover/production error "superseded by 939a847 before it began" http://127.0.0.1:<port>/deployments/<id 3>
       <commit 4>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<deployment 4>
-        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<deployment 4>
-        cutover/production success "<release 2> is live on production" http://127.0.0.1:<port>/deployments/<deployment 4>
+        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 4>
+        cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 4>
+        cutover/production success "<release 2> is live on production" http://127.0.0.1:<port>/deployments/<id 4>
       deployment 1 production <commit 1> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
-        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 1>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
+        success "<release 1> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 1>
         inactive "no longer live"
       deployment 2 production <commit 2> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
-        inactive "superseded by 2a3bc4a before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 2>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
+        inactive "superseded by 2a3bc4a before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 2>
       deployment 3 production <commit 3> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 3>
-        inactive "superseded by 939a847 before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 3>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 3>
+        inactive "superseded by 939a847 before it began" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 3>
       deployment 4 production <commit 4> is-production "github push by alice"
-        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
-        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
-        success "<release 2> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<deployment 4>
+        queued "queued" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 4>
+        in_progress "deploying to production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 4>
+        success "<release 2> is live on production" https://shop.example.com http://127.0.0.1:<port>/deployments/<id 4>
     "#);
     world.close().await;
 }

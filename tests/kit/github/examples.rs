@@ -5,7 +5,7 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::published;
+use crate::cache;
 
 /// One published body.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ struct Entry {
 ///
 /// Panics when they were not brought by `tests/fetch-contracts.sh`.
 pub fn published_examples() -> impl Iterator<Item = Published> {
-    let home = published::folder().join("examples");
+    let home = cache::root().join("github/examples");
     let files = fs::read_dir(&home).unwrap_or_else(|error| {
         panic!(
             "cannot read GitHub's examples in {}: {error}\nbring them with: tests/fetch-contracts.sh",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::published;
+use crate::cache;
 
 /// Raised when the trimming itself changes, so that no older result is taken from the cache.
 const TRIMMING: u32 = 1;
@@ -34,7 +34,7 @@ pub(super) struct TrimmedOperation {
 
 /// Loads the trimmed description for these operations from the cache, or makes it there first.
 pub(super) fn load(spoken: &[(&'static str, &'static str)]) -> Trimmed {
-    let home = published::folder();
+    let home = cache::root().join("github");
     let name = Sha256::digest(format!("{TRIMMING} {spoken:?}"));
     let kept = home.join(format!("trimmed-{}.json", hex::encode(&name[..8])));
     if let Some(trimmed) = fs::read(&kept)
