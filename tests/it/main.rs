@@ -2,4 +2,5 @@
 
 mod github;
 mod kit;
+mod pipeline;
 mod service;

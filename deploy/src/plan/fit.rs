@@ -127,7 +127,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
-    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip"];
+    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip", "timeout"];
     if environment.health.is_some() && host.roles.contains(&Role::Web) {
         tools.push("curl");
     }
@@ -137,7 +137,7 @@ fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
 fn package(tool: &str) -> &str {
     match tool {
         "flock" | "setsid" => "util-linux",
-        "sha256sum" => "coreutils",
+        "sha256sum" | "timeout" => "coreutils",
         other => other,
     }
 }

@@ -196,6 +196,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             release,
             previous,
             lines,
+            ..
         } => {
             let before = previous
                 .as_ref()

@@ -26,7 +26,8 @@ pub enum Cut {
 impl Host {
     /// Makes a step end with `exit` and these words on stderr instead of running, until it is mended.
     ///
-    /// A step is known by the word after its script: `sh -euc SCRIPT NAME …`, inside a segment too.
+    /// A step is known by what comes after its script: `sh -euc SCRIPT NAME …`, inside a segment too. Whatever is no
+    /// letter, digit, `-` or `_` in a name counts as `-`.
     pub fn fault_step(&self, step: &str, exit: u8, stderr: &str) {
         let told = self.fault_file(&format!("{step}.stderr"));
         fs::write(told, format!("{stderr}\n")).expect("the host can be written");
@@ -77,6 +78,32 @@ impl Host {
         if !gate.exists() {
             std::os::unix::fs::symlink("gate", gate).expect("the host can be written");
         }
+    }
+
+    /// Lets the key of another host in as well, so that one deployer can use the same for both.
+    pub fn admit(&self, other: &Self) {
+        let theirs = fs::read_to_string(other.dir.join("etc/client_key.pub"));
+        let own = File::options()
+            .append(true)
+            .open(self.dir.join("etc/authorized_keys"));
+        write!(
+            own.expect("the host can be written"),
+            "{}",
+            theirs.expect("every host has a key")
+        )
+        .expect("the host can be written");
+    }
+
+    /// Arguments of scripts that are `from`, or a path below it, mean `to` on this host. So hosts in folders of their
+    /// own can all have their app at one path.
+    pub fn appears_as(&self, from: &str, to: &str) {
+        self.watch_steps();
+        let list = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("etc/appears"));
+        writeln!(list.expect("the host can be written"), "{from} {to}")
+            .expect("the host can be written");
     }
 
     /// The names of the steps that have begun since they are watched, segments among them.
@@ -216,7 +243,14 @@ impl Host {
     }
 
     fn fault_file(&self, name: &str) -> PathBuf {
-        self.dir.join("faults").join(name)
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let mut file = String::new();
+        for c in name.chars().map(|c| if plain(c) { c } else { '-' }) {
+            if c != '-' || !file.ends_with('-') {
+                file.push(c);
+            }
+        }
+        self.dir.join("faults").join(file)
     }
 
     fn ballast(&self) -> PathBuf {
