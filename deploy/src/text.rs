@@ -21,9 +21,7 @@ pub(crate) fn plain(line: &str) -> String {
 /// Skips the rest of an escape sequence: `[…m` and the like up to its letter, `]…` up to its end, else one character.
 fn skip_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
-        Some('[') => {
-            while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
-        }
+        Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
         Some(']') => {
             while let Some(c) = chars.next() {
                 if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {

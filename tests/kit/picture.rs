@@ -28,7 +28,12 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
         .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
     // Two releases of one second sort by commit, so their birth tells which was first.
-    entries.sort_by(|a, b| a.born.total_cmp(&b.born).then_with(|| a.path.cmp(&b.path)));
+    // Where the disk does not keep births, names have to tell.
+    entries.sort_by(|a, b| {
+        a.born
+            .total_cmp(&b.born)
+            .then_with(|| a.name().cmp(b.name()))
+    });
     for entry in &entries {
         names.learn_release(entry);
     }
@@ -98,6 +103,10 @@ impl Entry {
         })
     }
 
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether it is a folder that only holds what is shown anyway.
     fn is_room(&self) -> bool {
         let below = self.path.strip_prefix(".cutover/");
@@ -121,7 +130,8 @@ impl Entry {
 
 impl Names {
     fn learn_release(&mut self, entry: &Entry) {
-        if let Some(id) = entry.release()
+        // A link among the releases is none, even if it is called `current`.
+        if let Some(id) = entry.release().filter(|_| entry.kind != 'l')
             && !self.releases.iter().any(|known| known == id)
         {
             self.releases.push(id.to_owned());

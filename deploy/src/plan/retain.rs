@@ -41,15 +41,13 @@ pub(super) fn to_remove(
     remove
 }
 
-/// The failed releases beyond their quota, oldest first. `live` is never one of them.
+/// The releases that failed or were given up, beyond their quota, oldest first. `live` is never one of them.
 pub(super) fn failed_to_remove(
     releases: &BTreeMap<ReleaseId, Option<ReleaseRecord>>,
     live: Option<&ReleaseId>,
     keep_failed: u32,
 ) -> Vec<ReleaseId> {
-    let failed = |record: &ReleaseRecord| {
-        matches!(record.state, ReleaseState::Failed | ReleaseState::RolledBack)
-    };
+    let failed = |record: &ReleaseRecord| record.state != ReleaseState::Healthy;
     let mut remove: Vec<ReleaseId> = releases
         .iter()
         .rev()

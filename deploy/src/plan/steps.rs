@@ -200,11 +200,7 @@ impl Site<'_> {
             yes(workers.sudo),
             ROSTER.to_owned(),
         ];
-        let mut step = self.step(
-            format!("workers {}", workers.group),
-            Script::Workers,
-            args,
-        );
+        let mut step = self.step(format!("workers {}", workers.group), Script::Workers, args);
         step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
         step
     }

@@ -17,6 +17,8 @@ use crate::{Event, Failure, ReleaseId};
 
 /// More lines than these are not told of one segment. A host that prints more keeps them to itself.
 const LINES: usize = 20_000;
+/// The time that a mark may take on its way.
+const SLACK: Duration = Duration::from_millis(500);
 /// The host ends a step that takes too long; if it has not told so after this long, it never will.
 pub(super) const GRACE: Duration = Duration::from_secs(45);
 
@@ -248,7 +250,8 @@ impl<'a> Follower<'a> {
     /// The limit of a step that was ended by it: `timeout` says so by its status, but so may others.
     fn overran(&self, step: &str, status: i32) -> Option<Duration> {
         let limit = self.steps.iter().find(|known| known.name == step)?.limit;
-        let ended = matches!(status, 124 | 137) && self.took >= limit;
+        // The mark of its beginning may have come a little late.
+        let ended = matches!(status, 124 | 137) && self.took + SLACK >= limit;
         ended.then_some(limit)
     }
 
@@ -291,6 +294,18 @@ fn hint(message: &str) -> Option<&'static str> {
         (
             "No space left on device",
             "Make room on the host: remove old releases, or lower `keep_releases`.",
+        ),
+        (
+            "I/O error",
+            "Look whether the disk is full: `df -h`. Remove old releases, or lower `keep_releases`.",
+        ),
+        (
+            "Operation not permitted",
+            "See whose the folder is: everything below the path has to belong to the deploy user.",
+        ),
+        (
+            "Permission denied",
+            "See whose the folder is: everything below the path has to belong to the deploy user.",
         ),
         (
             "a password is required",

@@ -172,7 +172,8 @@ async fn greet(
     let mut facts = Facts::default();
     let mut other = None;
     // Beside the wait for the lease, steps of an earlier holder that still run are awaited, each of which has its limit.
-    let limit = environment.lock_wait + super::phase::patience(environment) + Duration::from_mins(1);
+    let limit =
+        environment.lock_wait + super::phase::patience(environment) + Duration::from_mins(1);
     while let Some(line) = within(&host.name, limit, channel.line())
         .await
         .map_err(lost)?
@@ -240,10 +241,10 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
         .unwrap_or("no reason given")
         .trim();
     let user = host.address.user.as_deref().unwrap_or("the deploy user");
-    let hint = if stderr.contains("Permission denied") {
+    let hint = if stderr.contains("Permission denied") || stderr.contains("not permitted") {
         format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
-    } else if stderr.contains("No space left") {
-        format!("Make room below {root}: `df -h {root}`.")
+    } else if stderr.contains("No space left") || stderr.contains("I/O error") {
+        format!("Look whether the disk is full: `df -h {root}`, and make room.")
     } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
         format!(
             "Look what stands in the way: `ls -ld {root} {root}/releases {root}/shared {root}/.cutover`."

@@ -5,13 +5,13 @@ use std::path::Path;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{Events, ask};
 use super::follower::{Follower, GRACE, Heard};
 use super::lease::Leased;
+use super::{Events, ask};
+use crate::Failure;
 use crate::host::{HostError, within};
 use crate::plan::Step;
 use crate::script::{ENDED, FINISH, GUARD, STEPS};
-use crate::Failure;
 
 /// How steps run.
 pub(super) enum Mode<'a> {
@@ -146,4 +146,3 @@ pub(super) async fn learn(
         None => None,
     }
 }
-

@@ -126,8 +126,16 @@ async fn follow(
 async fn read(pipe: impl AsyncRead + Unpin, heard: Sender<String>) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
-    while let Ok(1..) = (&mut pipe).take(LINE_BYTES).read_until(b'\n', &mut line).await {
-        if heard.send(plain(&String::from_utf8_lossy(&line))).await.is_err() {
+    while let Ok(1..) = (&mut pipe)
+        .take(LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .await
+    {
+        if heard
+            .send(plain(&String::from_utf8_lossy(&line)))
+            .await
+            .is_err()
+        {
             return;
         }
         line.clear();

@@ -10,8 +10,7 @@ use cutover_deploy::config::Environment;
 use cutover_deploy::run::{self, Access};
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
-    CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome,
-    ReleaseId,
+    CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId,
 };
 use kit::{ComposerRepo, Host, HostOptions, Repo, Site, wait_for};
 use tempfile::TempDir;
@@ -101,7 +100,10 @@ impl Scene {
                 sites.push(Site::start(host.path()).await);
                 host.write("shared/.env", "APP_KEY=x\n");
             }
-            (None, Repo::with([("ok", "true"), ("prepare.sh", PREPARE)]).await)
+            (
+                None,
+                Repo::with([("ok", "true"), ("prepare.sh", PREPARE)]).await,
+            )
         };
         let folder = tempfile::Builder::new().prefix("kit-scene-").tempdir();
         let folder = folder.unwrap();
@@ -129,7 +131,7 @@ impl Scene {
             },
             config: Config::parse("cutover.toml", &text)
                 .unwrap_or_else(|problems| panic!("{problems}\n{text}")),
-            names: Arc::new(Names::of(&hosts)),
+            names: Arc::new(Names::of(&hosts, &sites)),
             text,
             hosts,
             repo,
@@ -299,7 +301,12 @@ impl Scene {
         let lines = text.lines().map(|line| {
             let line: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
             let text = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
-            format!("{} {} {}\n", text("deployment"), text("did"), text("release"))
+            format!(
+                "{} {} {}\n",
+                text("deployment"),
+                text("did"),
+                text("release")
+            )
         });
         self.names.tame(&lines.collect::<String>())
     }
@@ -330,22 +337,26 @@ impl Running {
             events,
             names: self.names,
         };
-        match outcome {
-            Ok(ended) => told(ended.unwrap()),
-            Err(_) => panic!("it does not end:\n{}", told(Outcome::Cancelled).story()),
+        if let Ok(ended) = outcome {
+            return told(ended.unwrap());
         }
+        panic!("it does not end:\n{}", told(Outcome::Cancelled).story());
     }
 
     /// Waits until it has told something.
     pub(super) async fn tells(&self, what: impl Fn(&Event) -> bool) {
-        wait_for("the deployment to tell it", Duration::from_mins(1), async || {
-            let heard = self.heard.lock().unwrap();
-            if heard.iter().any(&what) {
-                Ok(())
-            } else {
-                Err(format!("{heard:#?}"))
-            }
-        })
+        wait_for(
+            "the deployment to tell it",
+            Duration::from_mins(1),
+            async || {
+                let heard = self.heard.lock().unwrap();
+                if heard.iter().any(&what) {
+                    Ok(())
+                } else {
+                    Err(format!("{heard:#?}"))
+                }
+            },
+        )
         .await;
     }
 }
@@ -373,7 +384,11 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         write!(text, "recipe = \"laravel\"\n[build]\n{build}\n").unwrap();
         write!(text, "[steps]\n{steps}\n").unwrap();
     } else {
-        let sandbox = if build.contains("sandbox") { "" } else { "sandbox = \"off\"" };
+        let sandbox = if build.contains("sandbox") {
+            ""
+        } else {
+            "sandbox = \"off\""
+        };
         write!(text, "[build]\n{sandbox}\n{build}\n").unwrap();
         text += "[shared]\nfiles = [\".env\"]\ndirs = [\"storage\"]\n";
         let prepare = if steps.contains("prepare =") {
@@ -402,7 +417,11 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         )
         .unwrap();
     }
-    let tempo = if health.contains("attempts") { "" } else { "attempts = 2\ninterval = \"100ms\"" };
+    let tempo = if health.contains("attempts") {
+        ""
+    } else {
+        "attempts = 2\ninterval = \"100ms\""
+    };
     write!(
         text,
         "[environments.production.health]\nurl = \"{url}\"\n{tempo}\njson = {{ ok = true }}\n\

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use cutover_deploy::{CommitSha, Event, Outcome, ReleaseId};
-use kit::Host;
+use kit::{Host, Site};
 
 use super::scene::PATH;
 
@@ -139,10 +139,7 @@ fn line(event: &Event) -> Option<(String, String)> {
             worker,
             release,
             ..
-        } => (
-            host.to_string(),
-            format!("{host} {worker} runs {release}"),
-        ),
+        } => (host.to_string(), format!("{host} {worker} runs {release}")),
         Event::Note { host, text } => {
             let host = named(host);
             let line = format!("{host} note: {text}");
@@ -152,18 +149,31 @@ fn line(event: &Event) -> Option<(String, String)> {
 }
 
 impl Names {
-    pub(super) fn of(hosts: &[Host]) -> Self {
+    pub(super) fn of(hosts: &[Host], sites: &[Site]) -> Self {
         let mut fixed = Vec::new();
+        for site in sites {
+            fixed.push((site.health_url(), "http://127.0.0.1/health".to_owned()));
+        }
+        for host in hosts {
+            fixed.push((host.address(), format!("deploy@{}", host.name())));
+        }
         for host in hosts {
             let port = host.ssh_port().to_string();
             fixed.push((host.path().display().to_string(), PATH.to_owned()));
-            fixed.push((host.dir().display().to_string(), format!("<{}>", host.name())));
-            fixed.push((host.address(), format!("deploy@{}", host.name())));
-            fixed.push((format!("-p {port} "), "-p 22 ".to_owned()));
+            fixed.push((
+                host.dir().display().to_string(),
+                format!("<{}>", host.name()),
+            ));
+            for before in ["-p ", "-P ", "port "] {
+                fixed.push((format!("{before}{port}"), format!("{before}22")));
+            }
             let user = host.address();
             let user = user.split('@').next().unwrap_or_default();
-            for (before, after) in [(" by ", "\n"), ("Give ", " "), ("-o ", " "), ("scp ", "@")] {
-                fixed.push((format!("{before}{user}{after}"), format!("{before}deploy{after}")));
+            for (before, after) in [(" by ", "\n"), ("Give ", " "), ("-o ", " "), (" ", "@127")] {
+                fixed.push((
+                    format!("{before}{user}{after}"),
+                    format!("{before}deploy{after}"),
+                ));
             }
         }
         Self {

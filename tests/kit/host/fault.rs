@@ -152,7 +152,7 @@ impl Host {
     /// Leaves no room for a byte more: a disk of its own is filled up; otherwise no step that begins from now on
     /// can write to a file ("File too large"), though it can still make empty ones.
     pub fn fill_disk(&self) {
-        if !self.dir.join("run/mounted").exists() {
+        if !self.has_own_disk() {
             self.arm("disk.full", "full");
             return;
         }
@@ -167,6 +167,11 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether it lies on a disk of its own, which takes root.
+    pub fn has_own_disk(&self) -> bool {
+        self.dir.join("run/mounted").exists()
     }
 
     /// Makes room again.
