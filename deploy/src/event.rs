@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{HostName, ReleaseId};
+use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::outcome::Outcome;
 
 /// One thing that happened, in order. Never holds a secret of the door's.
@@ -22,8 +22,14 @@ pub enum Event {
     Planned {
         /// The release that is to become live.
         release: ReleaseId,
+        /// The commit it is made from, as far as known.
+        #[serde(default)]
+        commit: Option<CommitSha>,
         /// What is live now.
         previous: Option<ReleaseId>,
+        /// The commit that was made from, as far as known.
+        #[serde(default)]
+        previous_commit: Option<CommitSha>,
         /// The plan, a line each.
         lines: Vec<String>,
     },

@@ -5,7 +5,7 @@ use crate::{Failure, HostName};
 
 mod ssh;
 
-pub(crate) use ssh::{Channel, Connection};
+pub(crate) use ssh::{Channel, Connection, within};
 
 /// What went wrong with a host, by place and by what follows from it.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub(crate) enum HostError {
     /// The connection broke while something ran: what it did is unknown.
     #[error("the connection to {0} was lost")]
     Lost(HostName),
+    /// The connection stands, and what was asked for does not come.
+    #[error("{host} did not answer within {seconds} s")]
+    Silent { host: HostName, seconds: u64 },
     /// No channel could be opened on a connection that stands.
     #[error("cannot open a channel on {host}: {why}")]
     Channel { host: HostName, why: String },
@@ -63,7 +66,7 @@ impl HostError {
                     address.port, address.host
                 )
             }
-            Self::Lost(_) | Self::Channel { .. } => {
+            Self::Lost(_) | Self::Silent { .. } | Self::Channel { .. } => {
                 "Look at the host with `cutover status <environment>`; the next deployment goes on from what is there."
                     .to_owned()
             }

@@ -28,6 +28,8 @@ pub mod run;
 pub mod script;
 #[cfg(feature = "run")]
 pub mod source;
+#[cfg(feature = "run")]
+mod text;
 
 pub use artifact::Artifact;
 pub use clock::now;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
-use crate::names::{HostName, ReleaseId};
+use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 use crate::{Artifact, Failure};
 
@@ -18,6 +18,8 @@ mod steps;
 
 pub use goal::Goal;
 pub use steps::Step;
+#[cfg(feature = "run")]
+pub(crate) use steps::shown;
 
 /// What a deployment will do, on every host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +28,12 @@ pub struct Plan {
     pub goal: Goal,
     /// The release that is to be live in the end.
     pub release: ReleaseId,
+    /// The commit it was made from, as far as known.
+    pub commit: Option<CommitSha>,
     /// What is live now on the hosts, if they agree; the first host's otherwise.
     pub previous: Option<ReleaseId>,
+    /// The commit that was made from, as far as known.
+    pub previous_commit: Option<CommitSha>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
 }
@@ -105,7 +111,17 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .hosts
         .first()
         .and_then(|host| hosts.get(&host.name)?.previous.clone());
+    let commit_of = |id: &ReleaseId| {
+        let record = facts.values().find_map(|facts| facts.record(id));
+        record.map(|record| record.commit.clone())
+    };
+    let commit = match &wish.request.kind {
+        Kind::Deploy { commit } => Some(commit.clone()),
+        Kind::Rollback { .. } => commit_of(&release),
+    };
     Ok(Plan {
+        commit,
+        previous_commit: previous.as_ref().and_then(commit_of),
         goal,
         release,
         previous,

@@ -15,6 +15,7 @@ use crate::plan::{self, Plan, Wish};
 use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
 
 mod ask;
+mod follower;
 mod lease;
 mod phase;
 mod segment;
@@ -212,10 +213,11 @@ fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
             );
         }
     }
-    let (release, previous) = (plan.release.clone(), plan.previous.clone());
     events.tell(Event::Planned {
-        release,
-        previous,
+        release: plan.release.clone(),
+        commit: plan.commit.clone(),
+        previous: plan.previous.clone(),
+        previous_commit: plan.previous_commit.clone(),
         lines: plan.lines(),
     });
 }

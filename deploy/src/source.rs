@@ -73,17 +73,14 @@ pub async fn build(
         told.step("checkout", git::checkout(&mirror, commit, &tree))
             .await?;
         steps::run(&config.build, origin, commit, &tree, told).await?;
-        let file = builds.join(format!(
-            "{}.tar.gz",
-            folder.path().file_name().unwrap_or_default().display()
-        ));
+        // Packed inside the folder, so that a build that is called off takes it away with the rest.
+        let file = folder.path().join("artifact.tar.gz");
         let made_at = git::time(&mirror, commit).await?;
         let exclude = config.build.exclude.clone();
-        told.step(
-            "pack",
-            pack::pack(tree, file, exclude, commit.clone(), made_at),
-        )
-        .await
+        let packing = pack::pack(tree, file, exclude, commit.clone(), made_at);
+        let artifact = told.step("pack", packing).await?;
+        let name = folder.path().file_name().unwrap_or_default().display();
+        put(artifact, builds.join(format!("{name}.tar.gz"))).await
     };
     let limit = config.build.timeout;
     let ended = tokio::select! {
@@ -160,6 +157,16 @@ impl Told<'_> {
         }));
         ended
     }
+}
+
+/// Moves an artifact to where it stays until the deployment is over.
+async fn put(artifact: Artifact, to: PathBuf) -> Result<Artifact, Failure> {
+    let moved = tokio::fs::rename(&artifact.file, &to).await;
+    moved.map_err(|error| failure("pack", format!("cannot make {}: {error}", to.display())))?;
+    Ok(Artifact {
+        file: to,
+        ..artifact
+    })
 }
 
 async fn make_dir(path: &Path) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod github;
 mod kit;
 #[cfg(feature = "machines")]
 mod machine;
+mod pipeline;
 mod report;
 mod service;
 mod templates;

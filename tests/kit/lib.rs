@@ -38,5 +38,6 @@ pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, W
 pub use load::{Judge, Load, LoadReport};
 pub use repo::Repo;
 pub use service::{Service, program};
+pub use site::Site;
 pub use wait::wait_for;
 pub use world::{REPOSITORY, Shared, World, WorldOptions, numbered};

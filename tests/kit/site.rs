@@ -9,16 +9,16 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Serves `current/health.json` of one host at `/health`. Ends with its value.
+/// Serves `current/health.json` of one host at `/health`; with `shared/ill` there, 500. Ends with its value.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub struct Site {
     port: u16,
     server: JoinHandle<()>,
 }
 
 impl Site {
     /// Serves the app that lies at `path` on a free port of 127.0.0.1.
-    pub(crate) async fn start(path: PathBuf) -> Self {
+    pub async fn start(path: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -32,7 +32,7 @@ impl Site {
     }
 
     /// Where the app tells how it is.
-    pub(crate) fn health_url(&self) -> String {
+    pub fn health_url(&self) -> String {
         format!("http://127.0.0.1:{}/health", self.port)
     }
 }
@@ -44,6 +44,9 @@ impl Drop for Site {
 }
 
 async fn health(State(path): State<PathBuf>) -> (StatusCode, String) {
+    if path.join("shared/ill").exists() {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "all is ill".to_owned());
+    }
     match tokio::fs::read_to_string(path.join("current/health.json")).await {
         Ok(body) => (StatusCode::OK, body),
         Err(error) => (StatusCode::NOT_FOUND, error.to_string()),

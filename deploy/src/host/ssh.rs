@@ -15,11 +15,13 @@ use crate::config::Host;
 use crate::run::Access;
 
 /// A line is handed on in parts of at most this many bytes.
-const LINE_BYTES: usize = 16 * 1024;
+const LINE_BYTES: usize = 4 * 1024;
 /// This much of what a script says on stderr is kept, for messages.
 const STDERR_BYTES: u64 = 8 * 1024;
 /// The ssh master process ends this long after its last channel, also when we are killed.
 const PERSIST_SECONDS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+/// What ends by itself, such as a script whose stdin has ended, may take this long for it.
+const ENDING: Duration = Duration::from_secs(15);
 /// A silent peer counts as lost after three of these.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -46,17 +48,19 @@ impl Connection {
     pub(crate) async fn open(host: &Host, access: &Access) -> Result<Self, HostError> {
         let failed = |why: String| connect_error(host, &why);
         // Sockets have short paths (some 60 characters), which the usual folders for temporary files may exceed.
+        // Those of a process that was killed are left behind, so the name tells whose it is.
         let folder = tempfile::Builder::new()
-            .prefix("cutover-")
+            .prefix(&format!("cutover-{}-", std::process::id()))
             .tempdir_in("/tmp")
             .map_err(|e| failed(e.to_string()))?;
+        let connect_timeout = access.connect_timeout.unwrap_or(Duration::from_secs(10));
         let mut builder = SessionBuilder::default();
         builder
             .known_hosts_check(KnownHosts::Strict)
             .control_directory(folder.path())
             .control_persist(ControlPersist::IdleFor(PERSIST_SECONDS))
             .server_alive_interval(ALIVE_INTERVAL)
-            .connect_timeout(access.connect_timeout.unwrap_or(Duration::from_secs(10)))
+            .connect_timeout(connect_timeout)
             .port(host.address.port);
         if let Some(user) = &host.address.user {
             builder.user(user.clone());
@@ -70,10 +74,10 @@ impl Connection {
         if let Some(file) = &access.ssh_config {
             builder.config_file(file);
         }
-        let session = builder
-            .connect_mux(&host.address.host)
-            .await
-            .map_err(|error| failed(chain(&error)))?;
+        // ssh's own limit ends with the handshake; logging in may hang as well.
+        let limit = connect_timeout + ENDING;
+        let session = within(&host.name, limit, builder.connect_mux(&host.address.host)).await?;
+        let session = session.map_err(|error| failed(chain(&error)))?;
         Ok(Self {
             name: host.name.clone(),
             session: Arc::new(session),
@@ -137,7 +141,7 @@ impl Connection {
     /// Ends the connection. Channels must be over.
     pub(crate) async fn close(self) {
         if let Ok(session) = Arc::try_unwrap(self.session) {
-            drop(session.close().await);
+            drop(within(&self.name, ENDING, session.close()).await);
         }
         drop(self.folder);
     }
@@ -186,7 +190,12 @@ impl Channel {
 
     /// Ends stdin, reads what is left, and returns the exit status with what was said on stderr.
     /// A connection that broke is an error, because nobody knows what the script did.
-    pub(crate) async fn end(mut self) -> Result<(i32, String), HostError> {
+    pub(crate) async fn end(self) -> Result<(i32, String), HostError> {
+        let host = self.host.clone();
+        within(&host, ENDING, self.ended()).await?
+    }
+
+    async fn ended(mut self) -> Result<(i32, String), HostError> {
         drop(self.stdin.take());
         drop(tokio::io::copy(&mut self.stdout, &mut tokio::io::sink()).await);
         let status = self.child.wait().await;
@@ -201,6 +210,19 @@ impl Channel {
             Err(_) => Err(HostError::Lost(self.host)),
         }
     }
+}
+
+/// Waits for an answer of a host, but not for ever.
+pub(crate) async fn within<T>(
+    host: &HostName,
+    limit: Duration,
+    answer: impl Future<Output = T>,
+) -> Result<T, HostError> {
+    let silent = |_| HostError::Silent {
+        host: host.clone(),
+        seconds: limit.as_secs(),
+    };
+    tokio::time::timeout(limit, answer).await.map_err(silent)
 }
 
 /// Sorts ssh's words into what a reader can act on. The one place that reads them.

@@ -147,6 +147,7 @@ fn plan_of(story: &Story) -> Plan {
             name: "step".into(),
             script: Script::Swap,
             args: vec![],
+            limit: std::time::Duration::ZERO,
         }]
     };
     let host = HostPlan {
@@ -166,7 +167,9 @@ fn plan_of(story: &Story) -> Plan {
     Plan {
         goal,
         release,
+        commit: None,
         previous,
+        previous_commit: None,
         hosts,
     }
 }

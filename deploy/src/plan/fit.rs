@@ -82,7 +82,8 @@ pub fn faults(environment: &Environment, host: &Host, facts: &Facts) -> Vec<Fail
     }
     for (file, _) in facts.shared.iter().filter(|(_, filled)| !**filled) {
         let hint = format!(
-            "Put it there: `scp {file} {}:{root}/shared/{file}`.",
+            "Put it there: `scp {}{file} {}:{root}/shared/{file}`.",
+            port(host, "-P"),
             ssh_name(host)
         );
         let message = format!("{root}/shared/{file} is missing or empty");
@@ -116,7 +117,8 @@ fn no_room(wish: Wish<'_>, host: &Host, facts: &Facts) -> Option<Failure> {
     };
     let root = &wish.environment.path;
     let hint = format!(
-        "See what takes the room: `ssh {} du -xsh {root}/releases/* {root}/shared`.",
+        "See what takes the room: `ssh {}{} du -xsh {root}/releases/* {root}/shared`.",
+        port(host, "-p"),
         ssh_name(host)
     );
     Some(fault(host, message, Some(hint)))
@@ -127,7 +129,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
-    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip"];
+    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip", "timeout"];
     if environment.health.is_some() && host.roles.contains(&Role::Web) {
         tools.push("curl");
     }
@@ -137,7 +139,7 @@ fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
 fn package(tool: &str) -> &str {
     match tool {
         "flock" | "setsid" => "util-linux",
-        "sha256sum" => "coreutils",
+        "sha256sum" | "timeout" => "coreutils",
         other => other,
     }
 }
@@ -146,6 +148,14 @@ fn ssh_name(host: &Host) -> String {
     match &host.address.user {
         Some(user) => format!("{user}@{}", host.address.host),
         None => host.address.host.clone(),
+    }
+}
+
+/// The option that names a port, where it is not the usual one.
+fn port(host: &Host, option: &str) -> String {
+    match host.address.port {
+        22 => String::new(),
+        port => format!("{option} {port} "),
     }
 }
 

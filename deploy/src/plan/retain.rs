@@ -41,6 +41,24 @@ pub(super) fn to_remove(
     remove
 }
 
+/// The releases that failed or were given up, beyond their quota, oldest first. `live` is never one of them.
+pub(super) fn failed_to_remove(
+    releases: &BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    live: Option<&ReleaseId>,
+    keep_failed: u32,
+) -> Vec<ReleaseId> {
+    let failed = |record: &ReleaseRecord| record.state != ReleaseState::Healthy;
+    let mut remove: Vec<ReleaseId> = releases
+        .iter()
+        .rev()
+        .filter(|(id, record)| Some(*id) != live && record.as_ref().is_some_and(failed))
+        .skip(keep_failed as usize)
+        .map(|(id, _)| id.clone())
+        .collect();
+    remove.reverse();
+    remove
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! The steps of one host, with their real values.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{Goal, HostPlan, Wish, retain};
@@ -18,17 +20,12 @@ pub struct Step {
     pub script: Script,
     /// Its arguments, `$1` first.
     pub args: Vec<String>,
+    /// The host ends it after this long.
+    pub limit: Duration,
 }
 
-impl Step {
-    fn new(name: impl Into<String>, script: Script, args: Vec<String>) -> Self {
-        Self {
-            name: one_line(&name.into()),
-            script,
-            args,
-        }
-    }
-}
+/// What the hand-over of workers takes at most beside the drain itself.
+const AFTER_DRAIN: Duration = Duration::from_mins(1);
 
 /// What the steps of one host are made from.
 struct Site<'a> {
@@ -102,9 +99,14 @@ impl Site<'_> {
             .unwrap_or_default();
         let shared = &self.wish.config.shared;
         let revision = format!("{}\n{release}", self.commit());
-        let mut steps = vec![
+        let gone = self.failed_too_many();
+        let mut steps = Vec::new();
+        if !gone.is_empty() {
+            steps.push(self.prune(&gone));
+        }
+        steps.extend([
             self.mark("mark staging", self.release, ReleaseState::Staging, "stage"),
-            Step::new(
+            self.step(
                 "unpack",
                 Script::Unpack,
                 vec![
@@ -115,7 +117,7 @@ impl Site<'_> {
                     revision,
                 ],
             ),
-            Step::new(
+            self.step(
                 "link shared",
                 Script::Link,
                 vec![
@@ -125,7 +127,7 @@ impl Site<'_> {
                     shared.dirs.join("\n"),
                 ],
             ),
-        ];
+        ]);
         steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
         steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
         steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
@@ -156,14 +158,14 @@ impl Site<'_> {
             release.to_string(),
             self.wish.request.deployment.to_string(),
         ];
-        let mut steps = vec![Step::new("swap", Script::Swap, swap)];
+        let mut steps = vec![self.step("swap", Script::Swap, swap)];
         let environment = self.wish.environment;
         if let Some(fpm) = environment
             .php_fpm
             .as_ref()
             .filter(|_| self.host.roles.contains(&Role::Web))
         {
-            steps.extend(reload(fpm));
+            steps.extend(self.reload(fpm));
         }
         steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
         if self.host.roles.contains(&Role::Worker) {
@@ -187,7 +189,7 @@ impl Site<'_> {
             AfterDrain::Force => "force",
             AfterDrain::Keep => "keep",
         };
-        let args = [
+        let args = vec![
             self.root(),
             release.to_string(),
             workers.group.clone(),
@@ -198,11 +200,9 @@ impl Site<'_> {
             yes(workers.sudo),
             ROSTER.to_owned(),
         ];
-        Step::new(
-            format!("workers {}", workers.group),
-            Script::Workers,
-            args.into(),
-        )
+        let mut step = self.step(format!("workers {}", workers.group), Script::Workers, args);
+        step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
+        step
     }
 
     fn keep(&self) -> Vec<Step> {
@@ -220,15 +220,25 @@ impl Site<'_> {
             ReleaseState::Healthy,
             "healthy",
         )];
-        if !remove.is_empty() {
-            let list: Vec<&str> = remove.iter().map(ReleaseId::as_str).collect();
-            steps.push(Step::new(
-                "prune",
-                Script::Prune,
-                vec![self.root(), list.join("\n")],
-            ));
-        }
+        let gone = self.failed_too_many();
+        let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
+        steps.push(self.prune(&remove));
         steps
+    }
+
+    /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
+    /// else would ever remove them.
+    fn failed_too_many(&self) -> Vec<ReleaseId> {
+        if !self.fresh {
+            return Vec::new();
+        }
+        let most = self.wish.environment.keep_failed;
+        retain::failed_to_remove(&self.facts.releases, self.previous.as_ref(), most)
+    }
+
+    fn prune(&self, remove: &[ReleaseId]) -> Step {
+        let list: Vec<&str> = remove.iter().map(ReleaseId::as_str).collect();
+        self.step("prune", Script::Prune, vec![self.root(), list.join("\n")])
     }
 
     fn undo(&self) -> Vec<Step> {
@@ -240,7 +250,7 @@ impl Site<'_> {
         );
         let Some(previous) = &self.previous else {
             let args = vec![self.root(), self.release.to_string()];
-            return vec![Step::new("withdraw", Script::Withdraw, args), mark];
+            return vec![self.step("withdraw", Script::Withdraw, args), mark];
         };
         // The swap comes first: nothing that only writes records may stand between a bad release and the good one.
         let mut steps = self.follow(previous);
@@ -251,7 +261,7 @@ impl Site<'_> {
     fn abandon(&self, incoming: &str) -> Vec<Step> {
         // Room is made first: a full disk may be why this is needed.
         vec![
-            Step::new(
+            self.step(
                 "clean",
                 Script::Clean,
                 vec![self.root(), self.release.to_string(), incoming.to_owned()],
@@ -274,7 +284,7 @@ impl Site<'_> {
         };
         lines
             .iter()
-            .map(|line| Step::new(format!("{kind}: {line}"), Script::Line, args(line)))
+            .map(|line| self.step(format!("{kind}: {line}"), Script::Line, args(line)))
             .collect()
     }
 
@@ -312,7 +322,27 @@ impl Site<'_> {
             record.to_string(),
             journal.to_string(),
         ];
-        Step::new(name, Script::Mark, args)
+        self.step(name, Script::Mark, args)
+    }
+
+    fn reload(&self, fpm: &PhpFpm) -> Option<Step> {
+        match fpm.after_swap {
+            FpmAction::Nothing => None,
+            FpmAction::Reload => Some(self.step(
+                "php-fpm",
+                Script::Fpm,
+                vec![fpm.service.clone(), yes(fpm.sudo)],
+            )),
+        }
+    }
+
+    fn step(&self, name: impl AsRef<str>, script: Script, args: Vec<String>) -> Step {
+        Step {
+            name: shown(name.as_ref()),
+            script,
+            args,
+            limit: self.wish.environment.step_timeout,
+        }
     }
 
     fn root(&self) -> String {
@@ -339,23 +369,18 @@ impl Site<'_> {
     }
 }
 
-fn reload(fpm: &PhpFpm) -> Option<Step> {
-    match fpm.after_swap {
-        FpmAction::Nothing => None,
-        FpmAction::Reload => Some(Step::new(
-            "php-fpm",
-            Script::Fpm,
-            vec![fpm.service.clone(), yes(fpm.sudo)],
-        )),
-    }
-}
-
 fn yes(flag: bool) -> String {
     if flag { "yes" } else { "no" }.to_owned()
 }
 
-/// A name that fits in one line of output: the first line of a shell text, at most 80 characters.
-fn one_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(80).collect()
+/// A name that fits in one line of output: the first line of a shell text, at most 60 characters.
+pub(crate) fn shown(text: &str) -> String {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    let mut chars = line.chars().filter(|c| !c.is_control());
+    let mut shown: String = chars.by_ref().take(60).collect();
+    if chars.next().is_some() {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
 }

@@ -1,18 +1,21 @@
 //! Questions to hosts that change nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Access, join_all};
 use crate::config::{Environment, Health, Host, Role, Shared};
 use crate::facts::Facts;
 use crate::health::Answer;
-use crate::host::{Channel, Connection, HostError};
+use crate::host::{Channel, Connection, HostError, within};
 use crate::plan::brings_bytes;
 use crate::script::{HEALTH, PROBE, ROSTER};
 use crate::{DeployRequest, Failure, HostName};
 
 /// This much of a health answer is read.
 const BODY_BYTES: usize = 64 * 1024;
+/// A question that needs no waiting on the host is answered within this time.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A worker process, as its manager and the kernel tell.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -96,14 +99,11 @@ async fn list_workers(
             group.group.clone(),
             sudo.to_owned(),
         ];
-        let mut channel = connection
-            .start(ROSTER, "roster", &args)
-            .await
-            .map_err(failed)?;
-        while let Some(line) = channel.line().await {
-            listed.extend(read_worker(&line));
-        }
-        let (status, stderr) = channel.end().await.map_err(failed)?;
+        let asking = lines(&connection, ROSTER, "roster", &args, |line| {
+            listed.extend(read_worker(line));
+        });
+        let asked = within(&host.name, PATIENCE, asking).await;
+        let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
         if status != 0 {
             connection.close().await;
             let (host, step) = (Some(host.name.clone()), "workers".to_owned());
@@ -130,6 +130,21 @@ fn read_worker(line: &str) -> Option<Worker> {
     })
 }
 
+/// Runs a script to its end and hands on every line that it prints.
+pub(super) async fn lines(
+    connection: &Connection,
+    script: &str,
+    name: &str,
+    args: &[String],
+    mut hear: impl FnMut(&str),
+) -> Result<(i32, String), HostError> {
+    let mut channel = connection.start(script, name, args).await?;
+    while let Some(line) = channel.line().await {
+        hear(&line);
+    }
+    channel.end().await
+}
+
 /// Asks a host what is true.
 pub(super) async fn probe(
     connection: &Connection,
@@ -140,15 +155,10 @@ pub(super) async fn probe(
     let failed = |error: HostError| error.failure(host, "greet");
     let mut args = vec![root.to_owned()];
     args.extend(shared_files.iter().cloned());
-    let mut channel = connection
-        .start(PROBE, "probe", &args)
-        .await
-        .map_err(failed)?;
     let mut facts = Facts::default();
-    while let Some(line) = channel.line().await {
-        facts.hear(&line);
-    }
-    let (status, stderr) = channel.end().await.map_err(failed)?;
+    let asking = lines(connection, PROBE, "probe", &args, |line| facts.hear(line));
+    let asked = within(&host.name, PATIENCE, asking).await;
+    let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
     if status == 0 {
         return Ok(facts);
     }
@@ -163,12 +173,18 @@ pub(super) async fn probe(
 
 /// An open channel on which the app is asked how it is, as often as wanted.
 pub(super) struct Asking {
+    host: HostName,
     channel: Channel,
     nonce: String,
+    limit: Duration,
 }
 
 impl Asking {
-    pub(super) async fn begin(connection: &Connection, health: &Health) -> Result<Self, HostError> {
+    pub(super) async fn begin(
+        host: &HostName,
+        connection: &Connection,
+        health: &Health,
+    ) -> Result<Self, HostError> {
         let nonce = super::segment::nonce();
         let args = [
             nonce.clone(),
@@ -177,11 +193,21 @@ impl Asking {
             health.host_header.clone().unwrap_or_default(),
         ];
         let channel = connection.start(HEALTH, "health", &args).await?;
-        Ok(Self { channel, nonce })
+        Ok(Self {
+            host: host.clone(),
+            channel,
+            nonce,
+            limit: health.timeout + PATIENCE,
+        })
     }
 
     /// Asks once.
     pub(super) async fn ask(&mut self) -> Result<Answer, HostError> {
+        let (host, limit) = (self.host.clone(), self.limit);
+        within(&host, limit, self.answer()).await?
+    }
+
+    async fn answer(&mut self) -> Result<Answer, HostError> {
         self.channel.send_line("ask").await?;
         let mark = format!("\u{1e}{} ", self.nonce);
         let mut answer = Answer {

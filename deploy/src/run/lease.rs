@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
-use crate::host::{Channel, Connection, HostError};
+use crate::host::{Channel, Connection, HostError, within};
 use crate::script::{LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
@@ -34,7 +34,8 @@ impl Leased {
     }
 
     /// Gives the lease back and ends the connection.
-    pub(super) async fn release(self) {
+    pub(super) async fn release(mut self) {
+        drop(self.lease.send_line("done").await);
         drop(self.lease.end().await);
         self.connection.close().await;
     }
@@ -170,7 +171,13 @@ async fn greet(
         .map_err(lost)?;
     let mut facts = Facts::default();
     let mut other = None;
-    while let Some(line) = channel.line().await {
+    // Beside the wait for the lease, steps of an earlier holder that still run are awaited, each of which has its limit.
+    let limit =
+        environment.lock_wait + super::phase::patience(environment) + Duration::from_mins(1);
+    while let Some(line) = within(&host.name, limit, channel.line())
+        .await
+        .map_err(lost)?
+    {
         if line == "greeted" {
             return Ok((channel, facts));
         }
@@ -234,10 +241,10 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
         .unwrap_or("no reason given")
         .trim();
     let user = host.address.user.as_deref().unwrap_or("the deploy user");
-    let hint = if stderr.contains("Permission denied") {
+    let hint = if stderr.contains("Permission denied") || stderr.contains("not permitted") {
         format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
-    } else if stderr.contains("No space left") {
-        format!("Make room below {root}: `df -h {root}`.")
+    } else if stderr.contains("No space left") || stderr.contains("I/O error") {
+        format!("Look whether the disk is full: `df -h {root}`, and make room.")
     } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
         format!(
             "Look what stands in the way: `ls -ld {root} {root}/releases {root}/shared {root}/.cutover`."

@@ -12,7 +12,6 @@ use crate::health::judge;
 use crate::host::HostError;
 use crate::machine::{Live, Phase, Report};
 use crate::plan::{HostPlan, Plan, Step};
-use crate::script::ENDED;
 use crate::{Artifact, DeployRequest, Event, Failure, ReleaseId};
 
 /// What every phase of a deployment needs.
@@ -49,7 +48,6 @@ pub(super) async fn run(
             return health(restored, job, leased, events).await;
         }
     };
-    let limit = job.environment.step_timeout;
     let ended = if phase == Phase::Stage {
         let bring = job.artifact.zip(host.incoming.as_deref());
         let bring = bring.map(|(artifact, to)| (artifact.file.as_path(), artifact.bytes, to));
@@ -58,7 +56,6 @@ pub(super) async fn run(
             steps,
             Mode::Guard { bring, cancel },
             &host.root,
-            limit,
             events,
         )
         .await
@@ -73,7 +70,7 @@ async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Repor
         End::Done => return Report::Done,
         End::Failed(failure) => failure,
         End::Cancelled => return Report::Cancelled,
-        End::Lost(error) => error.failure(&leased.host, phase.word()),
+        End::Lost(error, _) => error.failure(&leased.host, phase.word()),
     };
     let live = match phase {
         Phase::Switch | Phase::Undo => what_is_live(&plan.release, leased).await,
@@ -104,9 +101,8 @@ async fn finish(
         folder: &host.folder,
         segment,
     };
-    let limit = patience(job.environment);
-    let ended = segment::run(leased, steps, mode(), &host.root, limit, events).await;
-    let End::Lost(error) = ended else {
+    let ended = segment::run(leased, steps, mode(), &host.root, events).await;
+    let End::Lost(error, heard) = ended else {
         return ended;
     };
     events.note(
@@ -125,24 +121,15 @@ async fn finish(
     {
         return End::Failed(failure);
     }
-    match how_it_ended(leased, &host.folder, segment).await {
-        Some(0) => End::Done,
-        Some(status) => End::Failed(Failure {
-            host: Some(leased.host.name.clone()),
-            step: segment.to_owned(),
-            message: format!("exit {status}, learnt after the line was lost"),
-            hint: Some(format!(
-                "Its output is on the host: {}/{segment}.log",
-                host.folder
-            )),
-        }),
+    match segment::learn(leased, steps, &host.folder, segment, heard, events).await {
+        Some(end) => end,
         // It never began, and all its steps can be repeated.
-        None => segment::run(leased, steps, mode(), &host.root, limit, events).await,
+        None => segment::run(leased, steps, mode(), &host.root, events).await,
     }
 }
 
-/// The longest time a step that changes what is live may take: as configured, and the drain of workers.
-fn patience(environment: &Environment) -> Duration {
+/// The longest time that a step may take: as configured, and the drain of workers.
+pub(super) fn patience(environment: &Environment) -> Duration {
     let drain = environment
         .workers
         .iter()
@@ -150,18 +137,6 @@ fn patience(environment: &Environment) -> Duration {
         .max()
         .unwrap_or_default();
     environment.step_timeout.max(drain + Duration::from_mins(1))
-}
-
-async fn how_it_ended(leased: &Leased, folder: &str, segment: &str) -> Option<i32> {
-    let args = [folder.to_owned(), segment.to_owned()];
-    let mut channel = leased.connection.start(ENDED, "ended", &args).await.ok()?;
-    let mut status = None;
-    while let Some(line) = channel.line().await {
-        if let Some(text) = line.strip_prefix("status ") {
-            status = text.parse().ok();
-        }
-    }
-    channel.end().await.ok().and(status)
 }
 
 async fn health(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: &Events) -> Report {
@@ -224,7 +199,7 @@ async fn attempts(
     leased: &Leased,
     events: &Events,
 ) -> Result<(), Unwell> {
-    let mut asking = ask::Asking::begin(&leased.connection, health)
+    let mut asking = ask::Asking::begin(&leased.host.name, &leased.connection, health)
         .await
         .map_err(Unwell::Lost)?;
     let mut last = String::new();

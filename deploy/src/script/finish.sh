@@ -4,7 +4,7 @@ folder=$1 segment=$2 steps=$3
 shift 3
 trap '' HUP
 mkdir -p "$folder"
-rm -f "$folder/$segment.status"
+rm -f "$folder/$segment.status" "$folder/$segment.log"
 {
   status=0
   setsid -w sh -euc "$steps" steps "$@" </dev/null 2>&1 || status=$?
@@ -12,7 +12,7 @@ rm -f "$folder/$segment.status"
   mv "$folder/$segment.status.new" "$folder/$segment.status"
 } | (
   trap '' PIPE
-  exec tee -a "$folder/$segment.log"
+  exec tee "$folder/$segment.log"
 ) || true
 read -r status <"$folder/$segment.status"
 exit "$status"

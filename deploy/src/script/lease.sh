@@ -1,5 +1,5 @@
 # lease ROOT WAIT_SECONDS HOLDER PROBE [PROBE_ARGUMENT…]
-# Takes the lease of a host, raises the fence, tells the facts, and holds the lease until stdin ends.
+# Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
 root=$1 wait=$2 holder=$3 probe=$4
 shift 4
 umask 022
@@ -28,5 +28,5 @@ exec 8<&-
 printf 'fence %s\n' "$fence"
 sh -euc "$probe" probe "$root" "$@" 9>&-
 printf 'greeted\n'
-cat >/dev/null
-: >"$root/.cutover/lock"
+# Who does not say so ended without giving it back; then the next holder is told who that was.
+if read -r word && [ "$word" = "done" ]; then : >"$root/.cutover/lock"; fi

@@ -1,8 +1,17 @@
 # link ROOT RELEASE FILES DIRS   (FILES and DIRS: a path a line)
 # Links what all releases share into a release.
 root=$1 release=$root/releases/$2 files=$3 dirs=$4
+base=$(cd "$release" && pwd -P)
 join() {
-  mkdir -p "$(dirname "$release/$1")"
+  parent=$(dirname "$release/$1")
+  mkdir -p "$parent"
+  case $(cd "$parent" && pwd -P)/ in
+    "$base"/*) ;;
+    *)
+      echo "the folder of $1 is a link out of the release" >&2
+      exit 65
+      ;;
+  esac
   rm -rf "${release:?}/$1"
   ln -s "$root/shared/$1" "$release/$1"
 }

@@ -23,7 +23,7 @@ while [ ! -d "$near" ]; do near=${near%/*}; near=${near:-/}; done
 printf 'space %s %s\n' "$(df -Pk "$near" | awk 'NR == 2 { print $4 }')" "$(df -Pi "$near" | awk 'NR == 2 { print $4 }')"
 [ -w "$near" ] || printf 'unwritable %s\n' "$near"
 [ -d "$root" ] || printf 'missing %s\n' "$root"
-for tool in curl flock gzip php setsid sha256sum tar; do
+for tool in curl flock gzip php setsid sha256sum tar timeout; do
   if command -v "$tool" >/dev/null 2>&1; then printf 'tool %s\n' "$tool"; fi
 done
 for file in "$@"; do

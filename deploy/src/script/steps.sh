@@ -1,21 +1,26 @@
-# steps NONCE ROOT FENCE {NAME SCRIPT COUNT ARGUMENT…}…
-# Runs steps one after another under the fence, and marks where each begins and ends.
-nonce=$1 root=$2 fence=$3
+# steps NONCE ROOT FENCE {NAME SCRIPT SECONDS COUNT ARGUMENT…}…
+# Runs steps one after another under the fence, marks where each begins and ends, and ends one that takes too long.
+nonce=$1 root=$2 fence=$3 child=
 shift 3
+# A step has a process group of its own, so it is `timeout` that ends all of it. The fence is held until it has.
+trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; fi; exit 143' TERM
 exec 8<"$root/.cutover"
 flock 8
 read -r highest <"$root/.cutover/fence"
 if [ "$highest" != "$fence" ]; then
-  printf '\036%s fenced %s\n' "$nonce" "$highest"
+  printf '\n\036%s fenced %s\n' "$nonce" "$highest"
   exit 75
 fi
 while [ "$#" -gt 0 ]; do
-  name=$1 script=$2 count=$3
-  shift 3
-  printf '\036%s begin %s\n' "$nonce" "$name"
+  name=$1 script=$2 seconds=$3 count=$4
+  shift 4
+  printf '\n\036%s begin %s\n' "$nonce" "$name"
   status=0
-  sh -euc "$script" "$name" "$@" 8<&- || status=$?
-  printf '\036%s end %s %s\n' "$nonce" "$status" "$name"
+  timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
+  child=$!
+  wait "$child" || status=$?
+  child=
+  printf '\n\036%s end %s %s\n' "$nonce" "$status" "$name"
   [ "$status" = 0 ] || exit "$status"
   shift "$count"
 done

@@ -12,6 +12,8 @@ fi
 rm -rf "$root/releases/$release" "$file.d"
 mkdir -p "$file.d"
 tar -xzf "$file" -C "$file.d" --no-same-owner
+rm -rf "$file.d/REVISION"
 printf '%s\n' "$revision" >"$file.d/REVISION"
 mv "$file.d" "$root/releases/$release"
-rm -f "$file"
+# Only the holder of the lease brings anything, so what else lies there was left behind.
+rm -rf "${file%/*}"

@@ -3,18 +3,23 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{Sender, channel};
 
 use super::sandbox::{self, Shell};
 use super::{Origin, Told, failure, make_dir};
 use crate::config::Build;
+use crate::plan::shown;
+use crate::text::plain;
 use crate::{CommitSha, Event, Failure};
 
 /// Where programs are looked for.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// All build steps together may print this many lines; the rest is left out of the log.
 const LINES: usize = 20_000;
+/// A line is handed on in parts of at most this many bytes.
+const LINE_BYTES: u64 = 4 * 1024;
 /// The largest file that a build step may write, in KiB: 2 GiB.
 const FILE_KIB: &str = "2097152";
 /// Sets limits that no configuration lifts, then runs the user's line. The line is an argument, never part of this text.
@@ -41,7 +46,7 @@ pub(super) async fn run(
     for line in &build.steps {
         let mut command = step(&shell, build, tree, &cache, commit);
         command.args(["sh", "-euc", LIMITED, "build", FILE_KIB, line]);
-        let name = format!("build: {}", line.lines().next().unwrap_or_default());
+        let name = shown(&format!("build: {line}"));
         told.step(&name, follow(command, &name, &mut lines, told))
             .await?;
     }
@@ -84,51 +89,66 @@ async fn follow(
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(failure(step, "cannot start: no pipes".to_owned()));
     };
-    let (mut stdout, mut stderr) = (
-        BufReader::new(stdout).lines(),
-        BufReader::new(stderr).lines(),
-    );
-    let (mut out, mut err) = (true, true);
+    // Few lines wait: a step that prints faster than it is heard has to wait itself.
+    let (heard, mut said) = channel(64);
+    let reading = [
+        tokio::spawn(read(stdout, heard.clone())),
+        tokio::spawn(read(stderr, heard)),
+    ];
     let mut tail: Vec<String> = Vec::new();
     let mut status = None;
-    while out || err {
-        let line = tokio::select! {
-            line = stdout.next_line(), if out => { out = matches!(line, Ok(Some(_)) | Err(_)); line }
-            line = stderr.next_line(), if err => { err = matches!(line, Ok(Some(_)) | Err(_)); line }
+    loop {
+        tokio::select! {
+            text = said.recv() => match text {
+                Some(text) => say(&text, step, lines, &mut tail, told),
+                None => break,
+            },
             ended = wait(&mut child), if status.is_none() => {
                 status = Some(ended);
                 // What the step left in the background would hold the pipes open for ever.
                 group.kill();
-                continue;
             }
-        };
-        let text = match line {
-            Ok(Some(text)) => text,
-            Ok(None) => continue,
-            Err(_) => "(a line that is not text)".to_owned(),
-        };
-        say(&text, step, lines, &mut tail, told);
+        }
     }
+    drop(reading);
     let status = match status {
         Some(status) => status,
         None => wait(&mut child).await,
     };
-    match status {
-        0 => Ok(()),
-        status => Err(failure(
-            step,
-            format!("exit {status}: {}", tail.join(" / ")),
-        )),
+    match (status, tail.join(" / ")) {
+        (0, _) => Ok(()),
+        (status, said) if said.is_empty() => Err(failure(step, format!("exit {status}"))),
+        (status, said) => Err(failure(step, format!("exit {status}: {said}"))),
+    }
+}
+
+/// Hands on the lines of a pipe, a very long one in parts.
+async fn read(pipe: impl AsyncRead + Unpin, heard: Sender<String>) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    while let Ok(1..) = (&mut pipe)
+        .take(LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .await
+    {
+        if heard
+            .send(plain(&String::from_utf8_lossy(&line)))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        line.clear();
     }
 }
 
 fn say(text: &str, step: &str, lines: &mut usize, tail: &mut Vec<String>, told: Told<'_>) {
-    let text: String = text.chars().take(4096).collect();
-    if !text.trim().is_empty() {
-        tail.push(text.clone());
-        if tail.len() > 4 {
-            tail.remove(0);
-        }
+    if text.is_empty() {
+        return;
+    }
+    tail.push(text.chars().take(400).collect());
+    if tail.len() > 4 {
+        tail.remove(0);
     }
     let Some(left) = lines.checked_sub(1) else {
         return;
@@ -137,7 +157,7 @@ fn say(text: &str, step: &str, lines: &mut usize, tail: &mut Vec<String>, told: 
     let text = if left == 0 {
         "(the log is full; what follows is left out)".to_owned()
     } else {
-        text
+        text.to_owned()
     };
     drop(told.events.send(Event::Line {
         host: None,

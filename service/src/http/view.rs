@@ -205,6 +205,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             release,
             previous,
             lines,
+            ..
         } => (None, plan(release, previous.as_ref(), lines), None),
         Event::Checked {
             host,

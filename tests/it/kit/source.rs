@@ -15,7 +15,7 @@ async fn composer_install(app: &Path, more: &[&str]) -> Output {
     composer
         .env("COMPOSER_ALLOW_SUPERUSER", "1")
         .env("COMPOSER_HOME", app.join("../home"));
-    composer.output().await.unwrap()
+    composer.output().await.expect("Composer is installed")
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ pub enum Cut {
 impl Host {
     /// Makes a step end with `exit` and these words on stderr instead of running, until it is mended.
     ///
-    /// A step is known by the word after its script: `sh -euc SCRIPT NAME …`, inside a segment too.
+    /// A step is known by what comes after its script: `sh -euc SCRIPT NAME …`, inside a segment too. Whatever is no
+    /// letter, digit, `-` or `_` in a name counts as `-`.
     pub fn fault_step(&self, step: &str, exit: u8, stderr: &str) {
         let told = self.fault_file(&format!("{step}.stderr"));
         fs::write(told, format!("{stderr}\n")).expect("the host can be written");
@@ -79,6 +80,32 @@ impl Host {
         }
     }
 
+    /// Lets the key of another host in as well, so that one deployer can use the same for both.
+    pub fn admit(&self, other: &Self) {
+        let theirs = fs::read_to_string(other.dir.join("etc/client_key.pub"));
+        let own = File::options()
+            .append(true)
+            .open(self.dir.join("etc/authorized_keys"));
+        write!(
+            own.expect("the host can be written"),
+            "{}",
+            theirs.expect("every host has a key")
+        )
+        .expect("the host can be written");
+    }
+
+    /// Arguments of scripts that are `from`, or a path below it, mean `to` on this host. So hosts in folders of their
+    /// own can all have their app at one path.
+    pub fn appears_as(&self, from: &str, to: &str) {
+        self.watch_steps();
+        let list = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("etc/appears"));
+        writeln!(list.expect("the host can be written"), "{from} {to}")
+            .expect("the host can be written");
+    }
+
     /// The names of the steps that have begun since they are watched, segments among them.
     pub fn steps(&self) -> Vec<String> {
         let log = fs::read_to_string(self.dir.join("log/steps")).unwrap_or_default();
@@ -125,7 +152,7 @@ impl Host {
     /// Leaves no room for a byte more: a disk of its own is filled up; otherwise no step that begins from now on
     /// can write to a file ("File too large"), though it can still make empty ones.
     pub fn fill_disk(&self) {
-        if !self.dir.join("run/mounted").exists() {
+        if !self.has_own_disk() {
             self.arm("disk.full", "full");
             return;
         }
@@ -140,6 +167,11 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether it lies on a disk of its own, which takes root.
+    pub fn has_own_disk(&self) -> bool {
+        self.dir.join("run/mounted").exists()
     }
 
     /// Makes room again.
@@ -216,7 +248,14 @@ impl Host {
     }
 
     fn fault_file(&self, name: &str) -> PathBuf {
-        self.dir.join("faults").join(name)
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let mut file = String::new();
+        for c in name.chars().map(|c| if plain(c) { c } else { '-' }) {
+            if c != '-' || !file.ends_with('-') {
+                file.push(c);
+            }
+        }
+        self.dir.join("faults").join(file)
     }
 
     fn ballast(&self) -> PathBuf {

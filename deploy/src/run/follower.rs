@@ -1,0 +1,338 @@
+//! What a segment says while it runs: marks, which become events, and the output between them.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Events;
+use super::lease::Leased;
+use super::segment::End;
+use crate::host::Channel;
+use crate::plan::Step;
+use crate::text::plain;
+use crate::{Event, Failure, ReleaseId};
+
+/// More lines than these are not told of one segment. A host that prints more keeps them to itself.
+const LINES: usize = 20_000;
+/// The time that a mark may take on its way.
+const SLACK: Duration = Duration::from_millis(500);
+/// The host ends a step that takes too long; if it has not told so after this long, it never will.
+pub(super) const GRACE: Duration = Duration::from_secs(45);
+
+/// What was heard of a segment before its line was lost.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) nonce: String,
+    pub(super) lines: usize,
+    step: Option<(String, Instant)>,
+}
+
+impl Heard {
+    pub(super) fn nothing(nonce: String) -> Self {
+        Self {
+            nonce,
+            lines: 0,
+            step: None,
+        }
+    }
+}
+
+/// Follows the output of one segment.
+pub(super) struct Follower<'a> {
+    leased: &'a Leased,
+    events: &'a Events,
+    steps: &'a [Step],
+    nonce: String,
+    lines: usize,
+    told: usize,
+    step: Option<(String, Instant)>,
+    tail: VecDeque<String>,
+    failed: Option<(String, i32)>,
+    pub(super) fenced: bool,
+    pub(super) status: Option<i32>,
+    /// How long the step took that ended last.
+    took: Duration,
+}
+
+impl<'a> Follower<'a> {
+    pub(super) fn new(
+        leased: &'a Leased,
+        steps: &'a [Step],
+        heard: Heard,
+        events: &'a Events,
+    ) -> Self {
+        Self {
+            leased,
+            events,
+            steps,
+            nonce: heard.nonce,
+            lines: heard.lines,
+            told: 0,
+            step: heard.step,
+            tail: VecDeque::new(),
+            failed: None,
+            fenced: false,
+            status: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn heard(&self) -> Heard {
+        Heard {
+            nonce: self.nonce.clone(),
+            lines: self.lines,
+            step: self.step.clone(),
+        }
+    }
+
+    /// Reads until the output ends; something else than its end is returned.
+    pub(super) async fn follow(
+        &mut self,
+        channel: &mut Channel,
+        cancel: Option<&CancellationToken>,
+    ) -> Option<End> {
+        let limit = self.steps.iter().map(|step| step.limit).max();
+        let limit = limit.unwrap_or_default() + GRACE;
+        let mut deadline = Instant::now() + limit;
+        let never = CancellationToken::new();
+        let cancel = cancel.unwrap_or(&never);
+        loop {
+            let line = tokio::select! {
+                line = channel.line() => line?,
+                () = cancel.cancelled() => return Some(End::Cancelled),
+                () = tokio::time::sleep_until(deadline) => return Some(End::Failed(self.never_ended(limit))),
+            };
+            if self.hear(&line) {
+                deadline = Instant::now() + limit;
+            }
+        }
+    }
+
+    /// Takes in a line; true when it marked a step.
+    pub(super) fn hear(&mut self, line: &str) -> bool {
+        self.lines += 1;
+        let mark = format!("\u{1e}{} ", self.nonce);
+        // A mark always begins a line of its own.
+        let Some(mark) = line.strip_prefix(&mark) else {
+            self.say(line);
+            return false;
+        };
+        match mark.split_once(' ') {
+            Some(("begin", step)) => {
+                self.finish(0);
+                self.begin(step);
+            }
+            Some(("end", rest)) => {
+                let status = rest
+                    .split(' ')
+                    .next()
+                    .and_then(|status| status.parse().ok())
+                    .unwrap_or(1);
+                self.finish(status);
+            }
+            Some(("fenced", _)) => self.fenced = true,
+            Some(("status", status)) => self.status = status.parse().ok(),
+            _ => {}
+        }
+        true
+    }
+
+    pub(super) fn begin(&mut self, step: &str) {
+        self.tail.clear();
+        self.step = Some((step.to_owned(), Instant::now()));
+        self.events.tell(Event::StepBegan {
+            host: Some(self.leased.host.name.clone()),
+            step: step.to_owned(),
+        });
+    }
+
+    fn finish(&mut self, status: i32) {
+        let Some((step, began)) = self.step.take() else {
+            return;
+        };
+        self.took = began.elapsed();
+        let took_ms = self.took.as_millis().try_into().unwrap_or(u64::MAX);
+        let host = Some(self.leased.host.name.clone());
+        self.events.tell(Event::StepEnded {
+            host,
+            step: step.clone(),
+            status,
+            took_ms,
+        });
+        if status != 0 {
+            self.failed = Some((step, status));
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        let text = plain(line);
+        if text.is_empty() {
+            return;
+        }
+        let host = self.leased.host.name.clone();
+        let step = self
+            .step
+            .as_ref()
+            .map(|(step, _)| step.clone())
+            .unwrap_or_default();
+        if let Some((worker, pid, release)) = proven(&text).filter(|_| step.starts_with("workers "))
+        {
+            self.events.tell(Event::WorkerProven {
+                host,
+                worker,
+                pid,
+                release,
+            });
+            return;
+        }
+        self.tail.push_back(text.chars().take(400).collect());
+        if self.tail.len() > 4 {
+            self.tail.pop_front();
+        }
+        self.told += 1;
+        let text = match self.told.cmp(&LINES) {
+            Ordering::Less => text,
+            Ordering::Equal => "(the log is full; what follows is left out)".to_owned(),
+            Ordering::Greater => return,
+        };
+        self.events.tell(Event::Line {
+            host: Some(host),
+            step,
+            text,
+        });
+    }
+
+    pub(super) async fn end(self, channel: Channel) -> End {
+        let heard = self.heard();
+        match channel.end().await {
+            Ok((status, stderr)) => self.conclude(status, &stderr),
+            Err(error) => End::Lost(error, heard),
+        }
+    }
+
+    pub(super) fn conclude(mut self, status: i32, stderr: &str) -> End {
+        if self.fenced {
+            let message = "another deployment has taken the host over; nothing was done".to_owned();
+            return End::Failed(self.failure("fence", message));
+        }
+        for line in stderr.lines().map(str::to_owned).collect::<Vec<_>>() {
+            self.say(&line);
+        }
+        if status == 0 && self.failed.is_none() {
+            self.finish(0);
+            return End::Done;
+        }
+        self.finish(status);
+        let (step, status) = self
+            .failed
+            .clone()
+            .unwrap_or_else(|| ("start".to_owned(), status));
+        let said = self
+            .tail
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" / ");
+        if let Some(limit) = self.overran(&step, status) {
+            return End::Failed(self.too_long(&step, limit, &said));
+        }
+        let message = if said.is_empty() {
+            format!("exit {status}")
+        } else {
+            format!("exit {status}: {said}")
+        };
+        End::Failed(self.failure(&step, message))
+    }
+
+    /// The limit of a step that was ended by it: `timeout` says so by its status, but so may others.
+    fn overran(&self, step: &str, status: i32) -> Option<Duration> {
+        let limit = self.steps.iter().find(|known| known.name == step)?.limit;
+        // The mark of its beginning may have come a little late.
+        let ended = matches!(status, 124 | 137) && self.took + SLACK >= limit;
+        ended.then_some(limit)
+    }
+
+    fn too_long(&self, step: &str, limit: Duration, said: &str) -> Failure {
+        let hint =
+            "Raise `step_timeout` of the environment if this is how long it takes.".to_owned();
+        let mut message = format!("not done after {} s", limit.as_secs());
+        if !said.is_empty() {
+            message = format!("{message}: {said}");
+        }
+        Failure {
+            hint: Some(hint),
+            ..self.failure(step, message)
+        }
+    }
+
+    fn never_ended(&mut self, limit: Duration) -> Failure {
+        let step = self
+            .step
+            .as_ref()
+            .map_or_else(|| "start".to_owned(), |(step, _)| step.clone());
+        self.finish(124);
+        self.too_long(&step, limit, "and the host does not end it")
+    }
+
+    fn failure(&self, step: &str, message: String) -> Failure {
+        let hint = hint(&message).map(str::to_owned);
+        Failure {
+            host: Some(self.leased.host.name.clone()),
+            step: step.to_owned(),
+            message,
+            hint,
+        }
+    }
+}
+
+/// What to do about words that are well known.
+fn hint(message: &str) -> Option<&'static str> {
+    let known = [
+        (
+            "No space left on device",
+            "Make room on the host: remove old releases, or lower `keep_releases`.",
+        ),
+        (
+            "I/O error",
+            "Look whether the disk is full: `df -h`. Remove old releases, or lower `keep_releases`.",
+        ),
+        (
+            "Operation not permitted",
+            "See whose the folder is: everything below the path has to belong to the deploy user.",
+        ),
+        (
+            "Permission denied",
+            "See whose the folder is: everything below the path has to belong to the deploy user.",
+        ),
+        (
+            "a password is required",
+            "Let the deploy user run this without a password: see templates/sudoers.",
+        ),
+        (
+            "no such group",
+            "Name the supervisor program as `supervisorctl status` shows it before the colon.",
+        ),
+        (
+            "workers of",
+            "See which jobs still run, then raise `drain_timeout`, or choose `after_drain`.",
+        ),
+    ];
+    known
+        .iter()
+        .find(|(words, _)| message.contains(words))
+        .map(|(_, hint)| *hint)
+}
+
+/// Reads `proven NAME PID RELEASE`, the words of the worker script.
+fn proven(line: &str) -> Option<(String, u32, ReleaseId)> {
+    let mut words = line.strip_prefix("proven ")?.split(' ');
+    let (worker, pid, release) = (words.next()?, words.next()?, words.next()?);
+    Some((
+        worker.to_owned(),
+        pid.parse().ok()?,
+        ReleaseId::parse(release).ok()?,
+    ))
+}
