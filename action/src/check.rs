@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use cutover_deploy::Failure;
-use cutover_deploy::plan::fit;
 use cutover_deploy::run;
 
 use crate::console::Console;
@@ -22,7 +20,7 @@ pub(crate) async fn run<W: Write>(
 ) -> u8 {
     let name = &inputs.environment.name;
     let title = format!("{name}: not ready");
-    let faults: Vec<Fault> = failures(inputs, keys)
+    let faults: Vec<Fault> = run::check(&inputs.config, &inputs.environment, &keys.access())
         .await
         .iter()
         .map(|failure| Fault::of(title.clone(), failure))
@@ -51,33 +49,4 @@ pub(crate) async fn run<W: Write>(
     let summary = summary::of_check(name, &faults);
     outputs::append(runner.summary.as_deref(), &summary, console);
     if faults.is_empty() { 0 } else { 2 }
-}
-
-async fn failures(inputs: &Inputs, keys: &Keys) -> Vec<Failure> {
-    let Inputs {
-        config,
-        environment,
-        ..
-    } = inputs;
-    let access = keys.access();
-    let mut failures = Vec::new();
-    for (name, heard) in run::survey(environment, &config.shared, &access).await {
-        let host = environment.hosts.iter().find(|host| host.name == name);
-        match (host, heard) {
-            (Some(host), Ok(facts)) => failures.extend(fit::faults(environment, host, &facts)),
-            (_, Err(failure)) => failures.push(failure),
-            (None, Ok(_)) => {}
-        }
-    }
-    if environment.workers.is_empty() {
-        return failures;
-    }
-    for (name, listed) in run::workers(environment, &access).await {
-        // What stands in the way of the host itself is told once.
-        let told = failures
-            .iter()
-            .any(|told| told.host.as_ref() == Some(&name));
-        failures.extend(listed.err().filter(|_| !told));
-    }
-    failures
 }

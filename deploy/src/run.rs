@@ -15,12 +15,14 @@ use crate::plan::{self, Plan, Wish};
 use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
 
 mod ask;
+mod check;
 mod follower;
 mod lease;
 mod phase;
 mod segment;
 
 pub use ask::{Worker, needs_artifact, survey, workers};
+pub use check::check;
 
 use lease::{Leased, NoLease};
 

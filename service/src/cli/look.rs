@@ -6,11 +6,10 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use cutover_deploy::config::{Environment, Shared};
+use cutover_deploy::config::Environment;
 use cutover_deploy::facts::{Current, Facts, ReleaseState};
-use cutover_deploy::plan::fit;
 use cutover_deploy::run::{self, Worker};
-use cutover_deploy::{Config, Failure, HostName};
+use cutover_deploy::{Failure, HostName};
 use serde::Serialize;
 
 use super::console::{self, Trouble};
@@ -249,7 +248,7 @@ async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
     let access = args.site.access()?;
     let mut checked = Vec::new();
     for environment in chosen {
-        let failures = check_environment(&config, environment, &access).await;
+        let failures = run::check(&config, environment, &access).await;
         checked.push(Checked {
             environment: environment.name.to_string(),
             failures,
@@ -265,28 +264,6 @@ async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
             .for_each(|text| console::print(&text));
     }
     Ok(if wrong { 2 } else { 0 })
-}
-
-async fn check_environment(
-    config: &Config,
-    environment: &Environment,
-    access: &run::Access,
-) -> Vec<Failure> {
-    let Config { shared, .. } = config;
-    let shared: &Shared = shared;
-    let mut failures = Vec::new();
-    for (name, heard) in run::survey(environment, shared, access).await {
-        let host = environment.hosts.iter().find(|host| host.name == name);
-        match (host, heard) {
-            (Some(host), Ok(facts)) => failures.extend(fit::faults(environment, host, &facts)),
-            (_, Err(failure)) => failures.push(failure),
-            (None, Ok(_)) => {}
-        }
-    }
-    for (_, listed) in run::workers(environment, access).await {
-        failures.extend(listed.err().filter(|failure| failure.step == "workers"));
-    }
-    failures
 }
 
 fn checked_text(checked: &Checked) -> String {
