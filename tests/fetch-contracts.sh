@@ -20,8 +20,13 @@ fi
 if ! command -v npm >/dev/null; then
   echo "contracts: installing npm, which brings GitHub's published contracts"
   [ "$(id -u)" = 0 ] && sudo= || sudo=sudo
-  $sudo apt-get update -qq
-  $sudo apt-get install -y -qq --no-install-recommends npm
+  log=$(mktemp)
+  if ! { $sudo apt-get update -q && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends npm; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "contracts: npm could not be installed; the whole log is $log" >&2
+    exit 1
+  fi
+  rm -f "$log"
 fi
 
 # Everything is prepared beside the cache and moved in at once: a cut download leaves no half contract behind.
