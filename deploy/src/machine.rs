@@ -61,6 +61,8 @@ pub enum Next {
 pub enum Report {
     /// As planned.
     Done,
+    /// It was called off before it had ended.
+    CalledOff,
     /// Not as planned.
     Failed {
         /// Why.
@@ -181,8 +183,10 @@ impl Machine {
         if !self.awaited.remove(host) {
             return;
         }
-        let Report::Failed { failure, live } = report else {
-            return;
+        let (failure, live) = match report {
+            Report::Done => return,
+            Report::CalledOff => return self.cancel(),
+            Report::Failed { failure, live } => (failure, live),
         };
         if self.phase == Some(Phase::Switch) && live == Live::Old {
             self.swapped.remove(host);

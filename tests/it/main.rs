@@ -4,3 +4,4 @@ mod github;
 mod kit;
 mod pipeline;
 mod service;
+mod walls;

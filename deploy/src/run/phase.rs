@@ -69,12 +69,7 @@ async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Repor
     let failure = match ended {
         End::Done => return Report::Done,
         End::Failed(failure) => failure,
-        End::Cancelled => Failure {
-            host: Some(leased.host.name.clone()),
-            step: phase.word().to_owned(),
-            message: "called off".to_owned(),
-            hint: None,
-        },
+        End::Cancelled => return Report::CalledOff,
         End::Lost(error, _) => error.failure(&leased.host, phase.word()),
     };
     let live = match phase {
