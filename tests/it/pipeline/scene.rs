@@ -65,6 +65,7 @@ pub(super) struct Running {
     heard: Arc<Mutex<Vec<Event>>>,
     task: JoinHandle<Outcome>,
     names: Arc<Names>,
+    builds: PathBuf,
 }
 
 impl Scene {
@@ -248,6 +249,7 @@ impl Scene {
             heard,
             task,
             names: Arc::clone(&self.names),
+            builds: self.work_dir().join("builds"),
         }
     }
 
@@ -341,6 +343,14 @@ impl Running {
             return told(ended.unwrap());
         }
         panic!("it does not end:\n{}", told(Outcome::Cancelled).story());
+    }
+
+    /// Ends it as a process ends that is killed: nothing more is said or sent.
+    pub(super) async fn kill(self) {
+        self.task.abort();
+        drop(self.task.await);
+        // What it had built stays where it is, and is no leftover of the next one.
+        std::fs::remove_dir_all(self.builds).unwrap();
     }
 
     /// Waits until it has told something.
