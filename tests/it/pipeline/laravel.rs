@@ -84,7 +84,7 @@ fn nothing_failed(report: &LoadReport) {
 }
 
 async fn nothing_lost(scene: &Scene) {
-    let jobs = scene.host().jobs_done(Duration::from_secs(60)).await;
+    let jobs = scene.host().jobs_done(Duration::from_mins(1)).await;
     assert_eq!(
         (jobs.finished, jobs.failed, jobs.lost),
         (jobs.pushed, 0, 0),

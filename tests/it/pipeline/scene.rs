@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cutover_deploy::config::Environment;
 use cutover_deploy::run::{self, Access};
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
@@ -146,10 +145,6 @@ impl Scene {
     /// The first host.
     pub(super) fn host(&self) -> &Host {
         &self.hosts[0]
-    }
-
-    pub(super) fn environment(&self) -> &Environment {
-        self.config.environment("production").unwrap()
     }
 
     /// Where builds lie.
