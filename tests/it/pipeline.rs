@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod bad_commit;
 mod budget;
 mod fault;
+mod hostile;
+mod keep;
 mod laravel;
 mod lease;
 mod line;
 mod release;
 mod scene;
 mod several;
+mod source;
 mod told;

@@ -9,7 +9,7 @@ use std::process::Command;
 /// A word and the files, by the beginning of their path, that may say it.
 const WALLS: [(&str, &[&str]); 7] = [
     ("openssh::", &["deploy/src/host/ssh.rs"]),
-    ("octocrab", &["service/src/forge/github"]),
+    ("octocrab::", &["service/src/forge/github"]),
     ("sqlx::", &["service/src/store"]),
     (
         "std::env",

@@ -11,11 +11,10 @@ pub(crate) struct Names {
 }
 
 /// A path of a listing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     kind: char,
     leads_to: char,
-    born: f64,
     path: String,
     target: String,
 }
@@ -28,11 +27,17 @@ pub(crate) fn draw(listing: &str, names: &mut Names) -> String {
         .collect();
     let mut entries: Vec<_> = rows.iter().filter_map(|row| Entry::read(row)).collect();
     // Two releases of one second sort by commit, so their birth tells which was first.
-    // Where the disk does not keep births, names have to tell.
+    let born = |entry: &Entry| {
+        let row = rows
+            .iter()
+            .find(|row| row[0] == "born" && row[2] == entry.path);
+        row.and_then(|row| row[1].parse::<f64>().ok())
+            .unwrap_or(f64::MAX)
+    };
     entries.sort_by(|a, b| {
-        a.born
-            .total_cmp(&b.born)
-            .then_with(|| a.name().cmp(b.name()))
+        born(a)
+            .total_cmp(&born(b))
+            .then_with(|| a.path.cmp(&b.path))
     });
     for entry in &entries {
         names.learn_release(entry);
@@ -87,24 +92,19 @@ fn state(record: &str) -> String {
 
 impl Entry {
     fn read(row: &[&str]) -> Option<Self> {
-        let [_, kind, leads_to, born, path, target] = row
+        let [_, kind, leads_to, path, target] = row
             .first()
             .filter(|kind| **kind == "path")
-            .and(row.get(..6))?
+            .and(row.get(..5))?
         else {
             return None;
         };
         Some(Self {
             kind: kind.chars().next()?,
             leads_to: leads_to.chars().next()?,
-            born: born.parse().unwrap_or_default(),
             path: (*path).to_owned(),
             target: (*target).to_owned(),
         })
-    }
-
-    fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
     }
 
     /// Whether it is a folder that only holds what is shown anyway.
@@ -222,7 +222,7 @@ mod tests {
     /// Each row: kind, what a link leads to, birth, path, target.
     fn listing(rows: &[(&str, &str, u32, &str, &str)]) -> String {
         let line = |(kind, leads_to, born, path, target): &(&str, &str, u32, &str, &str)| {
-            format!("path\t{kind}\t{leads_to}\t{born}.5\t{path}\t{target}\n")
+            format!("path\t{kind}\t{leads_to}\t{path}\t{target}\nborn\t{born}.5\t{path}\n")
         };
         rows.iter().map(line).collect()
     }

@@ -284,7 +284,13 @@ impl Site<'_> {
         };
         lines
             .iter()
-            .map(|line| self.step(format!("{kind}: {line}"), Script::Line, args(line)))
+            .map(|line| {
+                self.step(
+                    format!("{kind}: {}", line.trim_start()),
+                    Script::Line,
+                    args(line),
+                )
+            })
             .collect()
     }
 

@@ -3,4 +3,4 @@
 export CUTOVER_PATH="$1" CUTOVER_RELEASE="$2" CUTOVER_ENVIRONMENT="$3" CUTOVER_COMMIT="$4"
 export CUTOVER_DEPLOYMENT="$5" CUTOVER_HOST="$6" CUTOVER_RELEASE_PATH="$1/releases/$2"
 cd "$CUTOVER_RELEASE_PATH" || exit 66
-exec sh -euc "$7"
+exec sh -eu -c -- "$7"

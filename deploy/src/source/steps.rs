@@ -23,7 +23,7 @@ const LINE_BYTES: u64 = 4 * 1024;
 /// The largest file that a build step may write, in KiB: 2 GiB.
 const FILE_KIB: &str = "2097152";
 /// Sets limits that no configuration lifts, then runs the user's line. The line is an argument, never part of this text.
-const LIMITED: &str = "ulimit -f \"$1\"; ulimit -c 0; exec sh -euc \"$2\"";
+const LIMITED: &str = "ulimit -f \"$1\"; ulimit -c 0; exec sh -eu -c -- \"$2\"";
 
 /// Runs the build steps of a configuration in `tree`, one after another.
 pub(super) async fn run(
@@ -46,7 +46,7 @@ pub(super) async fn run(
     for line in &build.steps {
         let mut command = step(&shell, build, tree, &cache, commit);
         command.args(["sh", "-euc", LIMITED, "build", FILE_KIB, line]);
-        let name = shown(&format!("build: {line}"));
+        let name = shown(&format!("build: {}", line.trim_start()));
         told.step(&name, follow(command, &name, &mut lines, told))
             .await?;
     }

@@ -196,7 +196,7 @@ async fn with_document_root_a_reload_serves_the_new_code_and_without_one_health_
     assert_eq!(told.exit(), 1, "{}", told.story());
     assert_snapshot!(told.outcome().replace(FIRST, "FIRST"), @r#"
     rolled back: FIRST is live and healthy again; r1 failed
-      health on web1: http://127.0.0.1:18798/health did not become healthy in 20 attempts: release is "FIRST", so release r1 does not answer
+      health on web1: http://127.0.0.1/health did not become healthy in 20 attempts: release is "FIRST", so release r1 does not answer
       Look at the app's own log on the host, below shared/storage/logs for Laravel.
     "#);
     scene.close().await;

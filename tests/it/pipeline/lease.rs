@@ -169,7 +169,7 @@ async fn of_many_deployers_at_once_each_has_the_host_to_itself() {
     }
     for running in running {
         let told = running.end().await;
-        assert_eq!(told.exit(), 0, "{}", told.story());
+        assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     }
     for host in &scene.hosts {
         assert_eq!(host.read(".cutover/fence").as_deref(), Some("5\n"));

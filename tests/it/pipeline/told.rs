@@ -169,6 +169,9 @@ impl Names {
         for host in hosts {
             fixed.push((host.address(), format!("deploy@{}", host.name())));
         }
+        if sites.is_empty() {
+            fixed.push((hosts[0].http_url(), "http://127.0.0.1".to_owned()));
+        }
         for host in hosts {
             let port = host.ssh_port().to_string();
             fixed.push((host.path().display().to_string(), PATH.to_owned()));
