@@ -191,7 +191,8 @@ pub enum Role {
 /// How the app tells that it is well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Asked from each host with the role `web`, by `curl` on that host: `http://127.0.0.1/health`.
+    /// Asked from each host with the role `web`, by `curl` on that host: `http://127.0.0.1/health`. Over https the name
+    /// here must be that of the certificate; `host_header` does not change what is verified.
     pub url: String,
     /// The `Host` header; the one of `url` when absent.
     pub host_header: Option<String>,

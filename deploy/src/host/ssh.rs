@@ -87,6 +87,14 @@ impl Connection {
         })
     }
 
+    /// Whether it still stands. One that nobody used for a while ends by itself.
+    pub(crate) async fn stands(&self) -> bool {
+        matches!(
+            within(&self.name, ENDING, self.session.check()).await,
+            Ok(Ok(()))
+        )
+    }
+
     /// Starts a script: `sh -euc SCRIPT NAME ARGUMENT…`.
     pub(crate) async fn start(
         &self,

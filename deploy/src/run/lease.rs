@@ -83,7 +83,8 @@ pub(super) async fn take(
             close(wave).await;
             continue;
         }
-        let taking = wave.into_iter().map(|(host, connection)| {
+        let taking = wave.into_iter().map(async |(host, connection)| {
+            let connection = fresh(host, connection, access).await?;
             lease(
                 host,
                 connection,
@@ -93,6 +94,7 @@ pub(super) async fn take(
                 events,
                 cancel,
             )
+            .await
         });
         for taken in join_all(taking).await {
             match taken {
@@ -112,6 +114,20 @@ pub(super) async fn take(
     }
     super::release(held).await;
     Err(first)
+}
+
+/// The connection, or a new one where nobody used it for too long: the first host's lease may have been waited for.
+async fn fresh(
+    host: &Host,
+    connection: Connection,
+    access: &Access,
+) -> Result<Connection, NoLease> {
+    if connection.stands().await {
+        return Ok(connection);
+    }
+    connection.close().await;
+    let opened = Connection::open(host, access).await;
+    opened.map_err(|error| refused(error.failure(host, "greet")))
 }
 
 async fn close(connections: Vec<(&Host, Connection)>) {
