@@ -74,6 +74,9 @@ pub struct ReleaseRecord {
     pub actor: String,
     /// Where to read about it.
     pub run_url: Option<String>,
+    /// Whether everything is proven to follow it since it was made live last.
+    #[serde(default)]
+    pub settled: bool,
     /// The deployment that made it live last.
     #[serde(default)]
     pub live_by: Option<DeploymentId>,
@@ -175,6 +178,10 @@ impl Facts {
 
 impl Current {
     fn read(rest: &str) -> Self {
+        if let Some(target) = rest.strip_prefix("stray ") {
+            let what = format!("a link to {target}, which is no release of this folder");
+            return Self::Foreign { what };
+        }
         let Some(target) = rest.strip_prefix("link ") else {
             return Self::Foreign {
                 what: "a real folder or file".to_owned(),

@@ -102,6 +102,7 @@ pub struct Machine {
 /// What the machine needs to know of a host's plan.
 #[derive(Debug, Clone)]
 struct HostView {
+    runs: bool,
     previous: Option<ReleaseId>,
     phases: BTreeSet<Phase>,
 }
@@ -124,6 +125,7 @@ impl HostView {
             .map(|(phase, _)| phase)
             .collect();
         Self {
+            runs: plan.runs,
             previous: plan.previous.clone(),
             phases,
         }
@@ -209,9 +211,12 @@ impl Machine {
         Some(match self.phase {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
+                // Something live was changed already, so these two cannot be called off any more.
+                Goal::Resume { .. } => Phase::Switch,
+                Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } | Goal::Resume { .. } => Phase::Switch,
+                Goal::Return { .. } => Phase::Switch,
             },
             Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
             Some(Phase::Stage) => Phase::Migrate,
@@ -223,6 +228,19 @@ impl Machine {
             Some(Phase::UndoHealth) => Phase::Abandon,
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
+    }
+
+    fn take_back(&mut self) -> Phase {
+        let runs = self.hosts.iter().filter(|(_, view)| view.runs);
+        self.swapped = runs.map(|(host, _)| host.clone()).collect();
+        self.cause = Some(Failure {
+            host: None,
+            step: Phase::Undo.word().to_owned(),
+            message: "it was cut off while it was taken back; why is in the journals of the hosts"
+                .to_owned(),
+            hint: None,
+        });
+        Phase::Undo
     }
 
     /// Whether the phase that ended had failures; the first ever becomes the cause. A release that is live and healthy

@@ -43,6 +43,8 @@ pub struct Plan {
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
+    /// Whether the release of this deployment is live here already.
+    pub runs: bool,
     /// Brings and prepares the release beside the live one.
     pub stage: Vec<Step>,
     /// Where the artifact is put while it arrives; only when it has to be brought.
@@ -137,6 +139,9 @@ impl Plan {
             Goal::Return { release } => format!("return to {release}"),
             Goal::Resume { release } => {
                 format!("take up {release}, which is live and not yet proven")
+            }
+            Goal::TakeBack { release } => {
+                format!("take {release} back, which was cut off on its way back")
             }
             Goal::Nothing { release } => format!("nothing to do: {release} is live and healthy"),
         }];

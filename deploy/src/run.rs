@@ -17,6 +17,7 @@ use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
 mod ask;
 mod check;
 mod follower;
+mod held;
 mod lease;
 mod phase;
 mod segment;

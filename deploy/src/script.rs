@@ -27,6 +27,8 @@ pub enum Script {
     Line,
     /// Keeps where a release stands.
     Mark,
+    /// The same, and says so where it cannot.
+    MarkIfPossible,
     /// Makes a release live.
     Swap,
     /// Takes the first release of a host back.
@@ -49,6 +51,7 @@ impl Script {
             Self::Link => include_str!("script/link.sh"),
             Self::Line => include_str!("script/line.sh"),
             Self::Mark => include_str!("script/mark.sh"),
+            Self::MarkIfPossible => include_str!("script/mark-if-possible.sh"),
             Self::Swap => include_str!("script/swap.sh"),
             Self::Withdraw => include_str!("script/withdraw.sh"),
             Self::Fpm => include_str!("script/fpm.sh"),

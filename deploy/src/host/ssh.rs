@@ -42,6 +42,8 @@ pub(crate) struct Channel {
     stdin: Option<openssh::ChildStdin>,
     stdout: BufReader<openssh::ChildStdout>,
     stderr: JoinHandle<String>,
+    /// Whether the part that was read last came to the end of its line.
+    whole: bool,
     _folder: Folder,
 }
 
@@ -143,6 +145,7 @@ impl Connection {
             stdin,
             stdout: BufReader::new(stdout),
             stderr,
+            whole: true,
             _folder: Arc::clone(&self.folder),
         })
     }
@@ -159,15 +162,27 @@ impl Connection {
 impl Channel {
     /// The next line of stdout without its end, or a part of a very long one; `None` at the end.
     pub(crate) async fn line(&mut self) -> Option<String> {
+        let part = self.part().await?;
+        Some(String::from_utf8_lossy(&part).into_owned())
+    }
+
+    /// Whether the last line, or part of one, came to its end.
+    pub(crate) fn whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The same as [`Channel::line`], as bytes: a part may end in the middle of a character.
+    pub(crate) async fn part(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         let mut reader = (&mut self.stdout).take(LINE_BYTES as u64);
         match reader.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => None,
             Ok(_) => {
-                if line.last() == Some(&b'\n') {
+                self.whole = line.last() == Some(&b'\n');
+                if self.whole {
                     line.pop();
                 }
-                Some(String::from_utf8_lossy(&line).into_owned())
+                Some(line)
             }
         }
     }

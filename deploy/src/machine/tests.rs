@@ -35,7 +35,7 @@ fn stories() -> impl Strategy<Value = Story> {
     ];
     (
         1..4_usize,
-        0..3_u8,
+        0..4_u8,
         any::<bool>(),
         0..12_usize,
         prop::collection::vec(fate, 32),
@@ -65,7 +65,10 @@ fn play(story: &Story) -> Seen {
     let mut seen = Seen {
         phases: vec![],
         done: BTreeMap::new(),
-        runs_new: BTreeSet::new(),
+        runs_new: (0..story.hosts)
+            .map(name)
+            .filter(|_| story.goal == 3)
+            .collect(),
         outcome: Outcome::Cancelled,
     };
     loop {
@@ -138,6 +141,9 @@ fn plan_of(story: &Story) -> Plan {
         1 => Goal::Return {
             release: release.clone(),
         },
+        3 => Goal::TakeBack {
+            release: release.clone(),
+        },
         _ => Goal::Resume {
             release: release.clone(),
         },
@@ -151,6 +157,7 @@ fn plan_of(story: &Story) -> Plan {
         }]
     };
     let host = HostPlan {
+        runs: story.goal == 3,
         previous: previous.clone(),
         stage: step(),
         incoming: None,

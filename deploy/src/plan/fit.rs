@@ -64,10 +64,13 @@ pub fn faults(environment: &Environment, host: &Host, facts: &Facts) -> Vec<Fail
         ));
     }
     if let Current::Foreign { what } = &facts.current {
-        let hint = format!(
+        let link = what.starts_with("a link").then(|| {
+            format!("Let it lead to a release, or remove it: `ln -sfn releases/ID {root}/current`.")
+        });
+        let hint = link.unwrap_or_else(|| format!(
             "Move it aside and link it as a release instead: `mv {root}/current {root}/releases/before-cutover && \
              ln -s releases/before-cutover {root}/current`."
-        );
+        ));
         faults.push(fault(
             host,
             format!("{root}/current is {what}, not a link to a release"),

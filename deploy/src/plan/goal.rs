@@ -26,6 +26,11 @@ pub enum Goal {
         /// Which.
         release: ReleaseId,
     },
+    /// An earlier try of the same deployment was cut off while it was taken back: take it back everywhere.
+    TakeBack {
+        /// Which.
+        release: ReleaseId,
+    },
     /// What is wanted is live and healthy everywhere.
     Nothing {
         /// Which.
@@ -40,6 +45,7 @@ impl Goal {
             Self::Fresh { release }
             | Self::Return { release }
             | Self::Resume { release }
+            | Self::TakeBack { release }
             | Self::Nothing { release } => release,
         }
     }
@@ -58,21 +64,30 @@ pub(super) fn goal_of_deploy(
     facts: &BTreeMap<HostName, Facts>,
 ) -> Goal {
     let release = ReleaseId::of(commit, request.requested_at);
+    let live = live_everywhere(commit, facts);
+    if let Some(Goal::Nothing { release }) = live {
+        return Goal::Nothing { release };
+    }
+    if resumes(request, &release, facts) {
+        return Goal::Resume { release };
+    }
+    if was_being_taken_back(request, &release, facts) {
+        return Goal::TakeBack { release };
+    }
+    live.unwrap_or(Goal::Fresh { release })
+}
+
+/// What to do where a healthy release of this commit is live on every host.
+fn live_everywhere(commit: &CommitSha, facts: &BTreeMap<HostName, Facts>) -> Option<Goal> {
     let same_commit = |facts: &Facts| {
         let live = facts.live()?;
         let record = facts.record(live)?;
         (record.commit == *commit && record.state == ReleaseState::Healthy).then(|| live.clone())
     };
     let mut live = facts.values().map(same_commit);
-    if let Some(Some(first)) = live.next()
-        && live.all(|other| other.as_ref() == Some(&first))
-    {
-        return Goal::Nothing { release: first };
-    }
-    if resumes(request, &release, facts) {
-        return Goal::Resume { release };
-    }
-    Goal::Fresh { release }
+    let first = live.next()??;
+    live.all(|other| other.as_ref() == Some(&first))
+        .then(|| stay_or_settle(first, facts))
 }
 
 /// Whether this very deployment swapped to `release` before it was cut off. A host that runs it proves that the barrier
@@ -98,13 +113,38 @@ fn resumes(
     facts.values().any(swapped) && facts.values().all(here)
 }
 
+/// Whether this very deployment was cut off while it was taken back: a host still runs it, and another does not any more.
+fn was_being_taken_back(
+    request: &DeployRequest,
+    release: &ReleaseId,
+    facts: &BTreeMap<HostName, Facts>,
+) -> bool {
+    let runs = |facts: &Facts| {
+        let by = facts
+            .record(release)
+            .and_then(|record| record.live_by.as_ref());
+        facts.live() == Some(release) && by == Some(&request.deployment)
+    };
+    facts.values().any(runs)
+}
+
+/// Nothing is to be done for a release that is live, unless it was never proven that everything follows it.
+fn stay_or_settle(release: ReleaseId, facts: &BTreeMap<HostName, Facts>) -> Goal {
+    let settled = |facts: &Facts| facts.record(&release).is_some_and(|record| record.settled);
+    if facts.values().all(settled) {
+        Goal::Nothing { release }
+    } else {
+        Goal::Return { release }
+    }
+}
+
 fn goal_of_rollback(
     request: &DeployRequest,
     to: Option<&ReleaseId>,
     facts: &BTreeMap<HostName, Facts>,
 ) -> Result<Goal, Refusal> {
     let everywhere = |id: &ReleaseId| facts.values().all(|facts| facts.was_healthy(id));
-    let live_everywhere = |id: &ReleaseId| facts.values().all(|facts| facts.live() == Some(id));
+    let is_live = |id: &ReleaseId| facts.values().all(|facts| facts.live() == Some(id));
     if let Some(release) = to {
         return if resumes(request, release, facts) {
             Ok(Goal::Resume {
@@ -116,25 +156,37 @@ fn goal_of_rollback(
                 None => format!("there is no release {release}"),
             };
             Err(nothing_to_return_to(why))
-        } else if live_everywhere(release) {
-            Ok(Goal::Nothing {
-                release: release.clone(),
-            })
+        } else if is_live(release) {
+            Ok(stay_or_settle(release.clone(), facts))
         } else {
             Ok(Goal::Return {
                 release: release.clone(),
             })
         };
     }
-    if let Some(release) = facts
-        .values()
-        .find_map(|host| host.live().filter(|id| resumes(request, id, facts)))
-    {
-        return Ok(Goal::Resume {
-            release: release.clone(),
+    let ours = |id: &&ReleaseId| was_being_taken_back(request, id, facts);
+    if let Some(release) = facts.values().find_map(|host| host.live().filter(ours)) {
+        let release = release.clone();
+        return Ok(if resumes(request, &release, facts) {
+            Goal::Resume { release }
+        } else {
+            Goal::TakeBack { release }
         });
     }
     let newest_live = facts.values().filter_map(Facts::live).max();
+    // What was live before this one comes first: a newer one may have been rolled away from for a reason.
+    let replaced = newest_live.and_then(|live| {
+        facts
+            .values()
+            .find_map(|facts| facts.record(live)?.previous.as_ref())
+    });
+    if let Some(release) =
+        replaced.filter(|id| newest_live.is_some_and(|live| *id < live) && everywhere(id))
+    {
+        return Ok(Goal::Return {
+            release: release.clone(),
+        });
+    }
     let candidates = facts
         .values()
         .next()

@@ -1,6 +1,6 @@
 //! Which releases are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{ReleaseRecord, ReleaseState};
 use crate::names::ReleaseId;
@@ -16,17 +16,26 @@ pub(super) fn to_remove(
     keep_healthy: u32,
     keep_failed: u32,
 ) -> Vec<ReleaseId> {
-    let mut healthy_left = keep_healthy.max(1).saturating_sub(1).max(1);
+    let healthy = |id: &ReleaseId| matches!(releases.get(id), Some(Some(record)) if record.state == ReleaseState::Healthy);
+    let before = releases.keys().rfind(|id| *id < live && healthy(id));
+    let spared: BTreeSet<&ReleaseId> = before
+        .into_iter()
+        .chain(previous)
+        .filter(|id| *id != live)
+        .collect();
+    let mut healthy_left = keep_healthy.saturating_sub(1).max(1);
+    for id in &spared {
+        healthy_left = healthy_left.saturating_sub(u32::from(healthy(id)));
+    }
     let mut failed_left = keep_failed;
     let mut remove = Vec::new();
     for (id, record) in releases.iter().rev() {
-        let Some(record) = record else { continue };
-        if id == live || Some(id) == previous {
-            if Some(id) == previous && record.state == ReleaseState::Healthy {
-                healthy_left = healthy_left.saturating_sub(1);
-            }
+        let Some(record) = record
+            .as_ref()
+            .filter(|_| id != live && !spared.contains(id))
+        else {
             continue;
-        }
+        };
         let left = if record.state == ReleaseState::Healthy {
             &mut healthy_left
         } else {
@@ -85,6 +94,7 @@ mod tests {
                     deployment: DeploymentId::parse("d").unwrap(),
                     actor: "alice".into(),
                     run_url: None,
+                    settled: true,
                     live_by: None,
                     previous: None,
                     changed_at: Timestamp::UNIX_EPOCH,
@@ -121,6 +131,12 @@ mod tests {
     fn the_newest_healthy_before_the_live_one_stays_even_with_keep_one() {
         assert_eq!(left("hhhh", 1, 0), "..hh");
         assert_eq!(left("hhhh", 3, 0), ".hhh");
+    }
+
+    #[test]
+    fn on_the_way_back_the_next_way_back_stays() {
+        let gone = to_remove(&releases("hhhhhhh"), &id(1), Some(&id(6)), 5, 0);
+        assert!(!gone.contains(&id(0)) && !gone.contains(&id(6)), "{gone:?}");
     }
 
     #[test]

@@ -40,11 +40,16 @@ struct Site<'a> {
 pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts) -> HostPlan {
     let release = goal.release();
     let root = wish.environment.path.clone();
-    let previous = match goal {
-        Goal::Resume { release } => facts
+    let runs = facts.live() == Some(release);
+    let previous = if runs {
+        // What was live before, as far as it can be returned to; where there is nothing else, the way back is this one.
+        let before = facts
             .record(release)
-            .and_then(|record| record.previous.clone()),
-        _ => facts.live().cloned(),
+            .and_then(|record| record.previous.clone());
+        let before = before.filter(|id| facts.releases.contains_key(id));
+        before.or_else(|| matches!(goal, Goal::Return { .. }).then(|| release.clone()))
+    } else {
+        facts.live().cloned()
     };
     let fresh = matches!(goal, Goal::Fresh { .. });
     let site = Site {
@@ -60,6 +65,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         wish.request.deployment
     );
     let nothing = matches!(goal, Goal::Nothing { .. });
+    let forth = !nothing && !matches!(goal, Goal::TakeBack { .. });
     let stage = if fresh {
         site.stage(&incoming)
     } else {
@@ -72,11 +78,12 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     };
     let web = host.roles.contains(&Role::Web);
     HostPlan {
+        runs,
         stage,
         migrate,
-        switch: if nothing { Vec::new() } else { site.switch() },
+        switch: if forth { site.switch() } else { Vec::new() },
         health: web && !nothing && wish.environment.health.is_some(),
-        keep: if nothing { Vec::new() } else { site.keep() },
+        keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
         abandon: if fresh {
             site.abandon(&incoming)
@@ -242,19 +249,31 @@ impl Site<'_> {
     }
 
     fn undo(&self) -> Vec<Step> {
-        let mark = self.mark(
-            "mark rolled back",
-            self.release,
-            ReleaseState::RolledBack,
-            "undo",
-        );
+        let rolled_back = ReleaseState::RolledBack;
+        let mark = Step {
+            // A full disk may be why this is needed: a record that cannot be written stops nothing on the way back.
+            script: Script::MarkIfPossible,
+            ..self.mark("mark rolled back", self.release, rolled_back, "undo")
+        };
         let Some(previous) = &self.previous else {
             let args = vec![self.root(), self.release.to_string()];
             return vec![self.step("withdraw", Script::Withdraw, args), mark];
         };
-        // The swap comes first: nothing that only writes records may stand between a bad release and the good one.
         let mut steps = self.follow(previous);
-        steps.insert(1, mark);
+        if previous != self.release {
+            steps.insert(1, mark);
+        }
+        // From now on nobody may take it for granted that everything follows what is live again.
+        if self.facts.was_healthy(previous) {
+            let mark = self.mark("mark restored", previous, ReleaseState::Healthy, "restore");
+            steps.insert(
+                1,
+                Step {
+                    script: Script::MarkIfPossible,
+                    ..mark
+                },
+            );
+        }
         steps
     }
 
@@ -296,7 +315,9 @@ impl Site<'_> {
 
     fn mark(&self, name: &str, release: &ReleaseId, state: ReleaseState, did: &str) -> Step {
         let request = self.wish.request;
-        let known = self.facts.record(release).filter(|_| !self.fresh);
+        let ours = release == self.release;
+        let known = self.facts.record(release).filter(|_| !(self.fresh && ours));
+        let before = self.facts.record(release);
         let goes_live = matches!(
             state,
             ReleaseState::Live | ReleaseState::Healthy | ReleaseState::RolledBack
@@ -309,8 +330,9 @@ impl Site<'_> {
             "deployment": known.map_or(&request.deployment, |record| &record.deployment),
             "actor": known.map_or(&request.actor, |record| &record.actor),
             "run_url": known.map_or(&request.run_url, |record| &record.run_url),
-            "live_by": goes_live.then_some(&request.deployment),
-            "previous": &self.previous,
+            "settled": did == "healthy",
+            "live_by": if ours { goes_live.then_some(&request.deployment) } else { before.and_then(|r| r.live_by.as_ref()) },
+            "previous": if ours { self.previous.as_ref() } else { before.and_then(|r| r.previous.as_ref()) },
             "changed_at": self.wish.now,
         });
         let journal = json!({

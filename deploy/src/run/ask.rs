@@ -209,22 +209,25 @@ impl Asking {
 
     async fn answer(&mut self) -> Result<Answer, HostError> {
         self.channel.send_line("ask").await?;
-        let mark = format!("\u{1e}{} ", self.nonce);
-        let mut answer = Answer {
-            status: 0,
-            body: String::new(),
-        };
-        while let Some(line) = self.channel.line().await {
-            match line.split_once(&mark) {
-                None if answer.body.len() < BODY_BYTES => {
-                    answer.body.push_str(&line);
-                    answer.body.push('\n');
+        let mark = format!("\u{1e}{} ", self.nonce).into_bytes();
+        let (mut status, mut body) = (0, Vec::new());
+        while let Some(part) = self.channel.part().await {
+            let Some(word) = part.strip_prefix(mark.as_slice()) else {
+                if body.len() < BODY_BYTES {
+                    body.extend_from_slice(&part);
+                    body.extend(self.channel.whole().then_some(b'\n'));
+                }
+                continue;
+            };
+            match String::from_utf8_lossy(word).split_once(' ') {
+                Some(("code", code)) => status = code.parse().unwrap_or(0),
+                Some((_, curl)) => {
+                    // An answer that broke off or came too slowly is none, whatever its first line said.
+                    let status = if curl.trim() == "0" { status } else { 0 };
+                    let body = String::from_utf8_lossy(&body).into_owned();
+                    return Ok(Answer { status, body });
                 }
                 None => {}
-                Some((_, mark)) => match mark.split_once(' ') {
-                    Some(("code", code)) => answer.status = code.parse().unwrap_or(0),
-                    _ => return Ok(answer),
-                },
             }
         }
         Err(self.channel.lost())

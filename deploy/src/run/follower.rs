@@ -22,6 +22,9 @@ const SLACK: Duration = Duration::from_millis(500);
 /// The host ends a step that takes too long; if it has not told so after this long, it never will.
 pub(super) const GRACE: Duration = Duration::from_secs(45);
 
+/// When all steps are over, the line may stay open this long: what a step left in the background can hold it for ever.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// What was heard of a segment before its line was lost.
 #[derive(Debug)]
 pub(super) struct Heard {
@@ -53,6 +56,8 @@ pub(super) struct Follower<'a> {
     failed: Option<(String, i32)>,
     pub(super) fenced: bool,
     pub(super) status: Option<i32>,
+    /// Whether the line was still open when all steps were over.
+    open: bool,
     /// How long the step took that ended last.
     took: Duration,
 }
@@ -76,6 +81,7 @@ impl<'a> Follower<'a> {
             failed: None,
             fenced: false,
             status: None,
+            open: false,
             took: Duration::ZERO,
         }
     }
@@ -103,17 +109,25 @@ impl<'a> Follower<'a> {
             let line = tokio::select! {
                 line = channel.line() => line?,
                 () = cancel.cancelled() => return Some(End::Cancelled),
-                () = tokio::time::sleep_until(deadline) => return Some(End::Failed(self.never_ended(limit))),
+                () = tokio::time::sleep_until(deadline) => {
+                    self.open = self.status.is_some();
+                    return (!self.open).then(|| End::Failed(self.never_ended(limit)));
+                }
             };
+            self.lines += usize::from(channel.whole());
             if self.hear(&line) {
-                deadline = Instant::now() + limit;
+                deadline = Instant::now()
+                    + if self.status.is_some() {
+                        LAST_WORDS
+                    } else {
+                        limit
+                    };
             }
         }
     }
 
     /// Takes in a line; true when it marked a step.
     pub(super) fn hear(&mut self, line: &str) -> bool {
-        self.lines += 1;
         let mark = format!("\u{1e}{} ", self.nonce);
         // A mark always begins a line of its own.
         let Some(mark) = line.strip_prefix(&mark) else {
@@ -134,7 +148,7 @@ impl<'a> Follower<'a> {
                 self.finish(status);
             }
             Some(("fenced", _)) => self.fenced = true,
-            Some(("status", status)) => self.status = status.parse().ok(),
+            Some(("all" | "status", status)) => self.status = status.parse().ok(),
             _ => {}
         }
         true
@@ -206,9 +220,15 @@ impl<'a> Follower<'a> {
     }
 
     pub(super) async fn end(self, channel: Channel) -> End {
+        if let Some(status) = self.status.filter(|_| self.open) {
+            return self.conclude(status, "");
+        }
         let heard = self.heard();
         match channel.end().await {
-            Ok((status, stderr)) => self.conclude(status, &stderr),
+            Ok((status, stderr)) => {
+                let status = self.status.unwrap_or(status);
+                self.conclude(status, &stderr)
+            }
             Err(error) => End::Lost(error, heard),
         }
     }

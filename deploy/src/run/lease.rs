@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::held::Held;
 use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
@@ -22,7 +23,7 @@ pub(super) struct Leased {
     pub(super) facts: Facts,
     root: String,
     /// Absent only while it is taken again.
-    lease: Option<Channel>,
+    lease: Option<Held>,
 }
 
 /// Why there is no lease.
@@ -39,9 +40,8 @@ impl Leased {
 
     /// Gives the lease back and ends the connection.
     pub(super) async fn release(self) {
-        if let Some(mut lease) = self.lease {
-            drop(lease.send_line("done").await);
-            drop(lease.end().await);
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
         }
         self.connection.close().await;
     }
@@ -155,7 +155,7 @@ async fn lease(
             connection,
             facts,
             root: environment.path.clone(),
-            lease: Some(lease),
+            lease: Some(Held::new(lease)),
         }),
         Err(no) => {
             connection.close().await;
@@ -322,8 +322,15 @@ pub(super) async fn take_again(
         .await
         .map_err(|error| error.failure(&host, "reconnect"))?;
     match greet(&host, &connection, environment, request, shared, events).await {
-        Ok((lease, facts)) if facts.fence == fence + 1 => {
-            leased.lease = Some(lease);
+        // A line that was cut twice raised the fence twice; then the one that ended without a word was this deployment.
+        Ok((lease, facts))
+            if facts.fence == fence + 1
+                || facts
+                    .died
+                    .as_ref()
+                    .is_some_and(|died| died.deployment == request.deployment) =>
+        {
+            leased.lease = Some(Held::new(lease));
             leased.connection = connection;
             leased.facts = facts;
             Ok(())

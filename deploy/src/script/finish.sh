@@ -14,5 +14,5 @@ rm -f "$folder/$segment.status" "$folder/$segment.log"
   trap '' PIPE
   exec tee "$folder/$segment.log"
 ) || true
-read -r status <"$folder/$segment.status"
-exit "$status"
+# On a full disk there is no such file; then what the steps said themselves counts.
+if read -r status <"$folder/$segment.status"; then exit "$status"; else exit 74; fi

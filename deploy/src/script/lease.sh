@@ -28,5 +28,12 @@ exec 8<&-
 printf 'fence %s\n' "$fence"
 sh -euc "$probe" probe "$root" "$@" 9>&-
 printf 'greeted\n'
-# Who does not say so ended without giving it back; then the next holder is told who that was.
-if read -r word && [ "$word" = "done" ]; then : >"$root/.cutover/lock"; fi
+# A holder that falls silent is gone, even where the line never says so. Who does not give the lease back is told to
+# the next holder.
+# shellcheck disable=SC2016
+while word=$(timeout 60 sh -c 'read -r word && echo "$word"' 9>&-); do
+  if [ "$word" = "done" ]; then
+    : >"$root/.cutover/lock"
+    exit 0
+  fi
+done

@@ -3,20 +3,20 @@
 root=$1
 shift
 if [ -L "$root/current" ]; then
-  printf 'current link %s\n' "$(readlink "$root/current")"
+  # Where it really ends counts: it may be dangling, or lead into another tree.
+  here=$(cd "$root/releases" 2>/dev/null && pwd -P) || here=-
+  there=$(cd "$root/current" 2>/dev/null && pwd -P) || there=
+  case $there in
+    "$here"/*) printf 'current link releases/%s\n' "${there#"$here/"}" ;;
+    *) printf 'current stray %s\n' "$(readlink "$root/current")" ;;
+  esac
 elif [ -e "$root/current" ]; then
   printf 'current other\n'
 fi
 for dir in "$root"/releases/*/; do
   [ -d "$dir" ] || continue
-  id=${dir%/}
-  id=${id##*/}
-  record=$root/.cutover/releases/$id.json
-  if [ -s "$record" ]; then
-    printf 'release %s %s\n' "$id" "$(cat "$record")"
-  else
-    printf 'release %s\n' "$id"
-  fi
+  id=${dir%/} id=${id##*/}
+  printf 'release %s %s\n' "$id" "$(cat "$root/.cutover/releases/$id.json" 2>/dev/null || true)"
 done
 near=$root
 while [ ! -d "$near" ]; do near=${near%/*}; near=${near:-/}; done

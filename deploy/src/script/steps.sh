@@ -3,7 +3,9 @@
 nonce=$1 root=$2 fence=$3 child=
 shift 3
 # A step has a process group of its own, so it is `timeout` that ends all of it. The fence is held until it has.
-trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; fi; exit 143' TERM
+trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; end; fi; exit 143' TERM
+# Who hears no TERM is killed, so that nothing of a step outlives the fence.
+end() { kill -KILL "-$child" 2>/dev/null || true; }
 exec 8<"$root/.cutover"
 flock 8
 read -r highest <"$root/.cutover/fence"
@@ -19,8 +21,12 @@ while [ "$#" -gt 0 ]; do
   timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
   child=$!
   wait "$child" || status=$?
+  case $status in 124 | 137 | 143) end ;; esac
   child=
   printf '\n\036%s end %s %s\n' "$nonce" "$status" "$name"
-  [ "$status" = 0 ] || exit "$status"
+  if [ "$status" != 0 ]; then break; fi
   shift "$count"
 done
+# What a step left in the background may hold the line open; all that was asked for is over.
+printf '\n\036%s all %s\n' "$nonce" "${status:-0}"
+exit "${status:-0}"

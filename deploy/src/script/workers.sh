@@ -13,7 +13,7 @@ while :; do
   if [ -z "$stale" ] && [ "$fresh" -ge "$expect" ]; then break; fi
   if [ "$(date +%s)" -ge "$until" ]; then
     case $after in
-      keep) break ;;
+      keep) if [ "$(with '$4 != "-"' | wc -l)" -ge "$expect" ] && [ -z "$(with '$4 == "-"')" ]; then break; fi ;;
       force)
         echo "drain is over: killing what has not finished"
         with '$4 != release && $3 != "-" { print $1 }' | while read -r name; do ctl signal KILL "$name"; done

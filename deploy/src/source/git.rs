@@ -25,6 +25,8 @@ pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Fai
     {
         return Ok(mirror);
     }
+    let _alone = alone(&origin.work_dir).await?;
+    unlock(&mirror);
     let mut fetch = git(Some(&mirror));
     with_authorization(&mut fetch, origin);
     fetch
@@ -57,6 +59,40 @@ pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Fai
             )
         }),
         _ => Ok(mirror),
+    }
+}
+
+/// Waits until nobody else fetches into the same mirror.
+async fn alone(work_dir: &Path) -> Result<std::fs::File, Failure> {
+    let path = work_dir.join("mirror.lock");
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = std::fs::File::create(&path)?;
+        file.lock()?;
+        std::io::Result::Ok(file)
+    });
+    let locked = locking
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(|error| {
+        failure(
+            "fetch",
+            format!("cannot lock {}: {error}", work_dir.display()),
+        )
+    })
+}
+
+/// Removes the locks of a git that was killed; nobody else is at work here.
+fn unlock(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("objects") {
+            unlock(&path);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "lock")
+        {
+            drop(std::fs::remove_file(path));
+        }
     }
 }
 

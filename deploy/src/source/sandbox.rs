@@ -100,6 +100,9 @@ impl Shell {
         command.args([
             "--die-with-parent",
             "--new-session",
+            // Root inside would be root outside: without this it could mount what is hidden.
+            "--cap-drop",
+            "ALL",
             "--proc",
             "/proc",
             "--dev",
@@ -119,11 +122,16 @@ impl Shell {
             "/run/systemd/resolve",
             "/run/systemd/resolve",
         ]);
-        for folder in hidden
-            .iter()
-            .filter(|folder| READABLE.iter().any(|shown| folder.starts_with(shown)))
-        {
-            command.arg("--tmpfs").arg(folder);
+        // By its real name, or a link would lead past the cover; what is not there needs none.
+        for path in hidden.iter().filter_map(|path| path.canonicalize().ok()) {
+            if !READABLE.iter().any(|shown| path.starts_with(shown)) {
+                continue;
+            }
+            if path.is_dir() {
+                command.arg("--tmpfs").arg(path);
+            } else {
+                command.args(["--ro-bind", "/dev/null"]).arg(path);
+            }
         }
         command
             .arg("--bind")
