@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_deploy::config::Environment;
+use cutover_deploy::source::Position;
 use cutover_deploy::{
     Artifact, CommitSha, DeployRequest, Event, Failure, Kind, LeftOver, Outcome, ReleaseId,
 };
@@ -33,6 +34,14 @@ pub trait Deployer: Send + Sync + 'static {
         environment: &Environment,
         request: &DeployRequest,
     ) -> impl Future<Output = bool> + Send;
+
+    /// Where a commit stands on a branch of the app's repository at this moment.
+    fn position(
+        &self,
+        app: &App,
+        commit: &CommitSha,
+        branch: &str,
+    ) -> impl Future<Output = Result<Position, Failure>> + Send;
 
     /// Builds the artifact of a commit.
     fn build(
@@ -230,6 +239,13 @@ impl<D: Deployer> Worker<D> {
                     () = stop.cancelled() => return Outcome::Cancelled,
                 };
                 if needed {
+                    let newest = tokio::select! {
+                        newest = self.newest(deployment, app, commit) => newest,
+                        () = stop.cancelled() => return Outcome::Cancelled,
+                    };
+                    if let Err(outcome) = newest {
+                        return outcome;
+                    }
                     match self.deployer.build(app, commit, events, stop).await {
                         Ok(artifact) => Some(artifact),
                         Err(_) if stop.is_cancelled() => return Outcome::Cancelled,
@@ -258,6 +274,42 @@ impl<D: Deployer> Worker<D> {
             warn!(file = %artifact.file.display(), %error, "an artifact cannot be removed");
         }
         outcome
+    }
+
+    /// Nothing when a push still is what its branch leads to, else how its deployment ends: hooks may come late, out
+    /// of order, or again after months, and none of them may put an older commit in the place of a newer one.
+    async fn newest(
+        &self,
+        deployment: &Deployment,
+        app: &App,
+        commit: &CommitSha,
+    ) -> Result<(), Outcome> {
+        let Some(branch) = &deployment.branch else {
+            return Ok(());
+        };
+        let position = self.deployer.position(app, commit, branch).await;
+        let position = position.map_err(|failure| Outcome::Failed {
+            failure,
+            left: Vec::new(),
+        })?;
+        let message = match position {
+            Position::Head => return Ok(()),
+            Position::Behind { head } => {
+                format!("outdated: {branch} is at {} already", head.short())
+            }
+            Position::Elsewhere => {
+                format!("commit {} is not on the branch {branch}", commit.short())
+            }
+        };
+        Err(Outcome::Refused {
+            failure: Failure {
+                host: None,
+                step: "push".to_owned(),
+                message,
+                hint: Some(format!("Push again to deploy what {branch} leads to.")),
+            },
+            held: false,
+        })
     }
 
     /// Whether something has to be built. Hosts are asked, which costs each a connection, only where there is a reason

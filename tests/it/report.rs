@@ -99,6 +99,7 @@ impl World {
             environment: EnvironmentName::parse(environment).unwrap(),
             repository: SHOP.to_owned(),
             environment_url: Some(format!("https://{environment}.shop.test")),
+            branch: None,
             request: DeployRequest {
                 deployment: DeploymentId::parse(id).unwrap(),
                 kind: Kind::Deploy {

@@ -127,6 +127,7 @@ fn new_deployment(
         environment: place.environment.clone(),
         repository: app.config.repository.path.clone(),
         environment_url: environment.url.clone(),
+        branch: environment.branch.clone(),
         request: DeployRequest {
             run_url: Some(format!("{}/deployments/{id}", door.public_url)),
             deployment: id,

@@ -1,4 +1,5 @@
 use cutover_deploy::config::Environment;
+use cutover_deploy::source::Position;
 use cutover_deploy::{
     AppName, Artifact, CommitSha, DeployRequest, DeploymentId, Digest, EnvironmentName, Event,
     Failure, Outcome, ReleaseId,
@@ -29,6 +30,10 @@ struct Call {
 impl Deployer for Stage {
     async fn needs_artifact(&self, _: &App, _: &Environment, request: &DeployRequest) -> bool {
         request.deployment.as_str().starts_with("built")
+    }
+
+    async fn position(&self, _: &App, _: &CommitSha, _: &str) -> Result<Position, Failure> {
+        Ok(Position::Head)
     }
 
     async fn build(

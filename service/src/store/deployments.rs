@@ -24,6 +24,8 @@ pub struct NewDeployment {
     pub repository: String,
     /// Where people find the app.
     pub environment_url: Option<String>,
+    /// The branch whose push asked for it; none where somebody named the commit or asked for a rollback.
+    pub branch: Option<String>,
     /// What the pipeline is asked for.
     pub request: DeployRequest,
 }
@@ -43,6 +45,8 @@ pub struct Deployment {
     pub repository: String,
     /// Where people find the app.
     pub environment_url: Option<String>,
+    /// The branch whose push asked for it; none where somebody named the commit or asked for a rollback.
+    pub branch: Option<String>,
     /// What the pipeline is asked for.
     pub request: DeployRequest,
     /// Where it stands.
@@ -332,9 +336,9 @@ pub(super) async fn enqueue(
         Kind::Rollback { .. } => None,
     };
     let row = sqlx::query(
-        "insert into deployment (id, ordinal, app, environment, repository, environment_url, kind, commit_sha, actor,
-             state, request, requested_at)
-         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10 from deployment
+        "insert into deployment (id, ordinal, app, environment, repository, environment_url, branch, kind, commit_sha,
+             actor, state, request, requested_at)
+         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11 from deployment
          returning *",
     )
     .bind(new.request.deployment.as_str())
@@ -342,6 +346,7 @@ pub(super) async fn enqueue(
     .bind(new.environment.as_str())
     .bind(new.repository.as_str())
     .bind(new.environment_url.as_deref())
+    .bind(new.branch.as_deref())
     .bind(new.request.kind.word())
     .bind(commit)
     .bind(new.request.actor.as_str())
@@ -406,6 +411,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Deployment, StoreError> {
         environment: rows::name(row, "environment")?,
         repository: rows::text(row, "repository")?,
         environment_url: rows::maybe_text(row, "environment_url")?,
+        branch: rows::maybe_text(row, "branch")?,
         request: rows::json(row, "request")?,
         state,
         outcome: rows::maybe_json(row, "outcome")?,
