@@ -11,3 +11,4 @@ mod pipeline;
 mod report;
 mod service;
 mod templates;
+mod walls;

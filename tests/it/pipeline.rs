@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod budget;
 mod fault;
+mod laravel;
+mod lease;
+mod line;
 mod release;
 mod scene;
 mod several;

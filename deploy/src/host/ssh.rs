@@ -29,18 +29,20 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 pub(crate) struct Connection {
     name: HostName,
     session: Arc<Session>,
-    /// Holds the control socket; removed after the session.
-    folder: TempDir,
+    folder: Folder,
 }
+
+/// Holds the control socket, without which the session could not be ended; goes after it.
+type Folder = Arc<TempDir>;
 
 /// A script that runs on a host.
 pub(crate) struct Channel {
     host: HostName,
-    session: Arc<Session>,
     child: openssh::Child<Arc<Session>>,
     stdin: Option<openssh::ChildStdin>,
     stdout: BufReader<openssh::ChildStdout>,
     stderr: JoinHandle<String>,
+    _folder: Folder,
 }
 
 impl Connection {
@@ -81,7 +83,7 @@ impl Connection {
         Ok(Self {
             name: host.name.clone(),
             session: Arc::new(session),
-            folder,
+            folder: Arc::new(folder),
         })
     }
 
@@ -127,14 +129,13 @@ impl Connection {
             drop(tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await);
             String::from_utf8_lossy(&text).into_owned()
         });
-        let (host, session) = (self.name.clone(), Arc::clone(&self.session));
         Ok(Channel {
-            host,
-            session,
+            host: self.name.clone(),
             child,
             stdin,
             stdout: BufReader::new(stdout),
             stderr,
+            _folder: Arc::clone(&self.folder),
         })
     }
 
@@ -206,7 +207,7 @@ impl Channel {
             Err(openssh::Error::Remote(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok((127, stderr))
             }
-            Err(_) if self.session.check().await.is_ok() => Ok((128, stderr)),
+            // A script that was killed looks the same as a line that broke, and a broken line is noticed late.
             Err(_) => Err(HostError::Lost(self.host)),
         }
     }

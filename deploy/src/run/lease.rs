@@ -8,9 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
-use crate::host::{Channel, Connection, HostError, within};
+use crate::host::{Channel, ConnectReason, Connection, HostError, within};
 use crate::script::{LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
+
+/// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
+const RECONNECT: Duration = Duration::from_mins(1);
 
 /// A host whose lease is held.
 pub(super) struct Leased {
@@ -18,7 +21,8 @@ pub(super) struct Leased {
     pub(super) connection: Connection,
     pub(super) facts: Facts,
     root: String,
-    lease: Channel,
+    /// Absent only while it is taken again.
+    lease: Option<Channel>,
 }
 
 /// Why there is no lease.
@@ -34,9 +38,11 @@ impl Leased {
     }
 
     /// Gives the lease back and ends the connection.
-    pub(super) async fn release(mut self) {
-        drop(self.lease.send_line("done").await);
-        drop(self.lease.end().await);
+    pub(super) async fn release(self) {
+        if let Some(mut lease) = self.lease {
+            drop(lease.send_line("done").await);
+            drop(lease.end().await);
+        }
         self.connection.close().await;
     }
 }
@@ -133,7 +139,7 @@ async fn lease(
             connection,
             facts,
             root: environment.path.clone(),
-            lease,
+            lease: Some(lease),
         }),
         Err(no) => {
             connection.close().await;
@@ -261,6 +267,26 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
     }
 }
 
+/// Connects again, and again where nobody answers: a host that starts its sshd anew is back in a moment.
+async fn reconnect(
+    host: &Host,
+    access: &Access,
+    patience: Duration,
+) -> Result<Connection, HostError> {
+    let deadline = tokio::time::Instant::now() + patience;
+    loop {
+        match Connection::open(host, access).await {
+            Err(HostError::Connect {
+                reason: ConnectReason::Unreachable,
+                ..
+            }) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Connects again after a lost line and takes the lease again, awaiting whatever still runs there.
 /// Fails when somebody else held the lease in between: the host is theirs then.
 pub(super) async fn take_again(
@@ -273,12 +299,15 @@ pub(super) async fn take_again(
 ) -> Result<(), Failure> {
     let host = leased.host.clone();
     let fence = leased.facts.fence;
-    let connection = Connection::open(&host, access)
+    // Where the line still stands after all, its lease is given up first.
+    leased.lease = None;
+    let patience = environment.step_timeout.min(RECONNECT);
+    let connection = reconnect(&host, access, patience)
         .await
         .map_err(|error| error.failure(&host, "reconnect"))?;
     match greet(&host, &connection, environment, request, shared, events).await {
         Ok((lease, facts)) if facts.fence == fence + 1 => {
-            leased.lease = lease;
+            leased.lease = Some(lease);
             leased.connection = connection;
             leased.facts = facts;
             Ok(())

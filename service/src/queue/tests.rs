@@ -334,7 +334,7 @@ async fn an_artifact_is_made_when_needed_and_removed_afterwards() {
     call.end.send(Some(deployed())).unwrap();
     world.until("built", "deployed").await;
     assert!(!artifact.exists());
-    testing::queue(&world.store, "there", "production", 'b').await;
+    testing::queue(&world.store, "there", "production", 'a').await;
     assert!(!world.call().await.artifact);
     world.stop().await;
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cutover_deploy::config::Environment;
 use cutover_deploy::run::{self, Access};
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
@@ -65,6 +64,7 @@ pub(super) struct Running {
     heard: Arc<Mutex<Vec<Event>>>,
     task: JoinHandle<Outcome>,
     names: Arc<Names>,
+    builds: PathBuf,
 }
 
 impl Scene {
@@ -145,10 +145,6 @@ impl Scene {
     /// The first host.
     pub(super) fn host(&self) -> &Host {
         &self.hosts[0]
-    }
-
-    pub(super) fn environment(&self) -> &Environment {
-        self.config.environment("production").unwrap()
     }
 
     /// Where builds lie.
@@ -248,6 +244,7 @@ impl Scene {
             heard,
             task,
             names: Arc::clone(&self.names),
+            builds: self.work_dir().join("builds"),
         }
     }
 
@@ -341,6 +338,14 @@ impl Running {
             return told(ended.unwrap());
         }
         panic!("it does not end:\n{}", told(Outcome::Cancelled).story());
+    }
+
+    /// Ends it as a process ends that is killed: nothing more is said or sent.
+    pub(super) async fn kill(self) {
+        self.task.abort();
+        drop(self.task.await);
+        // What it had built stays where it is, and is no leftover of the next one.
+        std::fs::remove_dir_all(self.builds).unwrap();
     }
 
     /// Waits until it has told something.

@@ -78,11 +78,23 @@ impl Told {
         let notes = self.events.iter().filter_map(|event| match event {
             Event::Note { host, text } => {
                 let host = host.as_ref().map_or("here".to_owned(), ToString::to_string);
-                Some(format!("{host}: {text}\n"))
+                Some(format!("{host}: {}\n", undated(text)))
             }
             _ => None,
         });
         self.names.tame(&notes.collect::<String>())
+    }
+}
+
+/// A note without the moment and the random id of whoever held a lease before.
+fn undated(text: &str) -> String {
+    let text = text.split(" since ").next().unwrap_or_default();
+    match text.split_once("without a word: deploy of ") {
+        Some((before, after)) => {
+            let by = after.split_once(' ').map_or(after, |(_, by)| by);
+            format!("{before}without a word: deploy {by}")
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -142,7 +154,7 @@ fn line(event: &Event) -> Option<(String, String)> {
         } => (host.to_string(), format!("{host} {worker} runs {release}")),
         Event::Note { host, text } => {
             let host = named(host);
-            let line = format!("{host} note: {text}");
+            let line = format!("{host} note: {}", undated(text));
             (host, line)
         }
     })

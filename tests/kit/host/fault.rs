@@ -26,8 +26,8 @@ pub enum Cut {
 impl Host {
     /// Makes a step end with `exit` and these words on stderr instead of running, until it is mended.
     ///
-    /// A step is known by what comes after its script: `sh -euc SCRIPT NAME …`, inside a segment too. Whatever is no
-    /// letter, digit, `-` or `_` in a name counts as `-`.
+    /// A step is known by what comes after its script: `sh -euc SCRIPT NAME …`, inside a segment too. What is no
+    /// letter, digit, `-`, `_` or `.` in a name counts as `-`.
     pub fn fault_step(&self, step: &str, exit: u8, stderr: &str) {
         let told = self.fault_file(&format!("{step}.stderr"));
         fs::write(told, format!("{stderr}\n")).expect("the host can be written");
