@@ -6,6 +6,19 @@ use serde_json::json;
 use super::*;
 use crate::testing;
 
+impl Store {
+    /// Has the ledger refuse the end of every deployment, as a full disk would, or no longer.
+    pub(crate) async fn refuse_endings(&self, refuse: bool) {
+        let sql = if refuse {
+            "create trigger refuse before update on deployment when new.state = 'done'
+             begin select raise(abort, 'the disk is full'); end"
+        } else {
+            "drop trigger refuse"
+        };
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+}
+
 fn now() -> Timestamp {
     cutover_deploy::now()
 }
@@ -188,6 +201,46 @@ async fn a_hundred_equal_deliveries_at_once_are_kept_once() {
         .await
         .unwrap();
     assert_eq!(count.len(), 1);
+}
+
+#[tokio::test]
+async fn an_ignored_delivery_that_comes_again_is_decided_anew_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores = [
+        testing::store(dir.path()).await,
+        testing::store(dir.path()).await,
+    ];
+    let delivery = NewDelivery {
+        forge: "github",
+        id: "the same",
+        event: "push",
+        hook_id: None,
+        body: None,
+        received_at: now(),
+    };
+    let ignored = |_: &[Enqueued]| Answer {
+        status: 200,
+        body: json!({ "result": "ignored" }),
+    };
+    for _ in 0..2 {
+        let taken = stores[0].take_in(&delivery, &[], ignored).await.unwrap();
+        assert!(matches!(taken, TakenIn::New(..)), "{taken:?}");
+    }
+    let mut sent = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let (store, delivery) = (stores[n % 2].clone(), delivery.clone());
+        sent.spawn(async move {
+            let new = testing::wanted(&format!("d{n}"), "production", 'a');
+            let answer = |_: &[Enqueued]| Answer {
+                status: 202,
+                body: json!({}),
+            };
+            let taken = store.take_in(&delivery, &[new], answer).await.unwrap();
+            matches!(taken, TakenIn::New(..))
+        });
+    }
+    let taken = sent.join_all().await;
+    assert_eq!(taken.iter().filter(|new| **new).count(), 1);
 }
 
 #[tokio::test]
