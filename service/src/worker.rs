@@ -20,10 +20,11 @@ mod scribe;
 
 pub use pipeline::Pipeline;
 
-/// A ledger that cannot be written is tried again after this long.
-const LEDGER_PAUSE: Duration = Duration::from_secs(2);
-/// How often, while a deployment is already over.
-const LEDGER_TRIES: u32 = 30;
+/// A ledger that cannot be written is tried again after this long, then after twice as long each time.
+const LEDGER_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_LEDGER_PAUSE: Duration = Duration::from_secs(30);
+/// How often it is tried after the service was told to stop; the next start takes it from there.
+const LAST_TRIES: u32 = 5;
 
 /// What a worker needs of the release pipeline. [`Pipeline`] is the one that touches hosts.
 pub trait Deployer: Send + Sync + 'static {
@@ -150,18 +151,18 @@ impl<D: Deployer> Worker<D> {
             Ending::PutBack => {
                 info!("deployment {} goes back into the queue", deployment.id);
                 let why = "the service stops; this deployment begins anew after its next start";
-                self.keep(|| {
+                self.keep(stop, || {
                     self.store
                         .put_back(&deployment.id, why, cutover_deploy::now())
                 })
                 .await;
             }
-            Ending::Conclude(outcome) => self.conclude(deployment, &outcome).await,
+            Ending::Conclude(outcome) => self.conclude(deployment, &outcome, stop).await,
         }
     }
 
     /// Ends a deployment whose task came to an end that nobody meant.
-    pub async fn lost(&self, deployment: &Deployment) {
+    pub async fn lost(&self, deployment: &Deployment, stop: &CancellationToken) {
         let hosts = self
             .place(deployment)
             .map(|(_, environment)| environment.hosts.as_slice())
@@ -183,7 +184,7 @@ impl<D: Deployer> Worker<D> {
             },
             left: left.collect(),
         };
-        self.conclude(deployment, &outcome).await;
+        self.conclude(deployment, &outcome, stop).await;
     }
 
     fn place(&self, deployment: &Deployment) -> Option<(&App, &Environment)> {
@@ -334,7 +335,7 @@ impl<D: Deployer> Worker<D> {
                 .await
     }
 
-    async fn conclude(&self, deployment: &Deployment, outcome: &Outcome) {
+    async fn conclude(&self, deployment: &Deployment, outcome: &Outcome, stop: &CancellationToken) {
         let live = self.live(deployment, outcome).await;
         if let Some(failure) = outcome.failure() {
             warn!(
@@ -348,7 +349,7 @@ impl<D: Deployer> Worker<D> {
             outcome = outcome.word(),
             "deployment {} ended", deployment.id
         );
-        self.keep(|| {
+        self.keep(stop, || {
             self.store.conclude(
                 &deployment.id,
                 outcome,
@@ -387,20 +388,34 @@ impl<D: Deployer> Worker<D> {
         })
     }
 
-    /// Writes to the ledger until it is written; gives up after a minute, and the next start takes it from there.
-    async fn keep<F: Future<Output = Result<(), StoreError>>>(&self, write: impl Fn() -> F) {
-        for _ in 0..LEDGER_TRIES {
-            match write().await {
-                Ok(()) => return,
-                Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    error!(
-                        error = format!("{error:#}"),
-                        "the end of a deployment cannot be written down"
-                    );
-                    tokio::time::sleep(LEDGER_PAUSE).await;
+    /// Writes to the ledger until it is written. An environment whose deployment has no written end takes no other, so
+    /// nothing but a stop ends this early.
+    async fn keep<F: Future<Output = Result<(), StoreError>>>(
+        &self,
+        stop: &CancellationToken,
+        write: impl Fn() -> F,
+    ) {
+        let mut pause = LEDGER_PAUSE;
+        let mut last_tries = LAST_TRIES;
+        while let Err(error) = write().await {
+            let error = anyhow::Error::from(error);
+            error!(
+                error = format!("{error:#}"),
+                "the end of a deployment cannot be written down"
+            );
+            if stop.is_cancelled() {
+                last_tries -= 1;
+                if last_tries == 0 {
+                    return;
                 }
+                tokio::time::sleep(LEDGER_PAUSE).await;
+                continue;
             }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_LEDGER_PAUSE);
         }
     }
 }

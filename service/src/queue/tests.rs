@@ -324,6 +324,23 @@ async fn a_task_that_dies_is_concluded_as_unknown_and_frees_the_environment() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_cannot_be_written_holds_up_no_other_environment_and_is_written_later() {
+    let mut world = World::start().await;
+    testing::queue(&world.store, "p1", "production", 'a').await;
+    let call = world.call().await;
+    world.store.refuse_endings(true).await;
+    call.end.send(None).unwrap();
+    testing::queue(&world.store, "s1", "staging", 'b').await;
+    let beside = world.call().await;
+    assert_eq!(beside.id, "s1");
+    world.store.refuse_endings(false).await;
+    world.until("p1", "failed").await;
+    beside.end.send(Some(deployed())).unwrap();
+    world.until("s1", "deployed").await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_artifact_is_made_when_needed_and_removed_afterwards() {
     let mut world = World::start().await;
     testing::queue(&world.store, "built", "production", 'a').await;
