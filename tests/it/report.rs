@@ -439,6 +439,35 @@ async fn what_github_refuses_for_good_is_given_up_and_stays_visible() {
 }
 
 #[tokio::test]
+async fn a_token_that_github_limits_is_waited_for_and_a_lost_installation_is_found_again() {
+    let github = GitHub::start().await;
+    let app = github.app(77);
+    let login = Login::App {
+        id: app.id,
+        private_key: SecretString::from(app.private_key_pem()),
+    };
+    github.answer_next_to("/access_tokens", 1, Trouble::Fails(404));
+    let mut world = World::with(github, login).await;
+    world.queue("one", "production", FIRST).await;
+    world.told("one").await;
+    assert_eq!(world.states("one").await, ["sent", "sent", "sent"]);
+    let looked_up = world.github.requests();
+    let looked_up = looked_up
+        .iter()
+        .filter(|line| line.contains("/installation "));
+    assert_eq!(looked_up.count(), 2, "{:?}", world.github.requests());
+
+    world.restart().await;
+    let limit = Trouble::Fails(403);
+    world.github.answer_next_to("/access_tokens", 1, limit);
+    world.queue("two", "staging", SECOND).await;
+    world.told("two").await;
+    assert_eq!(world.states("two").await, ["sent", "sent", "sent"]);
+    drop(world.github.take_unexpected());
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_github_app_reports_and_renews_its_tokens() {
     let github = GitHub::start().await;
     let app = github.app(77);
