@@ -108,6 +108,7 @@ pub(crate) fn deployment(environment: &str, digit: char) -> Deployment {
         release: None,
         live: None,
         superseded_by: None,
+        not_before: None,
         started_at: None,
         ended_at: None,
     }

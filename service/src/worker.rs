@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::settings::App;
-use crate::store::{Deployment, Live, Store, StoreError};
+use crate::store::{Deployment, Live, PutBack, Store, StoreError};
 
 mod pipeline;
 mod scribe;
@@ -25,6 +25,9 @@ const LEDGER_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_LEDGER_PAUSE: Duration = Duration::from_secs(30);
 /// How often it is tried after the service was told to stop; the next start takes it from there.
 const LAST_TRIES: u32 = 5;
+
+/// A deployment that found its lease held by somebody else is tried again after this long.
+const HELD_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a worker needs of the release pipeline. [`Pipeline`] is the one that touches hosts.
 pub trait Deployer: Send + Sync + 'static {
@@ -96,7 +99,7 @@ pub enum Take {
 #[derive(Debug, PartialEq, Eq)]
 enum Ending {
     Conclude(Outcome),
-    PutBack,
+    PutBack(PutBack),
 }
 
 /// Runs deployments, one call each.
@@ -148,14 +151,19 @@ impl<D: Deployer> Worker<D> {
             None => not_configured(deployment),
         };
         match ending(outcome, stop.is_cancelled()) {
-            Ending::PutBack => {
-                info!("deployment {} goes back into the queue", deployment.id);
-                let why = "the service stops; this deployment begins anew after its next start";
-                self.keep(stop, || {
-                    self.store
-                        .put_back(&deployment.id, why, cutover_deploy::now())
-                })
-                .await;
+            Ending::PutBack(why) => {
+                info!(
+                    "deployment {} goes back into the queue: {why}",
+                    deployment.id
+                );
+                let now = cutover_deploy::now();
+                let not_before = match why {
+                    PutBack::Stop => None,
+                    PutBack::Held(_) => now.checked_add(HELD_PAUSE).ok(),
+                };
+                let id = &deployment.id;
+                self.keep(stop, || self.store.put_back(id, &why, not_before, now))
+                    .await;
             }
             Ending::Conclude(outcome) => self.conclude(deployment, &outcome, stop).await,
         }
@@ -420,10 +428,14 @@ impl<D: Deployer> Worker<D> {
     }
 }
 
-/// A deployment that was called off because the service stops is not over.
+/// A deployment that was called off because the service stops is not over, nor is one that was held up by somebody.
 fn ending(outcome: Outcome, stopping: bool) -> Ending {
     match outcome {
-        Outcome::Cancelled if stopping => Ending::PutBack,
+        Outcome::Cancelled if stopping => Ending::PutBack(PutBack::Stop),
+        Outcome::Refused {
+            failure,
+            held: true,
+        } => Ending::PutBack(PutBack::Held(failure)),
         outcome => Ending::Conclude(outcome),
     }
 }
@@ -451,7 +463,10 @@ mod tests {
 
     #[test]
     fn only_what_was_called_off_by_a_stop_goes_back() {
-        assert_eq!(ending(Outcome::Cancelled, true), Ending::PutBack);
+        assert_eq!(
+            ending(Outcome::Cancelled, true),
+            Ending::PutBack(PutBack::Stop)
+        );
         assert_eq!(
             ending(Outcome::Cancelled, false),
             Ending::Conclude(Outcome::Cancelled)

@@ -341,6 +341,43 @@ async fn a_ledger_that_cannot_be_written_holds_up_no_other_environment_and_is_wr
 }
 
 #[tokio::test]
+async fn what_is_held_up_waits_is_told_once_and_gives_way_to_a_newer_push() {
+    let mut world = World::start().await;
+    testing::queue(&world.store, "p1", "production", 'a').await;
+    let held = || Outcome::Refused {
+        failure: Failure {
+            host: None,
+            step: "greet".to_owned(),
+            message: "the lease is held".to_owned(),
+            hint: None,
+        },
+        held: true,
+    };
+    world.call().await.end.send(Some(held())).unwrap();
+    let waits = world.until("p1", "queued").await;
+    let until = waits.not_before.expect("it is left alone for a while");
+    let now = cutover_deploy::now();
+    assert_eq!(world.store.claim(now).await.unwrap(), None);
+    let reports = world.store.reports(&waits.id).await.unwrap().len();
+
+    let again = world.store.claim(until).await.unwrap().unwrap();
+    assert_eq!(again.id, waits.id, "it comes again when its time has come");
+    let why = crate::store::PutBack::Held(held().failure().unwrap().clone());
+    let put_back = world.store.put_back(&again.id, &why, Some(until), until);
+    put_back.await.unwrap();
+    let told = world.store.reports(&waits.id).await.unwrap();
+    assert_eq!(told.len(), reports, "{told:#?}");
+
+    testing::queue(&world.store, "p2", "production", 'b').await;
+    world.until("p1", "superseded").await;
+    let next = world.call().await;
+    assert_eq!(next.id, "p2");
+    next.end.send(Some(deployed())).unwrap();
+    world.until("p2", "deployed").await;
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn an_artifact_is_made_when_needed_and_removed_afterwards() {
     let mut world = World::start().await;
     testing::queue(&world.store, "built", "production", 'a').await;

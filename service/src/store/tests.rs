@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 
-use cutover_deploy::{Failure, Outcome, ReleaseId};
+use cutover_deploy::{AppName, EnvironmentName, Failure, Outcome, ReleaseId};
 use serde_json::json;
 
 use super::*;
 use crate::testing;
+
+mod outbox;
 
 impl Store {
     /// Has the ledger refuse the end of every deployment, as a full disk would, or no longer.
@@ -293,7 +295,7 @@ async fn what_was_running_is_known_after_a_restart_and_may_go_back() {
     assert_eq!(running.len(), 1);
     testing::queue(&store, "d2", "production", 'b').await;
     store
-        .put_back(&running[0].id, "the service stops", now())
+        .put_back(&running[0].id, &PutBack::Stop, None, now())
         .await
         .unwrap();
     assert_eq!(words(&store, &["d1", "d2"]).await, ["queued", "queued"]);
@@ -353,45 +355,6 @@ async fn a_deployment_is_concluded_once_with_its_last_event_and_its_reports() {
 }
 
 #[tokio::test]
-async fn reports_of_an_environment_go_out_in_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = testing::store(dir.path()).await;
-    testing::queue(&store, "d1", "production", 'a').await;
-    testing::queue(&store, "d2", "production", 'b').await;
-    testing::queue(&store, "d3", "staging", 'c').await;
-    let due = store.due(now()).await.unwrap();
-    let heads: Vec<_> = due.iter().map(|due| due.deployment.id.as_str()).collect();
-    assert_eq!(heads, ["d1", "d3"], "one head for each environment");
-    assert!(
-        due[0].outdated,
-        "d1 was superseded: its first status is old news"
-    );
-    assert!(!due[1].outdated);
-
-    let later = now() + Duration::from_mins(1);
-    store.attempt(due[0].ordinal, later).await.unwrap();
-    let heads: Vec<_> = store
-        .due(now())
-        .await
-        .unwrap()
-        .iter()
-        .map(|due| due.ordinal)
-        .collect();
-    assert_eq!(
-        heads,
-        [due[1].ordinal],
-        "nothing overtakes a report that waits"
-    );
-    store.settle(&due[0], "sent", None, now()).await.unwrap();
-    let next = store.due(now()).await.unwrap();
-    assert_eq!(next[0].ordinal, due[0].ordinal + 1);
-    assert_eq!(
-        store.reports(&due[0].deployment.id).await.unwrap()[0].state,
-        "sent"
-    );
-}
-
-#[tokio::test]
 async fn old_bodies_are_dropped_and_their_deliveries_remembered() {
     let dir = tempfile::tempdir().unwrap();
     let store = testing::store(dir.path()).await;
@@ -426,4 +389,36 @@ async fn old_bodies_are_dropped_and_their_deliveries_remembered() {
     };
     let again = store.take_in(&delivery, &[], answer).await.unwrap();
     assert!(matches!(again, TakenIn::Duplicate(_)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stands_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::store(dir.path()).await;
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+    };
+    testing::queue(&store, "d1", "staging", 'a').await;
+    store.claim(now()).await.unwrap().unwrap();
+    testing::queue(&store, "d2", "production", 'b').await;
+    testing::queue(&store, "d3", "preview", 'c').await;
+    testing::queue(&store, "d4", "preview", 'c').await;
+    run("update deployment set request = 'no JSON' where id in ('d1', 'd3', 'd4')").await;
+    run("update outbox set body = '{}' where deployment = 'd2' and ordinal = (select min(ordinal) from outbox where deployment = 'd2')").await;
+
+    assert_eq!(store.running().await.unwrap(), []);
+    assert_eq!(store.claim(now()).await.unwrap().unwrap().id.as_str(), "d2");
+    assert_eq!(store.claim(now()).await.unwrap(), None);
+    let due = store.due(now()).await.unwrap();
+    assert!(due.is_empty(), "the broken heads were first: {due:#?}");
+    let told = store.due(now()).await.unwrap();
+    assert_eq!(told[0].deployment.id.as_str(), "d2");
+    let app = AppName::parse("shop").unwrap();
+    for place in ["production", "staging", "preview"] {
+        let place = EnvironmentName::parse(place).unwrap();
+        store.open_ones(&app, &place).await.unwrap();
+        store.ended(&app, &place, 10).await.unwrap();
+    }
+    testing::queue(&store, "d5", "staging", 'd').await;
+    assert_eq!(store.claim(now()).await.unwrap().unwrap().id.as_str(), "d5");
 }
