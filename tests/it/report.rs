@@ -23,6 +23,8 @@ const SHOP: &str = "acme/shop";
 const FIRST: &str = "1111111111111111111111111111111111111111";
 const SECOND: &str = "2222222222222222222222222222222222222222";
 
+mod app;
+
 /// A GitHub, a ledger, and the sender between them.
 struct World {
     github: GitHub,
@@ -435,67 +437,6 @@ async fn what_github_refuses_for_good_is_given_up_and_stays_visible() {
         "the next ones go out"
     );
     drop(world.github.take_unexpected());
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_token_that_github_limits_is_waited_for_and_a_lost_installation_is_found_again() {
-    let github = GitHub::start().await;
-    let app = github.app(77);
-    let login = Login::App {
-        id: app.id,
-        private_key: SecretString::from(app.private_key_pem()),
-    };
-    github.answer_next_to("/access_tokens", 1, Trouble::Fails(404));
-    let mut world = World::with(github, login).await;
-    world.queue("one", "production", FIRST).await;
-    world.told("one").await;
-    assert_eq!(world.states("one").await, ["sent", "sent", "sent"]);
-    let looked_up = world.github.requests();
-    let looked_up = looked_up
-        .iter()
-        .filter(|line| line.contains("/installation "));
-    assert_eq!(looked_up.count(), 2, "{:?}", world.github.requests());
-
-    world.restart().await;
-    let limit = Trouble::Fails(403);
-    world.github.answer_next_to("/access_tokens", 1, limit);
-    world.queue("two", "staging", SECOND).await;
-    world.told("two").await;
-    assert_eq!(world.states("two").await, ["sent", "sent", "sent"]);
-    drop(world.github.take_unexpected());
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_github_app_reports_and_renews_its_tokens() {
-    let github = GitHub::start().await;
-    let app = github.app(77);
-    let login = Login::App {
-        id: app.id,
-        private_key: SecretString::from(app.private_key_pem()),
-    };
-    let world = World::with(github, login).await;
-    world.queue("one", "production", FIRST).await;
-    world.told("one").await;
-    world.github.expire_tokens();
-    let id = world.begin().await;
-    world.end(&id, &deployed("one"), Some(("one", FIRST))).await;
-    world.told("one").await;
-    let made = world.github.deployments(SHOP);
-    assert_eq!(
-        (made.len(), made[0].statuses.last().unwrap().state.as_str()),
-        (1, "success")
-    );
-    assert!(
-        world
-            .states("one")
-            .await
-            .iter()
-            .all(|state| state == "sent"),
-        "{:?}",
-        world.states("one").await
-    );
     world.close().await;
 }
 
