@@ -101,6 +101,30 @@ pub async fn resolve(name: &str, origin: &Origin) -> Result<CommitSha, Failure> 
     git::resolve(&mirror, name).await
 }
 
+/// Where a commit stands on a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// It is the branch's newest commit.
+    Head,
+    /// The branch has newer commits on top of it.
+    Behind {
+        /// The newest one.
+        head: CommitSha,
+    },
+    /// It is not on the branch, or no longer, or there is no such branch.
+    Elsewhere,
+}
+
+/// Where `commit` stands on `branch` in `origin` at this moment; always fetches first.
+pub async fn position(
+    commit: &CommitSha,
+    branch: &str,
+    origin: &Origin,
+) -> Result<Position, Failure> {
+    let mirror = git::fetch(origin).await?;
+    git::position(&mirror, commit, branch).await
+}
+
 /// Packs a folder that is built already, such as the workspace of a CI job, into a fresh file in the folder `to`.
 ///
 /// `build.exclude` is left out, and whatever a release must not bring: `.git`, the shared files (a `.env` of the job is

@@ -40,7 +40,7 @@ pub struct Door {
     store: Store,
     public_url: String,
     stopping: CancellationToken,
-    bodies: Semaphore,
+    bodies: Arc<Semaphore>,
     pages: pages::Pages,
 }
 
@@ -58,7 +58,7 @@ impl Door {
             store,
             public_url,
             stopping,
-            bodies: Semaphore::new(BODIES_AT_ONCE),
+            bodies: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
             pages: pages::Pages::new(),
         }
     }

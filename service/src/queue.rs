@@ -51,7 +51,7 @@ impl<D: Deployer> Queue<D> {
                 () = stop.cancelled() => {}
                 () = self.store.queued() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
-                Some(ended) = self.running.join_next_with_id() => self.settle(ended).await,
+                Some(ended) = self.running.join_next_with_id() => self.settle(ended, &stop),
             }
         }
         if !self.tasks.is_empty() {
@@ -66,7 +66,7 @@ impl<D: Deployer> Queue<D> {
             );
         }
         while let Some(ended) = self.running.join_next_with_id().await {
-            self.settle(ended).await;
+            self.settle(ended, &stop);
         }
         Ok(())
     }
@@ -98,7 +98,11 @@ impl<D: Deployer> Queue<D> {
         self.tasks.insert(task.id(), deployment);
     }
 
-    async fn settle(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
+    fn settle(
+        &mut self,
+        ended: Result<(Id, ()), tokio::task::JoinError>,
+        stop: &CancellationToken,
+    ) {
         let (id, sound) = match ended {
             Ok((id, ())) => (id, true),
             Err(error) => (error.id(), false),
@@ -108,7 +112,11 @@ impl<D: Deployer> Queue<D> {
         };
         if !sound {
             error!(deployment.id = %deployment.id, "the task of deployment {} ended unexpectedly", deployment.id);
-            self.worker.lost(&deployment).await;
+            let worker = Arc::clone(&self.worker);
+            let stop = stop.clone();
+            // Beside the loop, and not among the tasks: it may have to wait for the ledger, and has no successor.
+            self.running
+                .spawn(async move { worker.lost(&deployment, &stop).await });
         }
     }
 }

@@ -6,7 +6,7 @@
 use cutover_deploy::{CommitSha, Outcome, ReleaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::store::Deployment;
+use crate::store::{Deployment, PutBack};
 
 pub mod sender;
 
@@ -194,14 +194,17 @@ pub fn began(deployment: &Deployment) -> Vec<Report> {
     )
 }
 
-/// A deployment was put back because the service stops.
-pub fn put_back(deployment: &Deployment) -> Vec<Report> {
-    let description = "queued again: the service is restarting";
+/// A deployment was put back into the queue.
+pub fn put_back(deployment: &Deployment, why: &PutBack) -> Vec<Report> {
+    let description = match why {
+        PutBack::Stop => "queued again: the service is restarting".to_owned(),
+        PutBack::Held(failure) => format!("waiting: {}", failure.line()),
+    };
     own(
         deployment,
         CommitState::Pending,
         EntryState::Queued,
-        description,
+        &description,
     )
 }
 

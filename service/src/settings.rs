@@ -125,7 +125,7 @@ impl Settings {
         let text = fs::read_to_string(file)
             .map_err(|error| bad(vec![format!("cannot be read: {error}")]))?;
         let raw: raw::Settings =
-            toml::from_str(&text).map_err(|error| bad(vec![error.to_string()]))?;
+            toml::from_str(&text).map_err(|error| bad(vec![unread(&text, &error)]))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut check = Check {
             folder,
@@ -139,6 +139,24 @@ impl Settings {
             _ => Err(bad(check.problems)),
         }
     }
+}
+
+/// What is wrong with the text and where, without the text: a secret may stand there by mistake.
+fn unread(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    // `invalid type: string "…", expected u64` shows the value too.
+    let message = match (message.split_once(": "), message.rsplit_once(", expected ")) {
+        (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => {
+            format!("{what}, expected {expected}")
+        }
+        _ => message.to_owned(),
+    };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return message;
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 /// Collects problems while raw settings become valid ones.
@@ -335,8 +353,14 @@ impl Check<'_> {
                 && !text.contains(|c: char| c.is_whitespace() || "?#@\"".contains(c))
         });
         if !sound {
+            // Where there is an @ there may be a password before it.
+            let shown = if text.contains('@') {
+                "what is set".to_owned()
+            } else {
+                format!("{text:?}")
+            };
             self.problem(format!(
-                "{key}: {text:?} is not a plain http or https URL: write `https://deploy.example.com`"
+                "{key}: {shown} is not a plain http or https URL: write `https://deploy.example.com`"
             ));
             return None;
         }

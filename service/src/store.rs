@@ -18,6 +18,7 @@ mod deliveries;
 mod deployments;
 mod events;
 mod outbox;
+mod put_back;
 mod rows;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use deliveries::{Answer, NewDelivery, TakenIn};
 pub use deployments::{Deployment, Enqueued, Live, NewDeployment, State};
 pub use events::KeptEvent;
 pub use outbox::{Posted, Waiting};
+pub use put_back::PutBack;
 
 /// How long a connection waits for another one's write.
 const BUSY: Duration = Duration::from_secs(20);

@@ -101,12 +101,14 @@ pub(crate) fn deployment(environment: &str, digit: char) -> Deployment {
         environment: EnvironmentName::parse(environment).unwrap(),
         repository: "acme/shop".to_owned(),
         environment_url: Some("https://shop.example.com".to_owned()),
+        branch: Some("main".to_owned()),
         request: request("d1", digit),
         state: State::Running,
         outcome: None,
         release: None,
         live: None,
         superseded_by: None,
+        not_before: None,
         started_at: None,
         ended_at: None,
     }
@@ -124,6 +126,7 @@ pub(crate) fn wanted(id: &str, environment: &str, digit: char) -> NewDeployment 
         environment: EnvironmentName::parse(environment).unwrap(),
         repository: "acme/shop".to_owned(),
         environment_url: Some("https://shop.example.com".to_owned()),
+        branch: Some("main".to_owned()),
         request: request(id, digit),
     }
 }

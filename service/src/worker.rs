@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_deploy::config::Environment;
+use cutover_deploy::source::Position;
 use cutover_deploy::{
     Artifact, CommitSha, DeployRequest, Event, Failure, Kind, LeftOver, Outcome, ReleaseId,
 };
@@ -12,17 +13,21 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::settings::App;
-use crate::store::{Deployment, Live, Store, StoreError};
+use crate::store::{Deployment, Live, PutBack, Store, StoreError};
 
 mod pipeline;
 mod scribe;
 
 pub use pipeline::Pipeline;
 
-/// A ledger that cannot be written is tried again after this long.
-const LEDGER_PAUSE: Duration = Duration::from_secs(2);
-/// How often, while a deployment is already over.
-const LEDGER_TRIES: u32 = 30;
+/// A ledger that cannot be written is tried again after this long, then after twice as long each time.
+const LEDGER_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_LEDGER_PAUSE: Duration = Duration::from_secs(30);
+/// How often it is tried after the service was told to stop; the next start takes it from there.
+const LAST_TRIES: u32 = 5;
+
+/// A deployment that found its lease held by somebody else is tried again after this long.
+const HELD_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a worker needs of the release pipeline. [`Pipeline`] is the one that touches hosts.
 pub trait Deployer: Send + Sync + 'static {
@@ -33,6 +38,14 @@ pub trait Deployer: Send + Sync + 'static {
         environment: &Environment,
         request: &DeployRequest,
     ) -> impl Future<Output = bool> + Send;
+
+    /// Where a commit stands on a branch of the app's repository at this moment.
+    fn position(
+        &self,
+        app: &App,
+        commit: &CommitSha,
+        branch: &str,
+    ) -> impl Future<Output = Result<Position, Failure>> + Send;
 
     /// Builds the artifact of a commit.
     fn build(
@@ -86,7 +99,7 @@ pub enum Take {
 #[derive(Debug, PartialEq, Eq)]
 enum Ending {
     Conclude(Outcome),
-    PutBack,
+    PutBack(PutBack),
 }
 
 /// Runs deployments, one call each.
@@ -138,21 +151,26 @@ impl<D: Deployer> Worker<D> {
             None => not_configured(deployment),
         };
         match ending(outcome, stop.is_cancelled()) {
-            Ending::PutBack => {
-                info!("deployment {} goes back into the queue", deployment.id);
-                let why = "the service stops; this deployment begins anew after its next start";
-                self.keep(|| {
-                    self.store
-                        .put_back(&deployment.id, why, cutover_deploy::now())
-                })
-                .await;
+            Ending::PutBack(why) => {
+                info!(
+                    "deployment {} goes back into the queue: {why}",
+                    deployment.id
+                );
+                let now = cutover_deploy::now();
+                let not_before = match why {
+                    PutBack::Stop => None,
+                    PutBack::Held(_) => now.checked_add(HELD_PAUSE).ok(),
+                };
+                let id = &deployment.id;
+                self.keep(stop, || self.store.put_back(id, &why, not_before, now))
+                    .await;
             }
-            Ending::Conclude(outcome) => self.conclude(deployment, &outcome).await,
+            Ending::Conclude(outcome) => self.conclude(deployment, &outcome, stop).await,
         }
     }
 
     /// Ends a deployment whose task came to an end that nobody meant.
-    pub async fn lost(&self, deployment: &Deployment) {
+    pub async fn lost(&self, deployment: &Deployment, stop: &CancellationToken) {
         let hosts = self
             .place(deployment)
             .map(|(_, environment)| environment.hosts.as_slice())
@@ -174,7 +192,7 @@ impl<D: Deployer> Worker<D> {
             },
             left: left.collect(),
         };
-        self.conclude(deployment, &outcome).await;
+        self.conclude(deployment, &outcome, stop).await;
     }
 
     fn place(&self, deployment: &Deployment) -> Option<(&App, &Environment)> {
@@ -230,6 +248,13 @@ impl<D: Deployer> Worker<D> {
                     () = stop.cancelled() => return Outcome::Cancelled,
                 };
                 if needed {
+                    let newest = tokio::select! {
+                        newest = self.newest(deployment, app, commit) => newest,
+                        () = stop.cancelled() => return Outcome::Cancelled,
+                    };
+                    if let Err(outcome) = newest {
+                        return outcome;
+                    }
                     match self.deployer.build(app, commit, events, stop).await {
                         Ok(artifact) => Some(artifact),
                         Err(_) if stop.is_cancelled() => return Outcome::Cancelled,
@@ -260,6 +285,42 @@ impl<D: Deployer> Worker<D> {
         outcome
     }
 
+    /// Nothing when a push still is what its branch leads to, else how its deployment ends: hooks may come late, out
+    /// of order, or again after months, and none of them may put an older commit in the place of a newer one.
+    async fn newest(
+        &self,
+        deployment: &Deployment,
+        app: &App,
+        commit: &CommitSha,
+    ) -> Result<(), Outcome> {
+        let Some(branch) = &deployment.branch else {
+            return Ok(());
+        };
+        let position = self.deployer.position(app, commit, branch).await;
+        let position = position.map_err(|failure| Outcome::Failed {
+            failure,
+            left: Vec::new(),
+        })?;
+        let message = match position {
+            Position::Head => return Ok(()),
+            Position::Behind { head } => {
+                format!("outdated: {branch} is at {} already", head.short())
+            }
+            Position::Elsewhere => {
+                format!("commit {} is not on the branch {branch}", commit.short())
+            }
+        };
+        Err(Outcome::Refused {
+            failure: Failure {
+                host: None,
+                step: "push".to_owned(),
+                message,
+                hint: Some(format!("Push again to deploy what {branch} leads to.")),
+            },
+            held: false,
+        })
+    }
+
     /// Whether something has to be built. Hosts are asked, which costs each a connection, only where there is a reason
     /// to expect a no: the deployment had begun before, or its commit is live by the ledger.
     async fn needs_artifact(
@@ -282,7 +343,7 @@ impl<D: Deployer> Worker<D> {
                 .await
     }
 
-    async fn conclude(&self, deployment: &Deployment, outcome: &Outcome) {
+    async fn conclude(&self, deployment: &Deployment, outcome: &Outcome, stop: &CancellationToken) {
         let live = self.live(deployment, outcome).await;
         if let Some(failure) = outcome.failure() {
             warn!(
@@ -296,7 +357,7 @@ impl<D: Deployer> Worker<D> {
             outcome = outcome.word(),
             "deployment {} ended", deployment.id
         );
-        self.keep(|| {
+        self.keep(stop, || {
             self.store.conclude(
                 &deployment.id,
                 outcome,
@@ -335,28 +396,46 @@ impl<D: Deployer> Worker<D> {
         })
     }
 
-    /// Writes to the ledger until it is written; gives up after a minute, and the next start takes it from there.
-    async fn keep<F: Future<Output = Result<(), StoreError>>>(&self, write: impl Fn() -> F) {
-        for _ in 0..LEDGER_TRIES {
-            match write().await {
-                Ok(()) => return,
-                Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    error!(
-                        error = format!("{error:#}"),
-                        "the end of a deployment cannot be written down"
-                    );
-                    tokio::time::sleep(LEDGER_PAUSE).await;
+    /// Writes to the ledger until it is written. An environment whose deployment has no written end takes no other, so
+    /// nothing but a stop ends this early.
+    async fn keep<F: Future<Output = Result<(), StoreError>>>(
+        &self,
+        stop: &CancellationToken,
+        write: impl Fn() -> F,
+    ) {
+        let mut pause = LEDGER_PAUSE;
+        let mut last_tries = LAST_TRIES;
+        while let Err(error) = write().await {
+            let error = anyhow::Error::from(error);
+            error!(
+                error = format!("{error:#}"),
+                "the end of a deployment cannot be written down"
+            );
+            if stop.is_cancelled() {
+                last_tries -= 1;
+                if last_tries == 0 {
+                    return;
                 }
+                tokio::time::sleep(LEDGER_PAUSE).await;
+                continue;
             }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_LEDGER_PAUSE);
         }
     }
 }
 
-/// A deployment that was called off because the service stops is not over.
+/// A deployment that was called off because the service stops is not over, nor is one that was held up by somebody.
 fn ending(outcome: Outcome, stopping: bool) -> Ending {
     match outcome {
-        Outcome::Cancelled if stopping => Ending::PutBack,
+        Outcome::Cancelled if stopping => Ending::PutBack(PutBack::Stop),
+        Outcome::Refused {
+            failure,
+            held: true,
+        } => Ending::PutBack(PutBack::Held(failure)),
         outcome => Ending::Conclude(outcome),
     }
 }
@@ -384,7 +463,10 @@ mod tests {
 
     #[test]
     fn only_what_was_called_off_by_a_stop_goes_back() {
-        assert_eq!(ending(Outcome::Cancelled, true), Ending::PutBack);
+        assert_eq!(
+            ending(Outcome::Cancelled, true),
+            Ending::PutBack(PutBack::Stop)
+        );
         assert_eq!(
             ending(Outcome::Cancelled, false),
             Ending::Conclude(Outcome::Cancelled)

@@ -23,6 +23,8 @@ const SHOP: &str = "acme/shop";
 const FIRST: &str = "1111111111111111111111111111111111111111";
 const SECOND: &str = "2222222222222222222222222222222222222222";
 
+mod app;
+
 /// A GitHub, a ledger, and the sender between them.
 struct World {
     github: GitHub,
@@ -99,6 +101,7 @@ impl World {
             environment: EnvironmentName::parse(environment).unwrap(),
             repository: SHOP.to_owned(),
             environment_url: Some(format!("https://{environment}.shop.test")),
+            branch: None,
             request: DeployRequest {
                 deployment: DeploymentId::parse(id).unwrap(),
                 kind: Kind::Deploy {
@@ -434,38 +437,6 @@ async fn what_github_refuses_for_good_is_given_up_and_stays_visible() {
         "the next ones go out"
     );
     drop(world.github.take_unexpected());
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_github_app_reports_and_renews_its_tokens() {
-    let github = GitHub::start().await;
-    let app = github.app(77);
-    let login = Login::App {
-        id: app.id,
-        private_key: SecretString::from(app.private_key_pem()),
-    };
-    let world = World::with(github, login).await;
-    world.queue("one", "production", FIRST).await;
-    world.told("one").await;
-    world.github.expire_tokens();
-    let id = world.begin().await;
-    world.end(&id, &deployed("one"), Some(("one", FIRST))).await;
-    world.told("one").await;
-    let made = world.github.deployments(SHOP);
-    assert_eq!(
-        (made.len(), made[0].statuses.last().unwrap().state.as_str()),
-        (1, "success")
-    );
-    assert!(
-        world
-            .states("one")
-            .await
-            .iter()
-            .all(|state| state == "sent"),
-        "{:?}",
-        world.states("one").await
-    );
     world.close().await;
 }
 

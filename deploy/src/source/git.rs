@@ -1,31 +1,52 @@
 //! The mirror of a repository, and clean checkouts of single commits.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::{FETCH_LIMIT, Origin, failure, make_dir};
+use super::{FETCH_LIMIT, Origin, Position, failure, make_dir};
 use crate::{CommitSha, Failure};
 
 /// Brings the mirror up to date so that it holds `wanted`, and returns its folder. A commit that is already there costs
 /// no connection.
 pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Failure> {
-    let mirror = origin.work_dir.join("mirror.git");
-    if !mirror.join("HEAD").exists() {
-        make_dir(&origin.work_dir).await?;
-        let mut init = git(None);
-        init.args(["init", "--quiet", "--bare", "--"]).arg(&mirror);
-        run("fetch", init).await?;
-    }
     let commit = CommitSha::parse(wanted);
+    let mirror = origin.work_dir.join("mirror.git");
     if let Ok(commit) = &commit
+        && mirror.join("HEAD").exists()
         && has(&mirror, commit).await
     {
         return Ok(mirror);
     }
-    let _alone = alone(&origin.work_dir).await?;
+    fetch(origin).await?;
+    match &commit {
+        Ok(commit) if !has(&mirror, commit).await => Err(Failure {
+            hint: Some(
+                "It may have been pushed over. Deploy the branch's newest commit instead."
+                    .to_owned(),
+            ),
+            ..failure(
+                "fetch",
+                format!("commit {commit} is on no branch or tag of {}", origin.url),
+            )
+        }),
+        _ => Ok(mirror),
+    }
+}
+
+/// Brings every branch and tag of the mirror to where the origin has them, and returns its folder.
+pub(super) async fn fetch(origin: &Origin) -> Result<PathBuf, Failure> {
+    make_dir(&origin.work_dir).await?;
+    let _turn = turn(origin).await?;
+    let mirror = origin.work_dir.join("mirror.git");
+    if !mirror.join("HEAD").exists() {
+        let mut init = git(None);
+        init.args(["init", "--quiet", "--bare", "--"]).arg(&mirror);
+        run("fetch", init).await?;
+    }
     unlock(&mirror);
     let mut fetch = git(Some(&mirror));
     with_authorization(&mut fetch, origin);
@@ -47,37 +68,51 @@ pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Fai
             format!("{} did not answer in time", origin.url),
         ))
     })?;
-    match &commit {
-        Ok(commit) if !has(&mirror, commit).await => Err(Failure {
-            hint: Some(
-                "It may have been pushed over. Deploy the branch's newest commit instead."
-                    .to_owned(),
-            ),
-            ..failure(
-                "fetch",
-                format!("commit {commit} is on no branch or tag of {}", origin.url),
-            )
-        }),
-        _ => Ok(mirror),
-    }
+    Ok(mirror)
 }
 
-/// Waits until nobody else fetches into the same mirror.
-async fn alone(work_dir: &Path) -> Result<std::fs::File, Failure> {
-    let path = work_dir.join("mirror.lock");
-    let locking = tokio::task::spawn_blocking(move || {
-        let file = std::fs::File::create(&path)?;
+/// One fetch into a mirror at a time: two environments of an app may want it in the same moment, and git would refuse
+/// one of them a ref's lock. Held until dropped.
+async fn turn(origin: &Origin) -> Result<File, Failure> {
+    let path = origin.work_dir.join("mirror.lock");
+    let lock = tokio::task::spawn_blocking(move || {
+        let file = File::create(path)?;
         file.lock()?;
-        std::io::Result::Ok(file)
+        Ok::<_, std::io::Error>(file)
     });
-    let locked = locking
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    locked.map_err(|error| {
-        failure(
-            "fetch",
-            format!("cannot lock {}: {error}", work_dir.display()),
-        )
+    let locked = match lock.await {
+        Ok(locked) => locked.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    locked.map_err(|error| failure("fetch", format!("cannot lock the mirror: {error}")))
+}
+
+/// Where a commit stands on a branch of a mirror that was just fetched.
+pub(super) async fn position(
+    mirror: &Path,
+    commit: &CommitSha,
+    branch: &str,
+) -> Result<Position, Failure> {
+    let name = format!("refs/heads/{branch}");
+    let Ok(head) = resolve(mirror, &name).await else {
+        return Ok(Position::Elsewhere);
+    };
+    if head == *commit {
+        return Ok(Position::Head);
+    }
+    if !has(mirror, commit).await {
+        return Ok(Position::Elsewhere);
+    }
+    let mut contains = git(Some(mirror));
+    contains
+        .args(["for-each-ref", "--format=%(refname)"])
+        .arg(format!("--contains={commit}"))
+        .arg(&name);
+    let said = run("fetch", contains).await?;
+    Ok(if said.trim() == name {
+        Position::Behind { head }
+    } else {
+        Position::Elsewhere
     })
 }
 

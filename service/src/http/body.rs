@@ -1,5 +1,7 @@
 //! Reads a body up to a limit.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, HttpBody as _};
 use http_body_util::BodyExt as _;
 
@@ -10,8 +12,13 @@ pub(super) const LARGEST_BODY: usize = 25 * 1024 * 1024;
 /// So much of a body that is too large is still read, so that its sender gets to read the answer.
 const DRAINED: usize = 64 * 1024 * 1024;
 
-/// The whole body, or why it cannot be had.
-pub(super) async fn read(mut body: Body) -> Result<Bytes, Rejection> {
+/// The whole body, or why it cannot be had within `limit`.
+pub(super) async fn read(body: Body, limit: Duration) -> Result<Bytes, Rejection> {
+    let whole = tokio::time::timeout(limit, whole(body)).await;
+    whole.unwrap_or(Err(Rejection::TooSlow))
+}
+
+async fn whole(mut body: Body) -> Result<Bytes, Rejection> {
     let mut kept = Vec::with_capacity(
         usize::try_from(body.size_hint().lower())
             .unwrap_or(0)

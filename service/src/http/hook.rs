@@ -1,6 +1,7 @@
 //! `POST /hooks/github`: prove, read, decide, commit, answer. Nothing slow happens before the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -16,9 +17,15 @@ use uuid::Uuid;
 use super::Door;
 use super::body;
 use super::rejection::Rejection;
-use crate::forge::github::hook::{self, Headers};
+use crate::forge::github::hook::{self, Headers, Unproven};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
+
+/// A body takes no longer than this to come.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+/// The ledger gets this long before the forge is told to come again: GitHub hangs up after 10 s. What is committed
+/// later all the same is a duplicate then.
+const LEDGER_LIMIT: Duration = Duration::from_secs(7);
 
 pub(super) async fn github(
     State(door): State<Arc<Door>>,
@@ -51,15 +58,15 @@ pub(super) async fn github(
     .await
 }
 
-async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Rejection> {
-    let _room = door
-        .bodies
-        .acquire()
+async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answer, Rejection> {
+    let unproven = |why: &Unproven| warn!(reason = %why, "an unproven delivery");
+    hook::signature(headers).inspect_err(unproven)?;
+    let room = Arc::clone(&door.bodies)
+        .acquire_owned()
         .await
         .map_err(|_| Rejection::Unavailable)?;
-    let body = body::read(body).await?;
-    hook::verify(headers, &body, &door.settings.github.webhook_secrets)
-        .inspect_err(|why| warn!(reason = %why, "an unproven delivery"))?;
+    let body = body::read(body, BODY_LIMIT).await?;
+    hook::verify(headers, &body, &door.settings.github.webhook_secrets).inspect_err(unproven)?;
     let headers = Headers::read(headers)?;
     Span::current()
         .record("delivery.id", headers.delivery.as_str())
@@ -67,13 +74,33 @@ async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Re
     let delivered = hook::read(&headers.event, &body)?;
     let apps = door.settings.apps.iter().map(|app| &app.config);
     let decision = matching::decide(apps, &delivered);
+    let door = Arc::clone(door);
+    // A task of its own: the caller may hang up, and a commit must not end half-way with it.
+    let keeping = tokio::spawn(
+        async move {
+            let _room = room;
+            keep(&door, &headers, &body, &decision).await
+        }
+        .in_current_span(),
+    );
+    let kept = tokio::time::timeout(LEDGER_LIMIT, keeping).await;
+    kept.map_err(|_| Rejection::Unavailable)?
+        .map_err(|_| Rejection::Unavailable)?
+}
+
+async fn keep(
+    door: &Door,
+    headers: &Headers,
+    body: &[u8],
+    decision: &Decision,
+) -> Result<Answer, Rejection> {
     let now = cutover_deploy::now();
-    let wanted = wanted(door, &decision, now);
+    let wanted = wanted(door, decision, now);
     // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
     let kept = if wanted.is_empty() {
         None
     } else {
-        std::str::from_utf8(&body).ok()
+        std::str::from_utf8(body).ok()
     };
     let delivery = NewDelivery {
         forge: "github",
@@ -86,10 +113,10 @@ async fn take(door: &Door, headers: &HeaderMap, body: Body) -> Result<Answer, Re
     let taken = door
         .store
         .take_in(&delivery, &wanted, |enqueued| {
-            answer(&headers, &decision, enqueued)
+            answer(headers, decision, enqueued)
         })
         .await?;
-    Ok(told(&headers, taken))
+    Ok(told(headers, taken))
 }
 
 fn wanted(door: &Door, decision: &Decision, now: Timestamp) -> Vec<NewDeployment> {
@@ -127,6 +154,7 @@ fn new_deployment(
         environment: place.environment.clone(),
         repository: app.config.repository.path.clone(),
         environment_url: environment.url.clone(),
+        branch: environment.branch.clone(),
         request: DeployRequest {
             run_url: Some(format!("{}/deployments/{id}", door.public_url)),
             deployment: id,

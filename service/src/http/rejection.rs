@@ -14,6 +14,8 @@ use crate::store::StoreError;
 pub(super) enum Rejection {
     /// The body is larger than any forge sends.
     TooLarge,
+    /// The body did not come in time.
+    TooSlow,
     /// The connection broke while the body came.
     CutOff,
     /// Nobody proved to be the forge.
@@ -54,6 +56,10 @@ impl IntoResponse for Rejection {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 25 MiB".to_owned(),
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not come in time".to_owned(),
             ),
             Self::CutOff => (
                 StatusCode::BAD_REQUEST,

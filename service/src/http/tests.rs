@@ -17,6 +17,7 @@ const GUID: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
 
 struct World {
     router: Router,
+    door: Arc<Door>,
     store: Store,
     stopping: CancellationToken,
     _dir: tempfile::TempDir,
@@ -45,7 +46,8 @@ impl World {
         let url = "https://deploy.example.com".to_owned();
         let door = Arc::new(Door::new(settings, store.clone(), url, stopping.clone()));
         Self {
-            router: router(door),
+            router: router(Arc::clone(&door)),
+            door,
             store,
             stopping,
             _dir: dir,

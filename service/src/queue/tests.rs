@@ -1,4 +1,5 @@
 use cutover_deploy::config::Environment;
+use cutover_deploy::source::Position;
 use cutover_deploy::{
     AppName, Artifact, CommitSha, DeployRequest, DeploymentId, Digest, EnvironmentName, Event,
     Failure, Outcome, ReleaseId,
@@ -29,6 +30,10 @@ struct Call {
 impl Deployer for Stage {
     async fn needs_artifact(&self, _: &App, _: &Environment, request: &DeployRequest) -> bool {
         request.deployment.as_str().starts_with("built")
+    }
+
+    async fn position(&self, _: &App, _: &CommitSha, _: &str) -> Result<Position, Failure> {
+        Ok(Position::Head)
     }
 
     async fn build(
@@ -315,6 +320,60 @@ async fn a_task_that_dies_is_concluded_as_unknown_and_frees_the_environment() {
     testing::queue(&world.store, "p2", "production", 'b').await;
     let next = world.call().await;
     assert_eq!(next.id, "p2");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_holds_up_no_other_environment_and_is_written_later() {
+    let mut world = World::start().await;
+    testing::queue(&world.store, "p1", "production", 'a').await;
+    let call = world.call().await;
+    world.store.refuse_endings(true).await;
+    call.end.send(None).unwrap();
+    testing::queue(&world.store, "s1", "staging", 'b').await;
+    let beside = world.call().await;
+    assert_eq!(beside.id, "s1");
+    world.store.refuse_endings(false).await;
+    world.until("p1", "failed").await;
+    beside.end.send(Some(deployed())).unwrap();
+    world.until("s1", "deployed").await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_held_up_waits_is_told_once_and_gives_way_to_a_newer_push() {
+    let mut world = World::start().await;
+    testing::queue(&world.store, "p1", "production", 'a').await;
+    let held = || Outcome::Refused {
+        failure: Failure {
+            host: None,
+            step: "greet".to_owned(),
+            message: "the lease is held".to_owned(),
+            hint: None,
+        },
+        held: true,
+    };
+    world.call().await.end.send(Some(held())).unwrap();
+    let waits = world.until("p1", "queued").await;
+    let until = waits.not_before.expect("it is left alone for a while");
+    let now = cutover_deploy::now();
+    assert_eq!(world.store.claim(now).await.unwrap(), None);
+    let reports = world.store.reports(&waits.id).await.unwrap().len();
+
+    let again = world.store.claim(until).await.unwrap().unwrap();
+    assert_eq!(again.id, waits.id, "it comes again when its time has come");
+    let why = crate::store::PutBack::Held(held().failure().unwrap().clone());
+    let put_back = world.store.put_back(&again.id, &why, Some(until), until);
+    put_back.await.unwrap();
+    let told = world.store.reports(&waits.id).await.unwrap();
+    assert_eq!(told.len(), reports, "{told:#?}");
+
+    testing::queue(&world.store, "p2", "production", 'b').await;
+    world.until("p1", "superseded").await;
+    let next = world.call().await;
+    assert_eq!(next.id, "p2");
+    next.end.send(Some(deployed())).unwrap();
+    world.until("p2", "deployed").await;
     world.stop().await;
 }
 

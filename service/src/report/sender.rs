@@ -1,5 +1,6 @@
-//! Posts what stands in the outbox: one call at a time, in order per environment, by the forge's own rules.
+//! Posts what stands in the outbox: one call at a time, in order per deployment, by the forge's own rules.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cutover_deploy::CommitSha;
@@ -18,6 +19,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// After this long a report says nothing that anybody waits for.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
+/// Failures of one report while others get through, after which it is given up: with the pauses between them at least
+/// an hour.
+const MOST_FAILURES: u32 = 20;
 /// Looks into the outbox at least this often, whatever woke it.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// What is still waiting when the service stops gets this long.
@@ -30,6 +34,33 @@ pub struct Sender {
     github: GitHub,
     /// The forge wants no call before this.
     quiet_until: Option<Timestamp>,
+    stuck: Stuck,
+}
+
+/// Which reports fail while others get through: those are not the forge's bad day but their own.
+#[derive(Debug, Default)]
+struct Stuck {
+    /// How many reports were posted.
+    posted: u64,
+    /// By ordinal: failures with others posted since the one before, and how many were posted then.
+    failures: HashMap<i64, (u32, u64)>,
+}
+
+impl Stuck {
+    fn posted(&mut self, ordinal: i64) {
+        self.posted += 1;
+        self.failures.remove(&ordinal);
+    }
+
+    /// Notes a failure and says whether the report was tried often enough.
+    fn failed(&mut self, ordinal: i64) -> bool {
+        let (times, posted) = self.failures.entry(ordinal).or_insert((0, self.posted));
+        if *posted != self.posted {
+            *posted = self.posted;
+            *times += 1;
+        }
+        *times >= MOST_FAILURES
+    }
 }
 
 /// What became of one report.
@@ -63,6 +94,7 @@ impl Sender {
             store,
             github,
             quiet_until: None,
+            stuck: Stuck::default(),
         }
     }
 
@@ -128,7 +160,10 @@ impl Sender {
         self.store.attempt(waiting.ordinal, next).await?;
         let id = &waiting.deployment.id;
         match self.call(waiting).await {
-            Ok(Settled::Sent) => self.store.settle(waiting, "sent", None, now).await,
+            Ok(Settled::Sent) => {
+                self.stuck.posted(waiting.ordinal);
+                self.store.settle(waiting, "sent", None, now).await
+            }
             Ok(Settled::Skipped(why)) => {
                 self.store.settle(waiting, "skipped", Some(why), now).await
             }
@@ -136,7 +171,9 @@ impl Sender {
             Err(Unsettled::Forge(trouble)) => {
                 let old =
                     now.duration_since(waiting.deployment.request.requested_at) > GIVEN_UP_AFTER;
-                if trouble.turn == Turn::Never || old {
+                let stuck = trouble.turn == Turn::Again && self.stuck.failed(waiting.ordinal);
+                if trouble.turn == Turn::Never || old || stuck {
+                    self.stuck.failures.remove(&waiting.ordinal);
                     warn!(deployment.id = %id, report = ?waiting.report, error = %trouble, "a report to GitHub is given up");
                     return self
                         .store
@@ -343,6 +380,21 @@ fn chain(error: &StoreError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_is_stuck_only_when_others_get_through() {
+        let mut stuck = Stuck::default();
+        assert!(!(0..100).any(|_| stuck.failed(1)), "the forge is down");
+        for _ in 1..MOST_FAILURES {
+            stuck.posted(2);
+            assert!(!stuck.failed(1));
+        }
+        assert!(!stuck.failed(1), "nothing got through since");
+        stuck.posted(2);
+        assert!(stuck.failed(1));
+        stuck.posted(1);
+        assert!(!stuck.failed(1), "it starts anew");
+    }
 
     #[test]
     fn pauses_grow_to_five_minutes() {

@@ -160,6 +160,28 @@ fn a_key_that_is_not_known_is_refused_with_its_line() {
 }
 
 #[test]
+fn no_problem_shows_what_may_be_a_secret() {
+    let folder = Folder::new();
+    let texts = [
+        SOUND.replace("[github]", "[github]\ntoken = \"ghp_sesame\""),
+        SOUND.replace("[github]", "[github]\napp_id = \"ghp_sesame\""),
+        SOUND.replace("[github]", "[github]\ntoken_file = \"ghp_sesame\" oops"),
+        SOUND.replace("[github]", "[github]\ntoken_file = ghp_sesame"),
+        SOUND.replace("[github]", "[github]\ntoken_file = \"ghp_sesame"),
+        SOUND.replace(
+            "[github]",
+            "public_url = \"https://me:ghp_sesame@deploy.example.com\"\n[github]",
+        ),
+    ];
+    for text in texts {
+        let problems = folder.problems(&text).join("\n");
+        assert!(!problems.contains("sesame"), "{problems}");
+        let names_the_place = problems.contains("line ") || problems.contains("public_url: ");
+        assert!(names_the_place, "{problems}");
+    }
+}
+
+#[test]
 fn the_template_is_complete_and_sound() {
     let folder = Folder::new();
     let template = include_str!("../../../templates/service.toml");

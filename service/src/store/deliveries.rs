@@ -23,10 +23,13 @@ pub struct NewDelivery<'a> {
     pub received_at: Timestamp,
 }
 
+/// The answer to a delivery that was acted upon.
+const ACTED_UPON: u16 = 202;
+
 /// What the forge was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The HTTP status: 202 for a delivery that was acted upon. Any other is decided anew when it comes again.
     pub status: u16,
     /// The JSON body.
     pub body: Value,
@@ -37,13 +40,14 @@ pub struct Answer {
 pub enum TakenIn {
     /// It is committed, with its deployments.
     New(Answer, Vec<Enqueued>),
-    /// It had come before; this was answered then.
+    /// It had come before and was acted upon; this was answered then.
     Duplicate(Answer),
 }
 
 impl Store {
     /// Commits a delivery, the deployments that it asks for and the ones that they supersede, all or nothing.
-    /// A delivery that is known changes nothing.
+    /// A delivery that was acted upon before changes nothing. One that was not is decided anew: what was ignored may be
+    /// wanted since the settings were changed.
     pub async fn take_in(
         &self,
         delivery: &NewDelivery<'_>,
@@ -56,7 +60,9 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(writing)?;
         let inserted = sqlx::query(
             "insert into delivery (forge, id, event, hook_id, received_at, body, status, answer)
-             values ($1, $2, $3, $4, $5, $6, 0, '{}') on conflict (forge, id) do nothing",
+             values ($1, $2, $3, $4, $5, $6, 0, '{}')
+             on conflict (forge, id) do update set event = excluded.event, hook_id = excluded.hook_id,
+                 received_at = excluded.received_at, body = excluded.body where delivery.status <> $7",
         )
         .bind(delivery.forge)
         .bind(delivery.id)
@@ -64,6 +70,7 @@ impl Store {
         .bind(delivery.hook_id)
         .bind(millis(delivery.received_at))
         .bind(delivery.body)
+        .bind(i64::from(ACTED_UPON))
         .execute(&mut *tx)
         .await
         .map_err(writing)?;
@@ -115,12 +122,15 @@ impl Store {
     }
 
     async fn answered(&self, delivery: &NewDelivery<'_>) -> Result<Option<Answer>, StoreError> {
-        let row = sqlx::query("select status, answer from delivery where forge = $1 and id = $2")
-            .bind(delivery.forge)
-            .bind(delivery.id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(reading)?;
+        let row = sqlx::query(
+            "select status, answer from delivery where forge = $1 and id = $2 and status = $3",
+        )
+        .bind(delivery.forge)
+        .bind(delivery.id)
+        .bind(i64::from(ACTED_UPON))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(reading)?;
         row.map(|row| {
             Ok(Answer {
                 status: u16::try_from(rows::number(&row, "status")?)

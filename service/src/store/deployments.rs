@@ -1,8 +1,8 @@
 //! Deployments: queued, claimed by one worker, concluded or put back. Each change writes its reports with it.
 
 use cutover_deploy::{
-    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, Event, Kind, Outcome,
-    ReleaseId,
+    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, Event, Failure, Kind,
+    Outcome, ReleaseId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub struct NewDeployment {
     pub repository: String,
     /// Where people find the app.
     pub environment_url: Option<String>,
+    /// The branch whose push asked for it; none where somebody named the commit or asked for a rollback.
+    pub branch: Option<String>,
     /// What the pipeline is asked for.
     pub request: DeployRequest,
 }
@@ -43,6 +45,8 @@ pub struct Deployment {
     pub repository: String,
     /// Where people find the app.
     pub environment_url: Option<String>,
+    /// The branch whose push asked for it; none where somebody named the commit or asked for a rollback.
+    pub branch: Option<String>,
     /// What the pipeline is asked for.
     pub request: DeployRequest,
     /// Where it stands.
@@ -55,6 +59,8 @@ pub struct Deployment {
     pub live: Option<Live>,
     /// The deployment that took its place.
     pub superseded_by: Option<DeploymentId>,
+    /// It was held up and is not claimed again before this.
+    pub not_before: Option<Timestamp>,
     /// When it was claimed last.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -113,14 +119,16 @@ impl Deployment {
 }
 
 impl Store {
-    /// Takes the newest waiting deployment of an environment where none runs, for this caller alone.
+    /// Takes the newest waiting deployment of an environment where none runs, for this caller alone. One that was put
+    /// back for a while is left alone until then.
     pub async fn claim(&self, now: Timestamp) -> Result<Option<Deployment>, StoreError> {
         let mut tx = self.pool.begin().await.map_err(writing)?;
         let claimed = sqlx::query(
             "update deployment set state = 'running', started_at = $1
              where state = 'queued' and id = (
                  select waiting.id from deployment waiting
-                 where waiting.state = 'queued' and not exists (
+                 where waiting.state = 'queued' and (waiting.not_before is null or waiting.not_before <= $1)
+                 and not exists (
                      select 1 from deployment busy where busy.state = 'running'
                      and busy.app = waiting.app and busy.environment = waiting.environment)
                  order by waiting.ordinal desc limit 1)
@@ -138,9 +146,19 @@ impl Store {
             tx.rollback().await.map_err(writing)?;
             return Ok(None);
         };
-        let deployment = read(&row)?;
+        let deployment = match read(&row) {
+            Err(error) if error.is_one_row() => {
+                give_up(&mut tx, &row, &error, now).await?;
+                tx.commit().await.map_err(writing)?;
+                return Box::pin(self.claim(now)).await;
+            }
+            read => read?,
+        };
         let superseded = supersede(&mut tx, &deployment, now).await?;
-        outbox::write(&mut tx, &deployment, &report::began(&deployment), now).await?;
+        // One that keeps being put back is told of once: forges limit how often they are told.
+        if deployment.not_before.is_none() {
+            outbox::write(&mut tx, &deployment, &report::began(&deployment), now).await?;
+        }
         tx.commit().await.map_err(writing)?;
         self.changed(&deployment.id);
         for old in &superseded {
@@ -156,7 +174,17 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await
                 .map_err(reading)?;
-        found.iter().map(read).collect()
+        let mut running = Vec::new();
+        for row in &found {
+            match read(row) {
+                Err(error) if error.is_one_row() => {
+                    let mut connection = self.pool.acquire().await.map_err(writing)?;
+                    give_up(&mut connection, row, &error, cutover_deploy::now()).await?;
+                }
+                read => running.push(read?),
+            }
+        }
+        Ok(running)
     }
 
     /// One deployment.
@@ -183,7 +211,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(reading)?;
-        found.iter().map(read).collect()
+        rows::readable(&found, read)
     }
 
     /// The deployments of an environment that ended, newest first, at most `most`.
@@ -203,7 +231,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(reading)?;
-        found.iter().map(read).collect()
+        rows::readable(&found, read)
     }
 
     /// The deployment that last said what is live in an environment.
@@ -292,33 +320,33 @@ impl Store {
         self.changed(id);
         Ok(())
     }
+}
 
-    /// Puts a running deployment back into the queue, to be claimed anew.
-    pub async fn put_back(
-        &self,
-        id: &DeploymentId,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await.map_err(writing)?;
-        let row = sqlx::query("update deployment set state = 'queued' where id = $1 and state = 'running' returning *")
-            .bind(id.as_str())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(writing)?;
-        if let Some(row) = row {
-            let deployment = read(&row)?;
-            let note = Event::Note {
-                host: None,
-                text: why.to_owned(),
-            };
-            events::append(&mut tx, id, &[note], now).await?;
-            outbox::write(&mut tx, &deployment, &report::put_back(&deployment), now).await?;
-        }
-        tx.commit().await.map_err(writing)?;
-        self.changed(id);
-        Ok(())
-    }
+/// Ends a deployment whose row cannot be read, so that it stands in nobody's way.
+async fn give_up(
+    connection: &mut AnyConnection,
+    row: &AnyRow,
+    error: &StoreError,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    rows::tell(row, error);
+    let outcome = Outcome::Failed {
+        failure: Failure {
+            host: None,
+            step: "ledger".to_owned(),
+            message: error.to_string(),
+            hint: Some("Push again, or deploy the commit by hand.".to_owned()),
+        },
+        left: Vec::new(),
+    };
+    sqlx::query("update deployment set state = 'done', outcome = $1, ended_at = $2 where id = $3")
+        .bind(to_json(&outcome))
+        .bind(millis(now))
+        .bind(rows::text(row, "id")?)
+        .execute(connection)
+        .await
+        .map_err(writing)?;
+    Ok(())
 }
 
 /// Queues a deployment in a transaction that has begun with a write.
@@ -332,9 +360,9 @@ pub(super) async fn enqueue(
         Kind::Rollback { .. } => None,
     };
     let row = sqlx::query(
-        "insert into deployment (id, ordinal, app, environment, repository, environment_url, kind, commit_sha, actor,
-             state, request, requested_at)
-         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10 from deployment
+        "insert into deployment (id, ordinal, app, environment, repository, environment_url, branch, kind, commit_sha,
+             actor, state, request, requested_at)
+         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11 from deployment
          returning *",
     )
     .bind(new.request.deployment.as_str())
@@ -342,6 +370,7 @@ pub(super) async fn enqueue(
     .bind(new.environment.as_str())
     .bind(new.repository.as_str())
     .bind(new.environment_url.as_deref())
+    .bind(new.branch.as_deref())
     .bind(new.request.kind.word())
     .bind(commit)
     .bind(new.request.actor.as_str())
@@ -378,7 +407,7 @@ async fn supersede(
     .fetch_all(&mut *tx)
     .await
     .map_err(writing)?;
-    let mut superseded: Vec<Deployment> = found.iter().map(read).collect::<Result<_, _>>()?;
+    let mut superseded = rows::readable(&found, read)?;
     superseded.sort_by_key(|old| old.ordinal);
     for old in &superseded {
         let concluded = Event::Concluded {
@@ -406,6 +435,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Deployment, StoreError> {
         environment: rows::name(row, "environment")?,
         repository: rows::text(row, "repository")?,
         environment_url: rows::maybe_text(row, "environment_url")?,
+        branch: rows::maybe_text(row, "branch")?,
         request: rows::json(row, "request")?,
         state,
         outcome: rows::maybe_json(row, "outcome")?,
@@ -415,6 +445,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Deployment, StoreError> {
             commit: live_commit,
         }),
         superseded_by: rows::maybe_name(row, "superseded_by")?,
+        not_before: rows::maybe_time(row, "not_before")?,
         started_at: rows::maybe_time(row, "started_at")?,
         ended_at: rows::maybe_time(row, "ended_at")?,
     })

@@ -1,10 +1,11 @@
-//! What is still to be told to a forge, in order per environment, and what the forge calls our deployments.
+//! What is still to be told to a forge, in order per deployment, and what the forge calls our deployments.
 
 use cutover_deploy::DeploymentId;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use tracing::error;
 
 use super::deployments::{self, Deployment};
 use super::rows::{self, to_json};
@@ -39,37 +40,53 @@ pub struct Posted {
     pub error: Option<String>,
 }
 
+/// The reports that wait for no other one: a report waits for the earlier ones of its deployment; the mark on a commit
+/// also for earlier marks of the environment on the same commit; what makes the forge retire older entries of the
+/// environment (`success` does outside production) for every earlier report of the environment. Nothing else waits, so
+/// that one report that the forge does not take holds up no other deployment.
+macro_rules! heads {
+    () => {
+        "from outbox head join deployment told on told.id = head.deployment
+         where head.state = 'waiting' and not exists (
+             select 1 from outbox earlier join deployment about on about.id = earlier.deployment
+             where earlier.state = 'waiting' and earlier.app = head.app and earlier.environment = head.environment
+             and earlier.ordinal < head.ordinal and (
+                 earlier.deployment = head.deployment
+                 or head.body like '{\"report\":\"retire_older\"%'
+                 or head.body like '{\"report\":\"entry_status\",%,\"state\":\"success\",%'
+                 or (head.body like '{\"report\":\"commit_status\"%' and earlier.body like '{\"report\":\"commit_status\"%'
+                     and about.commit_sha = told.commit_sha)))"
+    };
+}
+
 impl Store {
-    /// The first waiting report of every environment whose time has come.
+    /// The waiting reports that wait for no other one and whose time has come.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
-        let found = sqlx::query(
-            "select head.ordinal, head.deployment, head.body, head.attempts from outbox head
-             where head.state = 'waiting' and head.next_at <= $1 and not exists (
-                 select 1 from outbox earlier where earlier.state = 'waiting' and earlier.app = head.app
-                 and earlier.environment = head.environment and earlier.ordinal < head.ordinal)
-             order by head.ordinal",
-        )
+        let found = sqlx::query(concat!(
+            "select head.ordinal, head.deployment, head.body, head.attempts ",
+            heads!(),
+            " and head.next_at <= $1 order by head.ordinal"
+        ))
         .bind(millis(now))
         .fetch_all(&self.pool)
         .await
         .map_err(reading)?;
         let mut due = Vec::new();
         for row in &found {
-            due.push(self.waiting(row).await?);
+            match self.waiting(row).await {
+                Err(error) if error.is_one_row() => self.give_up(row, &error, now).await?,
+                waiting => due.push(waiting?),
+            }
         }
         Ok(due)
     }
 
     /// When the next waiting report is due.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(
-            "select min(head.next_at) as at from outbox head where head.state = 'waiting' and not exists (
-                 select 1 from outbox earlier where earlier.state = 'waiting' and earlier.app = head.app
-                 and earlier.environment = head.environment and earlier.ordinal < head.ordinal)",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(reading)?;
+        let row = sqlx::query(concat!("select min(head.next_at) as at ", heads!()))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(reading)?;
         rows::maybe_time(&row, "at")
     }
 
@@ -219,6 +236,27 @@ impl Store {
         found.iter().map(parse_number).collect()
     }
 
+    /// Ends a report that cannot be read, so that it holds up no other.
+    async fn give_up(
+        &self,
+        row: &AnyRow,
+        error: &StoreError,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let ordinal = rows::number(row, "ordinal")?;
+        error!(ordinal, %error, "a report that cannot be read is given up");
+        sqlx::query(
+            "update outbox set state = 'given_up', error = $1, ended_at = $2 where ordinal = $3",
+        )
+        .bind(error.to_string())
+        .bind(millis(now))
+        .bind(ordinal)
+        .execute(&self.pool)
+        .await
+        .map_err(writing)?;
+        Ok(())
+    }
+
     async fn waiting(&self, row: &AnyRow) -> Result<Waiting, StoreError> {
         let ordinal = rows::number(row, "ordinal")?;
         let id: DeploymentId = rows::name(row, "deployment")?;
@@ -236,10 +274,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(reading)?;
-        let later: Vec<Report> = later
-            .iter()
-            .map(|row| rows::json(row, "body"))
-            .collect::<Result<_, _>>()?;
+        let later: Vec<Report> = rows::readable(&later, |row| rows::json(row, "body"))?;
         Ok(Waiting {
             ordinal,
             deployment: deployments::read(&found)?,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use tracing::error;
 
 use super::{StoreError, reading};
 
@@ -70,6 +71,41 @@ pub(super) fn unreadable(what: &'static str, why: &dyn std::fmt::Display) -> Sto
         what,
         why: why.to_string(),
     }
+}
+
+impl StoreError {
+    /// Whether it is one row that is at fault, and not the database.
+    pub(super) fn is_one_row(&self) -> bool {
+        match self {
+            Self::Row { .. } => true,
+            Self::Database { source, .. } => matches!(
+                source,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound
+            ),
+        }
+    }
+}
+
+/// The rows that can be read; one that cannot is logged and left out, for the others are not at fault.
+pub(super) fn readable<T>(
+    found: &[AnyRow],
+    read: impl Fn(&AnyRow) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut values = Vec::with_capacity(found.len());
+    for row in found {
+        match read(row) {
+            Ok(value) => values.push(value),
+            Err(error) if error.is_one_row() => tell(row, &error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(values)
+}
+
+/// Logs a row that cannot be read.
+pub(super) fn tell(row: &AnyRow, error: &StoreError) {
+    let id: String = row.try_get("id").unwrap_or_default();
+    error!(id, %error, "a row of the ledger is passed over");
 }
 
 /// JSON of a value of ours; such values always have one.

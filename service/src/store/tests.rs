@@ -1,10 +1,25 @@
 use std::collections::BTreeSet;
 
-use cutover_deploy::{Failure, Outcome, ReleaseId};
+use cutover_deploy::{AppName, EnvironmentName, Failure, Outcome, ReleaseId};
 use serde_json::json;
 
 use super::*;
 use crate::testing;
+
+mod outbox;
+
+impl Store {
+    /// Has the ledger refuse the end of every deployment, as a full disk would, or no longer.
+    pub(crate) async fn refuse_endings(&self, refuse: bool) {
+        let sql = if refuse {
+            "create trigger refuse before update on deployment when new.state = 'done'
+             begin select raise(abort, 'the disk is full'); end"
+        } else {
+            "drop trigger refuse"
+        };
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+}
 
 fn now() -> Timestamp {
     cutover_deploy::now()
@@ -191,6 +206,46 @@ async fn a_hundred_equal_deliveries_at_once_are_kept_once() {
 }
 
 #[tokio::test]
+async fn an_ignored_delivery_that_comes_again_is_decided_anew_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores = [
+        testing::store(dir.path()).await,
+        testing::store(dir.path()).await,
+    ];
+    let delivery = NewDelivery {
+        forge: "github",
+        id: "the same",
+        event: "push",
+        hook_id: None,
+        body: None,
+        received_at: now(),
+    };
+    let ignored = |_: &[Enqueued]| Answer {
+        status: 200,
+        body: json!({ "result": "ignored" }),
+    };
+    for _ in 0..2 {
+        let taken = stores[0].take_in(&delivery, &[], ignored).await.unwrap();
+        assert!(matches!(taken, TakenIn::New(..)), "{taken:?}");
+    }
+    let mut sent = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let (store, delivery) = (stores[n % 2].clone(), delivery.clone());
+        sent.spawn(async move {
+            let new = testing::wanted(&format!("d{n}"), "production", 'a');
+            let answer = |_: &[Enqueued]| Answer {
+                status: 202,
+                body: json!({}),
+            };
+            let taken = store.take_in(&delivery, &[new], answer).await.unwrap();
+            matches!(taken, TakenIn::New(..))
+        });
+    }
+    let taken = sent.join_all().await;
+    assert_eq!(taken.iter().filter(|new| **new).count(), 1);
+}
+
+#[tokio::test]
 async fn a_delivery_is_kept_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let store = testing::store(dir.path()).await;
@@ -240,7 +295,7 @@ async fn what_was_running_is_known_after_a_restart_and_may_go_back() {
     assert_eq!(running.len(), 1);
     testing::queue(&store, "d2", "production", 'b').await;
     store
-        .put_back(&running[0].id, "the service stops", now())
+        .put_back(&running[0].id, &PutBack::Stop, None, now())
         .await
         .unwrap();
     assert_eq!(words(&store, &["d1", "d2"]).await, ["queued", "queued"]);
@@ -300,45 +355,6 @@ async fn a_deployment_is_concluded_once_with_its_last_event_and_its_reports() {
 }
 
 #[tokio::test]
-async fn reports_of_an_environment_go_out_in_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = testing::store(dir.path()).await;
-    testing::queue(&store, "d1", "production", 'a').await;
-    testing::queue(&store, "d2", "production", 'b').await;
-    testing::queue(&store, "d3", "staging", 'c').await;
-    let due = store.due(now()).await.unwrap();
-    let heads: Vec<_> = due.iter().map(|due| due.deployment.id.as_str()).collect();
-    assert_eq!(heads, ["d1", "d3"], "one head for each environment");
-    assert!(
-        due[0].outdated,
-        "d1 was superseded: its first status is old news"
-    );
-    assert!(!due[1].outdated);
-
-    let later = now() + Duration::from_mins(1);
-    store.attempt(due[0].ordinal, later).await.unwrap();
-    let heads: Vec<_> = store
-        .due(now())
-        .await
-        .unwrap()
-        .iter()
-        .map(|due| due.ordinal)
-        .collect();
-    assert_eq!(
-        heads,
-        [due[1].ordinal],
-        "nothing overtakes a report that waits"
-    );
-    store.settle(&due[0], "sent", None, now()).await.unwrap();
-    let next = store.due(now()).await.unwrap();
-    assert_eq!(next[0].ordinal, due[0].ordinal + 1);
-    assert_eq!(
-        store.reports(&due[0].deployment.id).await.unwrap()[0].state,
-        "sent"
-    );
-}
-
-#[tokio::test]
 async fn old_bodies_are_dropped_and_their_deliveries_remembered() {
     let dir = tempfile::tempdir().unwrap();
     let store = testing::store(dir.path()).await;
@@ -373,4 +389,36 @@ async fn old_bodies_are_dropped_and_their_deliveries_remembered() {
     };
     let again = store.take_in(&delivery, &[], answer).await.unwrap();
     assert!(matches!(again, TakenIn::Duplicate(_)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stands_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::store(dir.path()).await;
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+    };
+    testing::queue(&store, "d1", "staging", 'a').await;
+    store.claim(now()).await.unwrap().unwrap();
+    testing::queue(&store, "d2", "production", 'b').await;
+    testing::queue(&store, "d3", "preview", 'c').await;
+    testing::queue(&store, "d4", "preview", 'c').await;
+    run("update deployment set request = 'no JSON' where id in ('d1', 'd3', 'd4')").await;
+    run("update outbox set body = '{}' where deployment = 'd2' and ordinal = (select min(ordinal) from outbox where deployment = 'd2')").await;
+
+    assert_eq!(store.running().await.unwrap(), []);
+    assert_eq!(store.claim(now()).await.unwrap().unwrap().id.as_str(), "d2");
+    assert_eq!(store.claim(now()).await.unwrap(), None);
+    let due = store.due(now()).await.unwrap();
+    assert!(due.is_empty(), "the broken heads were first: {due:#?}");
+    let told = store.due(now()).await.unwrap();
+    assert_eq!(told[0].deployment.id.as_str(), "d2");
+    let app = AppName::parse("shop").unwrap();
+    for place in ["production", "staging", "preview"] {
+        let place = EnvironmentName::parse(place).unwrap();
+        store.open_ones(&app, &place).await.unwrap();
+        store.ended(&app, &place, 10).await.unwrap();
+    }
+    testing::queue(&store, "d5", "staging", 'd').await;
+    assert_eq!(store.claim(now()).await.unwrap().unwrap().id.as_str(), "d5");
 }

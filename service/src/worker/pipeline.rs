@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cutover_deploy::config::Environment;
-use cutover_deploy::source::{self, Origin};
+use cutover_deploy::source::{self, Origin, Position};
 use cutover_deploy::{Artifact, CommitSha, DeployRequest, Event, Failure, Outcome, ReleaseId, run};
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::UnboundedSender;
@@ -86,6 +86,16 @@ impl Deployer for Pipeline {
         request: &DeployRequest,
     ) -> bool {
         run::needs_artifact(environment, request, &app.access).await
+    }
+
+    async fn position(
+        &self,
+        app: &App,
+        commit: &CommitSha,
+        branch: &str,
+    ) -> Result<Position, Failure> {
+        let origin = self.origin(app).await?;
+        source::position(commit, branch, &origin).await
     }
 
     async fn build(

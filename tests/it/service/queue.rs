@@ -78,3 +78,55 @@ async fn the_same_commit_again_changes_nothing() {
     );
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_hook_that_comes_late_never_puts_older_code_in_place_of_newer() {
+    let world = World::plain().await;
+    let (_, early) = world.commit(vec![page("two\n")]).await;
+    let (newest, late) = world.commit(vec![page("three\n")]).await;
+    for delivery in [late, early] {
+        let reception = delivery.send(&world.hook_url()).await.unwrap();
+        assert_eq!(reception.status, 202, "{}", reception.body);
+        world.settled().await;
+    }
+    assert_eq!(
+        world.outcomes().await,
+        ["deploy refused", "deploy deployed"]
+    );
+    assert_eq!(
+        world.host.read("current/index.html").as_deref(),
+        Some("three\n")
+    );
+    world.reported().await;
+    let told = format!(
+        "cutover/production error \"refused: push: outdated: main is at {} already\"",
+        newest.short()
+    );
+    assert!(world.forge().contains(&told), "{}", world.forge());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_commit_of_another_branch_is_not_deployed_as_a_push_to_this_one() {
+    let world = World::plain().await;
+    world.repo.branch("feature").await;
+    let commit = world.repo.commit("not yet", [("index.html", "x\n")]).await;
+    world.repo.push("feature").await;
+    let delivery = world.github.push(kit::REPOSITORY, "main", commit.as_str());
+    let reception = delivery.send(&world.hook_url()).await.unwrap();
+    assert_eq!(reception.status, 202, "{}", reception.body);
+    world.settled().await;
+    assert_eq!(world.outcomes().await, ["deploy refused"]);
+    world.reported().await;
+    let told = format!(
+        "refused: push: commit {} is not on the branch main",
+        commit.short()
+    );
+    assert!(world.forge().contains(&told), "{}", world.forge());
+    assert_eq!(world.host.read("current/index.html"), None);
+    world.close().await;
+}
+
+fn page(text: &str) -> (String, String) {
+    ("index.html".to_owned(), text.to_owned())
+}

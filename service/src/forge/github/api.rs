@@ -1,6 +1,6 @@
 //! GitHub's REST API: the few calls that reports and fetching need.
 //!
-//! Nothing here retries: the outbox does, and it knows what may be repeated. Every call has a time limit.
+//! Reports are not retried here: the outbox does that, and it knows what may be repeated. Every call has a time limit.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,6 +29,12 @@ pub use answer::{Trouble, Turn};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between tries to get a token for a deployment that waits for it.
+const TOKEN_PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+];
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 const PER_PAGE: u32 = 100;
 
@@ -197,19 +203,31 @@ impl GitHub {
     pub async fn git_authorization(&self, repository: &str) -> Result<SecretString, Trouble> {
         let token = match &self.inner.client {
             Client::Token(_, token) => token.clone(),
-            Client::App(..) => {
-                let octocrab = self.client_for(repository).await?;
-                let token = tokio::time::timeout(CALL_TIMEOUT, octocrab.installation_token()).await;
-                token
-                    .map_err(|_| Trouble::no_answer("timed out"))?
-                    .map_err(answer::of_error)?
-            }
+            Client::App(..) => self.patient_token(repository).await?,
         };
         let pair = format!("x-access-token:{}", token.expose_secret());
         Ok(SecretString::from(format!(
             "Basic {}",
             STANDARD.encode(pair)
         )))
+    }
+
+    /// A token of the App's installation. A deployment waits for it, so a short trouble of GitHub's is waited out.
+    async fn patient_token(&self, repository: &str) -> Result<SecretString, Trouble> {
+        let ask = |octocrab: Octocrab| async move { octocrab.installation_token().await };
+        let mut pauses = TOKEN_PAUSES.into_iter();
+        loop {
+            let asked =
+                tokio::time::timeout(CALL_TIMEOUT, self.as_installed(repository, ask)).await;
+            let trouble = match asked.unwrap_or_else(|_| Err(Trouble::no_answer("timed out"))) {
+                Ok(token) => return Ok(token),
+                Err(trouble) => trouble,
+            };
+            match (trouble.turn, pauses.next()) {
+                (Turn::Never, _) | (_, None) => return Err(trouble),
+                (_, Some(pause)) => tokio::time::sleep(pause).await,
+            }
+        }
     }
 
     /// Marks a commit.
@@ -298,31 +316,26 @@ impl GitHub {
         route: &str,
         body: &impl Serialize,
     ) -> Result<Vec<u8>, Trouble> {
-        let octocrab = self.client_for(repository).await?;
-        let call = async {
-            let response = octocrab
-                ._post(route, Some(body))
-                .await
-                .map_err(answer::of_error)?;
-            read(response).await
-        };
-        self.within(repository, call).await
+        let ask = |octocrab: Octocrab| async move { octocrab._post(route, Some(body)).await };
+        self.call(repository, ask).await
     }
 
     async fn get(&self, repository: &str, route: &str) -> Result<Vec<u8>, Trouble> {
-        let octocrab = self.client_for(repository).await?;
-        let call = async {
-            let response = octocrab._get(route).await.map_err(answer::of_error)?;
-            read(response).await
-        };
-        self.within(repository, call).await
+        let ask = |octocrab: Octocrab| async move { octocrab._get(route).await };
+        self.call(repository, ask).await
     }
 
-    async fn within(
+    async fn call<B, F>(
         &self,
         repository: &str,
-        call: impl Future<Output = Result<(StatusCode, HeaderMap, Vec<u8>), Trouble>>,
-    ) -> Result<Vec<u8>, Trouble> {
+        ask: impl Fn(Octocrab) -> F,
+    ) -> Result<Vec<u8>, Trouble>
+    where
+        F: Future<Output = octocrab::Result<Response<B>>>,
+        B: axum::body::HttpBody<Data: Into<axum::body::Bytes>>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let call = async { read(self.as_installed(repository, ask).await?).await };
         let answered = tokio::time::timeout(CALL_TIMEOUT, call).await;
         let (status, headers, body) = answered.map_err(|_| Trouble::no_answer("timed out"))??;
         if status == StatusCode::UNAUTHORIZED {
@@ -330,6 +343,26 @@ impl GitHub {
         }
         answer::judge(status, &headers, &body, cutover_deploy::now())?;
         Ok(body)
+    }
+
+    /// Asks with the client for `repository`. An installation that is gone may have been made anew under another id:
+    /// it is looked up again, once.
+    async fn as_installed<T, F>(
+        &self,
+        repository: &str,
+        ask: impl Fn(Octocrab) -> F,
+    ) -> Result<T, Trouble>
+    where
+        F: Future<Output = octocrab::Result<T>>,
+    {
+        match ask(self.client_for(repository).await?).await {
+            Err(error) if answer::is_gone(&error) => {
+                self.forget(repository).await;
+                ask(self.client_for(repository).await?).await
+            }
+            asked => asked,
+        }
+        .map_err(answer::of_error)
     }
 
     /// The client that may speak for `repository`: the token's, or that of the App's installation there.

@@ -31,8 +31,8 @@ pub enum Unproven {
     Wrong,
 }
 
-/// Checks the signature of `body` against every live secret, in constant time.
-pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[SecretString]) -> Result<(), Unproven> {
+/// The signature that a delivery claims to have; asked for before any of its body is read.
+pub fn signature(headers: &HeaderMap) -> Result<[u8; 32], Unproven> {
     let mut signatures = headers.get_all("x-hub-signature-256").iter();
     let signature = match (signatures.next(), signatures.next()) {
         (Some(signature), None) => signature.as_bytes(),
@@ -45,6 +45,12 @@ pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[SecretString]) -> Res
         .ok_or(Unproven::Malformed)?;
     let mut given = [0_u8; 32];
     hex::decode_to_slice(digits, &mut given).map_err(|_| Unproven::Malformed)?;
+    Ok(given)
+}
+
+/// Checks the signature of `body` against every live secret, in constant time.
+pub fn verify(headers: &HeaderMap, body: &[u8], secrets: &[SecretString]) -> Result<(), Unproven> {
+    let given = signature(headers)?;
     // Every secret is tried, whether or not an earlier one matched: the time tells nothing.
     let mut proven = false;
     for secret in secrets {

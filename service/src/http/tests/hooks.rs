@@ -82,7 +82,7 @@ async fn a_body_beyond_the_limit_is_too_large() {
     let reason = json!({"error": "the body is larger than 25 MiB"});
     assert_eq!((told.status, told.json()), (413, reason));
     for (bytes, fits) in [(body::LARGEST_BODY, true), (body::LARGEST_BODY + 1, false)] {
-        let read = body::read(Body::from(vec![b' '; bytes])).await;
+        let read = body::read(Body::from(vec![b' '; bytes]), Duration::from_mins(1)).await;
         assert_eq!(read.is_ok(), fits, "{bytes} bytes");
     }
 }
@@ -215,4 +215,50 @@ async fn a_hundred_equal_deliveries_at_once_queue_one_deployment() {
     assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 1);
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 99);
     assert_eq!(world.rows().await, 1);
+}
+
+#[tokio::test]
+async fn without_a_sound_signature_no_byte_of_the_body_is_waited_for() {
+    let world = World::start().await;
+    let unsigned = main_push().without("x-hub-signature-256");
+    let malformed = main_push().with("x-hub-signature-256", "sha256=00");
+    let _rooms = world.door.bodies.acquire_many(32).await.unwrap();
+    for delivery in [unsigned, malformed] {
+        let (parts, _) = delivery.request().into_parts();
+        let (body, _held) = silent();
+        let request = Request::from_parts(parts, body);
+        let told = tokio::time::timeout(Duration::from_secs(10), world.ask(request)).await;
+        assert_eq!(told.expect("an answer without the body").status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let (body, _held) = silent();
+    let late = body::read(body, Duration::from_millis(20)).await;
+    let status = late.unwrap_err().into_response().status();
+    assert_eq!(status.as_u16(), 408);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_early_leaves_a_delivery_that_is_kept_whole() {
+    let world = World::start().await;
+    let mut changes = world.store.changes();
+    let mut call = Box::pin(world.router.clone().oneshot(main_push().request()));
+    // Polled until the ledger is at work, then dropped as a server does when its client is gone.
+    let waker = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(call.as_mut().poll(waker).is_pending());
+    drop(call);
+    let kept = tokio::time::timeout(Duration::from_secs(20), changes.recv()).await;
+    let id = kept.expect("the deployment is queued").unwrap();
+    assert!(world.store.deployment(&id).await.unwrap().is_some());
+    let again = world.send(main_push()).await;
+    assert_eq!(again.json()["result"], "duplicate");
+}
+
+/// A body that never comes, as long as the other end is held.
+fn silent() -> (Body, tokio::io::DuplexStream) {
+    let (held, silent) = tokio::io::duplex(1);
+    let stream = tokio_util::io::ReaderStream::new(silent);
+    (Body::from_stream(stream), held)
 }

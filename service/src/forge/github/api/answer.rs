@@ -87,7 +87,8 @@ pub(super) fn judge(
         403 | 429 => limited(status, headers, &message, now),
         // A token that was renewed makes it right.
         401 | 408 | 425 => Turn::Again,
-        400..500 => Turn::Never,
+        // What was moved needs a change of the settings; nothing of ours follows.
+        300..500 => Turn::Never,
         _ => pause(headers, now).map_or(Turn::Again, Turn::Pause),
     };
     Err(Trouble { message, turn })
@@ -97,8 +98,7 @@ fn limited(status: StatusCode, headers: &HeaderMap, message: &str, now: Timestam
     if let Some(pause) = pause(headers, now) {
         return Turn::Pause(pause);
     }
-    let worded = message.to_ascii_lowercase().contains("rate limit");
-    if worded || status == StatusCode::TOO_MANY_REQUESTS {
+    if is_limit(message) || status == StatusCode::TOO_MANY_REQUESTS {
         return Turn::Pause(SECONDARY_LIMIT_PAUSE);
     }
     Turn::Never
@@ -121,20 +121,37 @@ fn seconds_between(from: i64, to: i64) -> Duration {
     Duration::from_secs(seconds.max(1)).min(LONGEST_PAUSE)
 }
 
-/// An error of the client itself, before or instead of an answer.
+/// Whether GitHub knows no such installation, or no longer.
+pub(super) fn is_gone(error: &octocrab::Error) -> bool {
+    let octocrab::Error::GitHub { source, .. } = error else {
+        return false;
+    };
+    [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED].contains(&source.status_code)
+}
+
+fn is_limit(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("rate limit")
+}
+
+/// An error of the client itself, before or instead of an answer: with an App, that of asking for its token. One that
+/// is refused now may be given when the installation is no longer suspended.
 pub(super) fn of_error(error: octocrab::Error) -> Trouble {
     match error {
         octocrab::Error::GitHub { source, .. } => {
-            let never = source.status_code.is_client_error()
-                && source.status_code != StatusCode::UNAUTHORIZED;
-            Trouble {
-                message: format!(
-                    "GitHub answered {}: {}",
-                    source.status_code.as_u16(),
-                    clip(&source.message)
-                ),
-                turn: if never { Turn::Never } else { Turn::Again },
-            }
+            let message = format!(
+                "GitHub answered {}: {}",
+                source.status_code.as_u16(),
+                clip(&source.message)
+            );
+            // The client keeps no headers, so a limit is known by its words only.
+            let turn = match source.status_code.as_u16() {
+                429 => Turn::Pause(SECONDARY_LIMIT_PAUSE),
+                403 if is_limit(&message) => Turn::Pause(SECONDARY_LIMIT_PAUSE),
+                401 | 403 | 408 | 425 => Turn::Again,
+                300..500 => Turn::Never,
+                _ => Turn::Again,
+            };
+            Trouble { message, turn }
         }
         other => {
             let mut text = other.to_string();
@@ -220,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_cannot_succeed_is_not_tried_again() {
-        for status in [400, 403, 404, 409, 410, 422] {
+        for status in [301, 307, 400, 403, 404, 409, 410, 422] {
             assert_eq!(turn(status, &[], "{}"), Turn::Never, "{status}");
         }
         for status in [401, 408, 500, 502, 503] {
