@@ -12,14 +12,12 @@ mod deployments;
 mod examples;
 mod hooks;
 mod installations;
-mod line;
 mod payload;
 mod picture;
 mod refs;
 mod routes;
 mod server;
 mod statuses;
-mod trouble;
 mod world;
 
 use std::collections::BTreeMap;
@@ -32,11 +30,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use crate::trouble::Trouble;
 pub use access::{App, Level};
 pub use delivery::{Delivery, Reception};
 pub use examples::{Published, published_examples};
 pub use hooks::Change;
-pub use trouble::Trouble;
 pub use world::{CommitStatus, Deployment, DeploymentStatus};
 
 use world::World;

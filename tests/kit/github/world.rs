@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::access::Access;
-use super::trouble::Troubles;
+use crate::trouble::Troubles;
 
 /// A commit status as the world keeps it, in the order of its posting.
 #[derive(Debug, Clone, PartialEq, Eq)]
