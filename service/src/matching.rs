@@ -4,7 +4,9 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{AppName, CommitSha, Config, EnvironmentName};
 use serde::Serialize;
 
-use crate::forge::github::hook::{Delivered, Moved, Push};
+use crate::forge;
+use crate::forge::github::hook::Delivered;
+use crate::forge::push::{Moved, Push};
 
 /// What is done about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,19 +53,23 @@ pub fn decide<'a>(apps: impl Iterator<Item = &'a Config>, delivered: &Delivered)
     match delivered {
         Delivered::Ping => Decision::Pong,
         Delivered::Other => Decision::Ignored("this event asks for nothing here".to_owned()),
-        Delivered::Push(push) => pushed(apps, push),
+        Delivered::Push(push) => pushed(apps, ForgeKind::GitHub, push),
     }
 }
 
-fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {
+/// Decides what is done about a push on `forge`.
+pub fn pushed<'a>(
+    apps: impl Iterator<Item = &'a Config>,
+    forge: ForgeKind,
+    push: &Push,
+) -> Decision {
     let (branch, commit) = match &push.what {
         Moved::Branch { name, commit } => (name, commit),
         Moved::Deleted { name } => return Decision::Ignored(format!("{name} was deleted")),
         Moved::Other { name } => return Decision::Ignored(format!("{name} is not a branch")),
     };
     let ours = |app: &&Config| {
-        app.repository.forge == ForgeKind::GitHub
-            && app.repository.path.eq_ignore_ascii_case(&push.repository)
+        app.repository.forge == forge && app.repository.path.eq_ignore_ascii_case(&push.repository)
     };
     let mut known = false;
     let mut wanted = Vec::new();
@@ -97,7 +103,7 @@ fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {
     }
     Decision::Deploy {
         commit: commit.clone(),
-        actor: format!("github push by {}", push.pusher),
+        actor: format!("{} push by {}", forge::word(forge), push.pusher),
         wanted,
         passed_over,
     }

@@ -70,14 +70,18 @@ pub enum Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitState {
-    /// Waiting or running.
+    /// Waiting.
     Pending,
+    /// Running.
+    Running,
     /// Live and healthy.
     Success,
     /// Tried and failed.
     Failure,
-    /// Not tried to its end.
+    /// Refused.
     Error,
+    /// Called off.
+    Cancelled,
 }
 
 /// The state of an entry.
@@ -141,10 +145,10 @@ impl CommitState {
     /// The word for it at GitHub.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Pending => "pending",
+            Self::Pending | Self::Running => "pending",
             Self::Success => "success",
             Self::Failure => "failure",
-            Self::Error => "error",
+            Self::Error | Self::Cancelled => "error",
         }
     }
 }
@@ -188,7 +192,7 @@ pub fn began(deployment: &Deployment) -> Vec<Report> {
     let description = format!("deploying to {}", deployment.environment);
     own(
         deployment,
-        CommitState::Pending,
+        CommitState::Running,
         EntryState::InProgress,
         &description,
     )
@@ -217,7 +221,7 @@ pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
     let description = format!("superseded by {by} before it began");
     own(
         deployment,
-        CommitState::Error,
+        CommitState::Cancelled,
         EntryState::Inactive,
         &description,
     )
@@ -271,7 +275,7 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
             (CommitState::Failure, EntryState::Failure)
         }
         Outcome::Refused { .. } => (CommitState::Error, EntryState::Error),
-        Outcome::Cancelled | Outcome::Superseded => (CommitState::Error, EntryState::Inactive),
+        Outcome::Cancelled | Outcome::Superseded => (CommitState::Cancelled, EntryState::Inactive),
     };
     (commit, entry, in_words(deployment, outcome))
 }

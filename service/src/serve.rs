@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::forge::github::api::GitHub;
+use crate::forge::Forges;
 use crate::http::{self, Door};
 use crate::queue::Queue;
 use crate::report::sender::Sender;
@@ -35,7 +35,7 @@ pub struct Service {
     listener: TcpListener,
     address: SocketAddr,
     store: Store,
-    github: GitHub,
+    forges: Forges,
     /// Held as long as the service lives: one service per data folder.
     _lock: File,
 }
@@ -46,7 +46,7 @@ impl Service {
         private_dir(&settings.data_dir)?;
         private_dir(&settings.ledger_dir())?;
         let lock = lock(&settings.data_dir)?;
-        let github = GitHub::new(&settings.github)?;
+        let forges = Forges::new(&settings)?;
         let file = settings.ledger_dir().join("cutover.db");
         let store = Store::open(&file)
             .await
@@ -59,7 +59,7 @@ impl Service {
             settings: Arc::new(settings),
             listener,
             store,
-            github,
+            forges,
             _lock: lock,
         })
     }
@@ -77,7 +77,7 @@ impl Service {
             listener,
             address,
             store,
-            github,
+            forges,
             _lock,
         } = self;
         let public_url = settings
@@ -88,7 +88,7 @@ impl Service {
 
         tidy(&store).await?;
         let posting = CancellationToken::new();
-        let sender = tokio::spawn(Sender::new(store.clone(), github.clone()).run(posting.clone()));
+        let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
             Arc::clone(&settings),
@@ -100,7 +100,7 @@ impl Service {
             .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
-        let pipeline = Pipeline::new(&settings, github);
+        let pipeline = Pipeline::new(&settings, forges);
         pipeline.sweep(&settings.apps).await;
         let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;

@@ -13,12 +13,14 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::run::Access;
 use secrecy::{ExposeSecret as _, SecretString};
 
+mod gitlab;
 mod raw;
 mod secret;
 
 #[cfg(test)]
 mod tests;
 
+pub use gitlab::{GitLab, HookSecrets};
 use secret::Place;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -35,8 +37,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The folder of the service's own: ledger, mirrors, builds. Made when absent.
     pub data_dir: PathBuf,
-    /// How GitHub is heard and spoken to.
-    pub github: GitHub,
+    /// How GitHub is heard and spoken to; absent when no app is there.
+    pub github: Option<GitHub>,
+    /// How GitLab is heard and spoken to; absent when no app is there.
+    pub gitlab: Option<GitLab>,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -177,13 +181,22 @@ impl Check<'_> {
             self.problem("no data_dir: set `data_dir = \"/var/lib/cutover\"`".to_owned());
             None
         };
-        let github = self.github(raw.github);
+        let before = std::mem::take(&mut self.problems);
         let apps = self.apps(raw.apps);
+        let of_apps = std::mem::replace(&mut self.problems, before);
+        let on = |forge| apps.iter().any(|app| app.config.repository.forge == forge);
+        // A forge is needed when an app is there, and checked when anything is said about it.
+        let github = (on(ForgeKind::GitHub) || raw.github != raw::GitHub::default())
+            .then(|| self.github(raw.github));
+        let gitlab = (on(ForgeKind::GitLab) || raw.gitlab != raw::GitLab::default())
+            .then(|| self.gitlab(&raw.gitlab));
+        self.problems.extend(of_apps);
         Some(Settings {
             listen: listen?,
             public_url,
             data_dir: data_dir?,
-            github: github?,
+            github: github.map_or(Some(None), |github| github.map(Some))?,
+            gitlab: gitlab.map_or(Some(None), |gitlab| gitlab.map(Some))?,
             apps,
             secret_files: std::mem::take(&mut self.secret_files),
         })
@@ -312,12 +325,6 @@ impl Check<'_> {
         let config = Config::parse(&name, &text)
             .map_err(|problems| self.problem(problems.to_string()))
             .ok()?;
-        if config.repository.forge != ForgeKind::GitHub {
-            self.problem(format!(
-                "{name}: repository {} is not on GitHub, the only forge so far",
-                config.repository
-            ));
-        }
         let access = Access {
             key_file: self.existing("apps.ssh_key", raw.ssh_key.as_deref()),
             known_hosts: self.existing("apps.known_hosts", raw.known_hosts.as_deref()),

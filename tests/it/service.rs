@@ -2,6 +2,7 @@
 
 mod crash;
 mod forge;
+mod gitlab;
 mod hook;
 mod push;
 mod queue;

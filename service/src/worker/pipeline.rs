@@ -10,20 +10,21 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{Deployer, Job};
-use crate::forge::github::api::GitHub;
+use crate::forge::Forges;
+use crate::forge::trouble::Trouble;
 use crate::settings::{App, Settings};
 
 /// The pipeline of `cutover_deploy`.
 #[derive(Debug)]
 pub struct Pipeline {
-    github: GitHub,
+    forges: Forges,
     apps_dir: PathBuf,
     hidden: Vec<PathBuf>,
 }
 
 impl Pipeline {
     /// The pipeline with the service's folders and keys.
-    pub fn new(settings: &Settings, github: GitHub) -> Self {
+    pub fn new(settings: &Settings, forges: Forges) -> Self {
         let mut hidden: Vec<PathBuf> = settings
             .secret_files
             .iter()
@@ -34,7 +35,7 @@ impl Pipeline {
         hidden.sort();
         hidden.dedup();
         Self {
-            github,
+            forges,
             apps_dir: settings.data_dir.join("apps"),
             hidden,
         }
@@ -52,20 +53,22 @@ impl Pipeline {
         let (url, authorization) = if let Some(url) = &app.git_url {
             (url.clone(), None)
         } else {
-            let header = self
-                .github
-                .git_authorization(repository)
-                .await
-                .map_err(|trouble| Failure {
-                    host: None,
-                    step: "fetch".to_owned(),
-                    message: format!("cannot get a token for {repository}: {trouble}"),
-                    hint: Some(
-                        "Check that the GitHub App is installed on the repository.".to_owned(),
-                    ),
-                })?;
+            let unauthorized = |trouble: Trouble| {
+                Failure {
+                host: None,
+                step: "fetch".to_owned(),
+                message: format!("cannot get a token for {repository}: {trouble}"),
+                hint: Some(
+                    "Check the login at the forge; a GitHub App must be installed on the repository."
+                        .to_owned(),
+                ),
+            }
+            };
+            let forge = self.forges.of(&app.config.app).map_err(unauthorized)?;
+            let header = forge.git_authorization(repository).await;
+            let header = header.map_err(unauthorized)?;
             (
-                self.github.git_url(repository),
+                forge.git_url(repository),
                 Some(header.expose_secret().to_owned()),
             )
         };

@@ -25,7 +25,7 @@ use crate::settings::{GitHub as Settings, Login};
 
 mod answer;
 
-pub use answer::{Trouble, Turn};
+pub use crate::forge::trouble::{Trouble, Turn};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

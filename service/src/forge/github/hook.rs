@@ -2,8 +2,6 @@
 //!
 //! Everything here is hostile until the signature holds, and bounded afterwards.
 
-use std::fmt;
-
 use axum::http::HeaderMap;
 use cutover_deploy::CommitSha;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -11,8 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
-const LONGEST_NAME: usize = 100;
-const LONGEST_REF: usize = 1024;
+use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
 
 /// Why a delivery is not from GitHub as far as can be told. Tells a caller nothing of the secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -143,39 +140,6 @@ pub enum Delivered {
     Other,
 }
 
-/// A ref moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
-    /// `owner/name`, as GitHub writes it.
-    pub repository: String,
-    /// What moved.
-    pub what: Moved,
-    /// Who pushed; at most 100 characters, none of them control characters.
-    pub pusher: String,
-}
-
-/// What a push moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
-    /// A branch, to this commit.
-    Branch {
-        /// Without `refs/heads/`.
-        name: String,
-        /// Where it points now.
-        commit: CommitSha,
-    },
-    /// A branch or tag that is gone.
-    Deleted {
-        /// The whole ref.
-        name: String,
-    },
-    /// A tag, or a ref of some other kind.
-    Other {
-        /// The whole ref.
-        name: String,
-    },
-}
-
 #[derive(Deserialize)]
 struct PushPayload {
     #[serde(rename = "ref")]
@@ -249,22 +213,6 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
             LONGEST_NAME,
         ),
     })
-}
-
-fn printable(text: &str, longest: usize) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(longest)
-        .collect()
-}
-
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Branch { name, commit } => write!(f, "{name} at {}", commit.short()),
-            Self::Deleted { name } | Self::Other { name } => f.write_str(name),
-        }
-    }
 }
 
 #[cfg(test)]
