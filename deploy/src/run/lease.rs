@@ -322,14 +322,7 @@ pub(super) async fn take_again(
         .await
         .map_err(|error| error.failure(&host, "reconnect"))?;
     match greet(&host, &connection, environment, request, shared, events).await {
-        // A line that was cut twice raised the fence twice; then the one that ended without a word was this deployment.
-        Ok((lease, facts))
-            if facts.fence == fence + 1
-                || facts
-                    .died
-                    .as_ref()
-                    .is_some_and(|died| died.deployment == request.deployment) =>
-        {
+        Ok((lease, facts)) if facts.fence == fence + 1 => {
             leased.lease = Some(Held::new(lease));
             leased.connection = connection;
             leased.facts = facts;
