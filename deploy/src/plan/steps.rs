@@ -41,7 +41,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     let release = goal.release();
     let root = wish.environment.path.clone();
     let runs = facts.live() == Some(release);
-    let previous = if runs {
+    let previous = if runs && !matches!(goal, Goal::Nothing { .. }) {
         // What was live before, as far as it can be returned to; where there is nothing else, the way back is this one.
         let before = facts
             .record(release)
