@@ -160,6 +160,7 @@ async fn a_restored_release_that_is_ill_too_is_said_loudly_and_not_tried_again()
     == undo
     web1 | current -> releases/r1
     web1 swap: ok
+    web1 mark restored: ok
     web1 mark rolled back: ok
     == health after undo
     web1 health 1 of 2: HTTP 500, not 200: all is ill

@@ -210,6 +210,7 @@ async fn a_failure_behind_a_cut_line_is_learnt_with_its_words() {
     == undo
     web1 | current -> releases/r1
     web1 swap: ok
+    web1 mark restored: ok
     web1 mark rolled back: ok
     web1 | told
     web1 after swap: echo told: ok
