@@ -4,6 +4,7 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{AppName, CommitSha, Config, EnvironmentName};
 use serde::Serialize;
 
+use crate::chat::{self, Asked, Comment, Place, Prefixes, judge};
 use crate::forge::github::hook::{Delivered, Moved, Push};
 
 /// What is done about a delivery.
@@ -51,8 +52,35 @@ pub fn decide<'a>(apps: impl Iterator<Item = &'a Config>, delivered: &Delivered)
     match delivered {
         Delivered::Ping => Decision::Pong,
         Delivered::Other => Decision::Ignored("this event asks for nothing here".to_owned()),
+        Delivered::Unheard(why) => Decision::Ignored(why.clone()),
+        Delivered::Comment(_) => Decision::Ignored("the comment holds no command".to_owned()),
         Delivered::Push(push) => pushed(apps, push),
     }
+}
+
+/// The commands in a comment and the repository as it is configured; or why there are none.
+pub fn heard<'a>(
+    apps: impl Iterator<Item = &'a Config>,
+    comment: &Comment,
+    prefixes: &Prefixes,
+) -> Result<(String, Vec<Asked>), String> {
+    let ours = |app: &&Config| {
+        app.repository.forge == comment.forge
+            && app
+                .repository
+                .path
+                .eq_ignore_ascii_case(&comment.repository)
+    };
+    let apps: Vec<&Config> = apps.filter(ours).collect();
+    let Some(first) = apps.first() else {
+        return Err("no app is configured for this repository".to_owned());
+    };
+    let known: Vec<Place> = apps.iter().copied().flat_map(judge::places).collect();
+    let asked = chat::read(&comment.text, prefixes, &known);
+    if asked.is_empty() {
+        return Err("the comment holds no command".to_owned());
+    }
+    Ok((first.repository.path.clone(), asked))
 }
 
 fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {

@@ -14,11 +14,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::chat::clerk::Clerk;
 use crate::forge::github::api::GitHub;
 use crate::http::{self, Door};
 use crate::queue::Queue;
 use crate::report::sender::Sender;
-use crate::settings::Settings;
+use crate::settings::{App, Settings};
 use crate::store::Store;
 use crate::worker::{Pipeline, Worker};
 
@@ -89,6 +90,14 @@ impl Service {
         tidy(&store).await?;
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), github.clone()).run(posting.clone()));
+        let apps: Arc<[App]> = settings.apps.clone().into();
+        let clerk = Clerk::new(
+            github.clone(),
+            store.clone(),
+            Arc::clone(&apps),
+            public_url.clone(),
+        );
+        let clerk = tokio::spawn(clerk.run(posting.clone()));
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
             Arc::clone(&settings),
@@ -102,7 +111,7 @@ impl Service {
 
         let pipeline = Pipeline::new(&settings, github);
         pipeline.sweep(&settings.apps).await;
-        let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
+        let worker = Worker::new(store.clone(), apps, pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
@@ -115,6 +124,7 @@ impl Service {
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;
+        clerk.await.context("the clerk's task failed")?;
         store.close().await;
         queued.context("cannot take up what was running")?;
         info!("cutover has stopped");

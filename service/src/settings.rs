@@ -19,6 +19,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+use crate::chat::Prefixes;
 use secret::Place;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -37,6 +38,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How GitHub is heard and spoken to.
     pub github: GitHub,
+    /// What lines in comments must begin with to be commands. Default `/` alone.
+    pub chat: Prefixes,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -178,12 +181,14 @@ impl Check<'_> {
             None
         };
         let github = self.github(raw.github);
+        let chat = self.chat(raw.chat);
         let apps = self.apps(raw.apps);
         Some(Settings {
             listen: listen?,
             public_url,
             data_dir: data_dir?,
             github: github?,
+            chat,
             apps,
             secret_files: std::mem::take(&mut self.secret_files),
         })
@@ -236,6 +241,25 @@ impl Check<'_> {
             login: login?,
             api_url: api_url?,
         })
+    }
+
+    fn chat(&mut self, raw: raw::Chat) -> Prefixes {
+        let Some(prefixes) = raw.prefixes else {
+            return Prefixes::default();
+        };
+        let sound = |prefix: &String| {
+            let named = prefix
+                .strip_prefix('@')
+                .and_then(|rest| rest.strip_suffix(' '));
+            let name = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
+            prefix == "/" || prefix == "." || named.is_some_and(name)
+        };
+        for bad in prefixes.iter().filter(|prefix| !sound(prefix)) {
+            self.problem(format!(
+                "chat.prefixes: {bad:?} is no prefix: write `\"/\"`, `\".\"` or `\"@cutover \"` with a space at its end"
+            ));
+        }
+        Prefixes(prefixes)
     }
 
     fn secret(&mut self, key: &'static str, file: Option<&Path>) -> Option<Vec<SecretString>> {

@@ -16,8 +16,9 @@ use uuid::Uuid;
 
 use super::Door;
 use super::body;
+use super::chat;
 use super::rejection::Rejection;
-use crate::forge::github::hook::{self, Headers, Unproven};
+use crate::forge::github::hook::{self, Delivered, Headers, Unproven};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
 
@@ -72,14 +73,12 @@ async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answe
         .record("delivery.id", headers.delivery.as_str())
         .record("event", headers.event.as_str());
     let delivered = hook::read(&headers.event, &body)?;
-    let apps = door.settings.apps.iter().map(|app| &app.config);
-    let decision = matching::decide(apps, &delivered);
     let door = Arc::clone(door);
     // A task of its own: the caller may hang up, and a commit must not end half-way with it.
     let keeping = tokio::spawn(
         async move {
             let _room = room;
-            keep(&door, &headers, &body, &decision).await
+            keep(&door, &headers, &body, &delivered).await
         }
         .in_current_span(),
     );
@@ -92,10 +91,23 @@ async fn keep(
     door: &Door,
     headers: &Headers,
     body: &[u8],
-    decision: &Decision,
+    delivered: &Delivered,
 ) -> Result<Answer, Rejection> {
     let now = cutover_deploy::now();
-    let wanted = wanted(door, decision, now);
+    if let Delivered::Comment(comment) = delivered {
+        let delivery = NewDelivery {
+            forge: "github",
+            id: &headers.delivery,
+            event: &headers.event,
+            hook_id: headers.hook_id.as_deref(),
+            body: None,
+            received_at: now,
+        };
+        return Ok(told(headers, chat::take(door, delivery, comment).await?));
+    }
+    let apps = door.settings.apps.iter().map(|app| &app.config);
+    let decision = matching::decide(apps, delivered);
+    let wanted = wanted(door, &decision, now);
     // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
     let kept = if wanted.is_empty() {
         None
@@ -113,7 +125,7 @@ async fn keep(
     let taken = door
         .store
         .take_in(&delivery, &wanted, |enqueued| {
-            answer(headers, decision, enqueued)
+            answer(headers, &decision, enqueued)
         })
         .await?;
     Ok(told(headers, taken))

@@ -10,8 +10,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{Deployer, Job};
+use crate::chat::clerk;
 use crate::forge::github::api::GitHub;
 use crate::settings::{App, Settings};
+use crate::store::Command;
 
 /// The pipeline of `cutover_deploy`.
 #[derive(Debug)]
@@ -131,6 +133,16 @@ impl Deployer for Pipeline {
             cancel,
         )
         .await
+    }
+
+    async fn may_begin(&self, command: &Command) -> Result<(), Failure> {
+        let allowed = clerk::may_begin(&self.github, command).await;
+        allowed.map_err(|refusal| Failure {
+            host: None,
+            step: "permission".to_owned(),
+            message: format!("{}: {}", refusal.code.word(), refusal.why),
+            hint: refusal.help,
+        })
     }
 
     async fn commit_of(

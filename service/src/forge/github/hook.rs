@@ -11,7 +11,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
-const LONGEST_NAME: usize = 100;
+use super::comment;
+use crate::chat::Comment;
+
+pub(super) const LONGEST_NAME: usize = 100;
 const LONGEST_REF: usize = 1024;
 
 /// Why a delivery is not from GitHub as far as can be told. Tells a caller nothing of the secrets.
@@ -139,6 +142,10 @@ pub enum Delivered {
     Ping,
     /// A ref moved.
     Push(Push),
+    /// A person wrote a comment.
+    Comment(Box<Comment>),
+    /// A comment that is not read, and why.
+    Unheard(String),
     /// An event that asks for nothing here.
     Other,
 }
@@ -219,6 +226,10 @@ pub fn read(event: &str, body: &[u8]) -> Result<Delivered, BadDelivery> {
         let payload: PushPayload = serde_json::from_slice(body).map_err(bad)?;
         return push(payload).map(Delivered::Push);
     }
+    if comment::EVENTS.contains(&event) {
+        let payload: comment::Payload = serde_json::from_slice(body).map_err(bad)?;
+        return Ok(comment::delivered(payload));
+    }
     let _: serde::de::IgnoredAny = serde_json::from_slice(body).map_err(bad)?;
     Ok(if event == "ping" {
         Delivered::Ping
@@ -251,7 +262,7 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
     })
 }
 
-fn printable(text: &str, longest: usize) -> String {
+pub(super) fn printable(text: &str, longest: usize) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .take(longest)

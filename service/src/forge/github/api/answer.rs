@@ -21,6 +21,8 @@ pub struct Trouble {
     pub message: String,
     /// What may be done about it.
     pub turn: Turn,
+    /// Whether the forge says that there is no such thing.
+    pub missing: bool,
 }
 
 /// What may be done about a call that failed.
@@ -39,6 +41,7 @@ impl Trouble {
         Self {
             message: format!("no answer from GitHub: {}", clip(why)),
             turn: Turn::Again,
+            missing: false,
         }
     }
 
@@ -46,6 +49,7 @@ impl Trouble {
         Self {
             message,
             turn: Turn::Never,
+            missing: false,
         }
     }
 }
@@ -91,7 +95,11 @@ pub(super) fn judge(
         300..500 => Turn::Never,
         _ => pause(headers, now).map_or(Turn::Again, Turn::Pause),
     };
-    Err(Trouble { message, turn })
+    Err(Trouble {
+        message,
+        turn,
+        missing: matches!(status.as_u16(), 404 | 422),
+    })
 }
 
 fn limited(status: StatusCode, headers: &HeaderMap, message: &str, now: Timestamp) -> Turn {
@@ -151,7 +159,11 @@ pub(super) fn of_error(error: octocrab::Error) -> Trouble {
                 300..500 => Turn::Never,
                 _ => Turn::Again,
             };
-            Trouble { message, turn }
+            Trouble {
+                message,
+                turn,
+                missing: false,
+            }
         }
         other => {
             let mut text = other.to_string();
@@ -165,7 +177,7 @@ pub(super) fn of_error(error: octocrab::Error) -> Trouble {
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
+pub(in crate::forge::github) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
     serde_json::from_slice(body).map_err(|error| Trouble {
         message: format!(
             "GitHub's answer cannot be read, line {} column {}",
@@ -173,6 +185,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
             error.column()
         ),
         turn: Turn::Again,
+        missing: false,
     })
 }
 
