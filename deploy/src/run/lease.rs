@@ -329,7 +329,8 @@ pub(super) async fn take_again(
             Ok(())
         }
         Ok((lease, _)) => {
-            drop(lease.end().await);
+            // Given back in due form, or the next try would take this one for a deployment of its own that was cut off.
+            Held::new(lease).give_back().await;
             connection.close().await;
             let message =
                 "another deployment took the host over while the line was down".to_owned();
