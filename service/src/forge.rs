@@ -4,6 +4,7 @@ use cutover_deploy::AppName;
 use cutover_deploy::config::ForgeKind;
 use secrecy::SecretString;
 
+use crate::chat::Comment;
 use crate::settings::{App, Settings};
 
 pub mod github;
@@ -11,7 +12,23 @@ pub mod gitlab;
 pub mod push;
 pub mod trouble;
 
+use push::Push;
 use trouble::Trouble;
+
+/// What a delivery says, as far as it is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivered {
+    /// The hook was just made.
+    Ping,
+    /// A ref moved.
+    Push(Push),
+    /// A person wrote a comment.
+    Comment(Box<Comment>),
+    /// A comment that is not read, and why.
+    Unheard(String),
+    /// An event that asks for nothing here.
+    Other,
+}
 
 /// A forge that is spoken to.
 #[derive(Debug, Clone)]
@@ -45,13 +62,18 @@ impl Forges {
 
     /// The forge of an app; trouble that lasts when the settings know none.
     pub fn of(&self, app: &AppName) -> Result<Forge, Trouble> {
-        let home = self.kind(app).and_then(|kind| match kind {
-            ForgeKind::GitHub => self.github.clone().map(Forge::GitHub),
-            ForgeKind::GitLab => self.gitlab.clone().map(Forge::GitLab),
-        });
+        let home = self.kind(app).and_then(|kind| self.at(kind));
         home.ok_or_else(|| {
             Trouble::refused(format!("no app {app} with a forge is in the settings"))
         })
+    }
+
+    /// The client for one forge, where an app is there.
+    pub fn at(&self, kind: ForgeKind) -> Option<Forge> {
+        match kind {
+            ForgeKind::GitHub => self.github.clone().map(Forge::GitHub),
+            ForgeKind::GitLab => self.gitlab.clone().map(Forge::GitLab),
+        }
     }
 
     /// Where an app is, if it is known.

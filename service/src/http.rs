@@ -18,6 +18,7 @@ use crate::store::Store;
 
 mod api;
 mod body;
+mod chat;
 mod hook;
 mod pages;
 mod rejection;

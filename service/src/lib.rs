@@ -5,6 +5,7 @@
 //! `cutover_deploy`; [`report`] tells the forge what became of it. Everything acknowledged survives a crash, and
 //! nothing that a forge sends ever becomes shell text.
 
+pub mod chat;
 pub mod cli;
 pub mod forge;
 pub mod http;

@@ -4,9 +4,9 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{AppName, CommitSha, Config, EnvironmentName};
 use serde::Serialize;
 
-use crate::forge;
-use crate::forge::github::hook::Delivered;
+use crate::chat::{self, Asked, Comment, Place, Prefixes, judge};
 use crate::forge::push::{Moved, Push};
+use crate::forge::{self, Delivered};
 
 /// What is done about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,21 +48,47 @@ pub struct PassedOver {
     pub reason: String,
 }
 
-/// Decides what is done about a delivery from GitHub.
-pub fn decide<'a>(apps: impl Iterator<Item = &'a Config>, delivered: &Delivered) -> Decision {
+/// Decides what is done about a delivery of this forge's.
+pub fn decide<'a>(
+    apps: impl Iterator<Item = &'a Config>,
+    forge: ForgeKind,
+    delivered: &Delivered,
+) -> Decision {
     match delivered {
         Delivered::Ping => Decision::Pong,
         Delivered::Other => Decision::Ignored("this event asks for nothing here".to_owned()),
-        Delivered::Push(push) => pushed(apps, ForgeKind::GitHub, push),
+        Delivered::Unheard(why) => Decision::Ignored(why.clone()),
+        Delivered::Comment(_) => Decision::Ignored("the comment holds no command".to_owned()),
+        Delivered::Push(push) => pushed(apps, forge, push),
     }
 }
 
-/// Decides what is done about a push on `forge`.
-pub fn pushed<'a>(
+/// The commands in a comment and the repository as it is configured; or why there are none.
+pub fn heard<'a>(
     apps: impl Iterator<Item = &'a Config>,
-    forge: ForgeKind,
-    push: &Push,
-) -> Decision {
+    comment: &Comment,
+    prefixes: &Prefixes,
+) -> Result<(String, Vec<Asked>), String> {
+    let ours = |app: &&Config| {
+        app.repository.forge == comment.forge
+            && app
+                .repository
+                .path
+                .eq_ignore_ascii_case(&comment.repository)
+    };
+    let apps: Vec<&Config> = apps.filter(ours).collect();
+    let Some(first) = apps.first() else {
+        return Err("no app is configured for this repository".to_owned());
+    };
+    let known: Vec<Place> = apps.iter().copied().flat_map(judge::places).collect();
+    let asked = chat::read(&comment.text, prefixes, &known);
+    if asked.is_empty() {
+        return Err("the comment holds no command".to_owned());
+    }
+    Ok((first.repository.path.clone(), asked))
+}
+
+fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, forge: ForgeKind, push: &Push) -> Decision {
     let (branch, commit) = match &push.what {
         Moved::Branch { name, commit } => (name, commit),
         Moved::Deleted { name } => return Decision::Ignored(format!("{name} was deleted")),
@@ -141,7 +167,11 @@ mod tests {
             ],
         );
         let other = testing::config("blog", "acme/blog", &[("production", Some("main"))]);
-        let decision = decide([&shop, &other].into_iter(), &push("Acme/Shop", to("main")));
+        let decision = decide(
+            [&shop, &other].into_iter(),
+            ForgeKind::GitHub,
+            &push("Acme/Shop", to("main")),
+        );
         let Decision::Deploy {
             wanted,
             passed_over,
@@ -167,10 +197,12 @@ mod tests {
     #[test]
     fn what_is_not_deployed_is_ignored_with_a_reason() {
         let shop = testing::config("shop", "acme/shop", &[("production", Some("main"))]);
-        let reason = |delivered: &Delivered| match decide([&shop].into_iter(), delivered) {
-            Decision::Ignored(reason) => reason,
-            other => panic!("{other:?}"),
-        };
+        let reason =
+            |delivered: &Delivered| match decide([&shop].into_iter(), ForgeKind::GitHub, delivered)
+            {
+                Decision::Ignored(reason) => reason,
+                other => panic!("{other:?}"),
+            };
         let gone = Moved::Deleted {
             name: "refs/heads/main".to_owned(),
         };

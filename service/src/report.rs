@@ -187,6 +187,17 @@ pub fn queued(deployment: &Deployment) -> Vec<Report> {
     ]
 }
 
+/// A deployment waits because its environment is held; `why` names who holds it.
+pub fn held(deployment: &Deployment, why: &str) -> Vec<Report> {
+    let description = format!("waits, {} is {why}", deployment.environment);
+    own(
+        deployment,
+        CommitState::Pending,
+        EntryState::Queued,
+        &description,
+    )
+}
+
 /// A deployment began.
 pub fn began(deployment: &Deployment) -> Vec<Report> {
     let description = format!("deploying to {}", deployment.environment);

@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use cutover_deploy::config::ForgeKind;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::forge::Forges;
+use crate::chat::clerk::Clerk;
+use crate::forge::{Forge, Forges};
 use crate::http::{self, Door};
 use crate::queue::Queue;
 use crate::report::sender::Sender;
-use crate::settings::Settings;
+use crate::settings::{App, Settings};
 use crate::store::Store;
 use crate::worker::{Pipeline, Worker};
 
@@ -89,6 +92,8 @@ impl Service {
         tidy(&store).await?;
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
+        let apps: Arc<[App]> = settings.apps.clone().into();
+        let clerks = clerks(&forges, &store, &apps, &public_url, &posting);
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
             Arc::clone(&settings),
@@ -102,7 +107,7 @@ impl Service {
 
         let pipeline = Pipeline::new(&settings, forges);
         pipeline.sweep(&settings.apps).await;
-        let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
+        let worker = Worker::new(store.clone(), apps, pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
@@ -115,11 +120,30 @@ impl Service {
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;
+        for clerk in clerks {
+            clerk.await.context("a clerk's task failed")?;
+        }
         store.close().await;
         queued.context("cannot take up what was running")?;
         info!("cutover has stopped");
         Ok(())
     }
+}
+
+/// One for every forge that commands can come from.
+fn clerks(
+    forges: &Forges,
+    store: &Store,
+    apps: &Arc<[App]>,
+    public_url: &str,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let mut clerks = Vec::new();
+    if let Some(Forge::GitHub(desk)) = forges.at(ForgeKind::GitHub) {
+        let clerk = Clerk::new(desk, store.clone(), Arc::clone(apps), public_url.to_owned());
+        clerks.push(tokio::spawn(clerk.run(stop.clone())));
+    }
+    clerks
 }
 
 async fn tidy(store: &Store) -> anyhow::Result<()> {

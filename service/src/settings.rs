@@ -20,6 +20,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+use crate::chat::Prefixes;
 pub use gitlab::{GitLab, HookSecrets};
 use secret::Place;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub github: Option<GitHub>,
     /// How GitLab is heard and spoken to; absent when no app is there.
     pub gitlab: Option<GitLab>,
+    /// What lines in comments must begin with to be commands. Default `/` alone.
+    pub chat: Prefixes,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -181,6 +184,7 @@ impl Check<'_> {
             self.problem("no data_dir: set `data_dir = \"/var/lib/cutover\"`".to_owned());
             None
         };
+        let chat = self.chat(raw.chat);
         let before = std::mem::take(&mut self.problems);
         let apps = self.apps(raw.apps);
         let of_apps = std::mem::replace(&mut self.problems, before);
@@ -197,6 +201,7 @@ impl Check<'_> {
             data_dir: data_dir?,
             github: github.map_or(Some(None), |github| github.map(Some))?,
             gitlab: gitlab.map_or(Some(None), |gitlab| gitlab.map(Some))?,
+            chat,
             apps,
             secret_files: std::mem::take(&mut self.secret_files),
         })
@@ -249,6 +254,25 @@ impl Check<'_> {
             login: login?,
             api_url: api_url?,
         })
+    }
+
+    fn chat(&mut self, raw: raw::Chat) -> Prefixes {
+        let Some(prefixes) = raw.prefixes else {
+            return Prefixes::default();
+        };
+        let sound = |prefix: &String| {
+            let named = prefix
+                .strip_prefix('@')
+                .and_then(|rest| rest.strip_suffix(' '));
+            let name = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
+            prefix == "/" || prefix == "." || named.is_some_and(name)
+        };
+        for bad in prefixes.iter().filter(|prefix| !sound(prefix)) {
+            self.problem(format!(
+                "chat.prefixes: {bad:?} is no prefix: write `\"/\"`, `\".\"` or `\"@cutover \"` with a space at its end"
+            ));
+        }
+        Prefixes(prefixes)
     }
 
     fn secret(&mut self, key: &'static str, file: Option<&Path>) -> Option<Vec<SecretString>> {

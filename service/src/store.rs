@@ -14,9 +14,11 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions as _, Executor as _};
 use tokio::sync::{Notify, broadcast};
 
+mod commands;
 mod deliveries;
 mod deployments;
 mod events;
+mod holds;
 mod outbox;
 mod put_back;
 mod rows;
@@ -24,9 +26,11 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use commands::{Command, Decision, Effect, NewCommand};
 pub use deliveries::{Answer, NewDelivery, TakenIn};
 pub use deployments::{Deployment, Enqueued, Live, NewDeployment, State};
 pub use events::KeptEvent;
+pub use holds::{Hold, HoldKind};
 pub use outbox::{Posted, Waiting};
 pub use put_back::PutBack;
 
@@ -42,6 +46,7 @@ pub struct Store {
     pool: AnyPool,
     changes: broadcast::Sender<DeploymentId>,
     queued: Arc<Notify>,
+    commanded: Arc<Notify>,
 }
 
 /// Why the ledger could not be read or written.
@@ -104,6 +109,7 @@ impl Store {
             pool,
             changes: broadcast::Sender::new(CHANGES),
             queued: Arc::new(Notify::new()),
+            commanded: Arc::new(Notify::new()),
         })
     }
 

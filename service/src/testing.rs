@@ -107,6 +107,7 @@ pub(crate) fn deployment(environment: &str, digit: char) -> Deployment {
         outcome: None,
         release: None,
         live: None,
+        asked_by: None,
         superseded_by: None,
         not_before: None,
         started_at: None,
@@ -172,6 +173,7 @@ pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
             api_url: "http://127.0.0.1:1".to_owned(),
         }),
         gitlab: None,
+        chat: crate::chat::Prefixes::default(),
         apps: apps.collect(),
         secret_files: Vec::new(),
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::settings::App;
-use crate::store::{Deployment, Live, PutBack, Store, StoreError};
+use crate::store::{Command, Deployment, Live, PutBack, Store, StoreError};
 
 mod pipeline;
 mod scribe;
@@ -63,6 +63,9 @@ pub trait Deployer: Send + Sync + 'static {
         events: &UnboundedSender<Event>,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Outcome> + Send;
+
+    /// Whether who asked for a deployment by a command still may have it; a pushed one needs nobody.
+    fn may_begin(&self, command: &Command) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// The commit of a release, as the hosts know it.
     fn commit_of(
@@ -143,12 +146,16 @@ impl<D: Deployer> Worker<D> {
             "deployment {} begins",
             deployment.id
         );
-        let outcome = match self.place(deployment) {
-            Some((app, environment)) => {
+        let outcome = match (self.place(deployment), self.allowed(deployment, take).await) {
+            (_, Err(failure)) => Outcome::Refused {
+                failure,
+                held: false,
+            },
+            (Some((app, environment)), Ok(())) => {
                 self.pipeline(deployment, app, environment, take, stop)
                     .await
             }
-            None => not_configured(deployment),
+            (None, Ok(())) => not_configured(deployment),
         };
         match ending(outcome, stop.is_cancelled()) {
             Ending::PutBack(why) => {
@@ -166,6 +173,21 @@ impl<D: Deployer> Worker<D> {
                     .await;
             }
             Ending::Conclude(outcome) => self.conclude(deployment, &outcome, stop).await,
+        }
+    }
+
+    /// Asks again, at the last moment, whether who wrote the command may. One that had begun before is not asked about:
+    /// it may be past its swap, and has to come to an end that is healthy.
+    async fn allowed(&self, deployment: &Deployment, take: Take) -> Result<(), Failure> {
+        if deployment.asked_by.is_none() || take == Take::TakenUp {
+            return Ok(());
+        }
+        match self.store.command_of(&deployment.id).await {
+            Ok(Some(command)) => self.deployer.may_begin(&command).await,
+            Ok(None) => Err(unproven(
+                "the command that asked for this is not in the ledger",
+            )),
+            Err(error) => Err(unproven(&error.to_string())),
         }
     }
 
@@ -440,6 +462,15 @@ fn ending(outcome: Outcome, stopping: bool) -> Ending {
     }
 }
 
+fn unproven(why: &str) -> Failure {
+    Failure {
+        host: None,
+        step: "permission".to_owned(),
+        message: why.to_owned(),
+        hint: None,
+    }
+}
+
 fn not_configured(deployment: &Deployment) -> Outcome {
     Outcome::Refused {
         failure: Failure {
@@ -458,22 +489,4 @@ fn not_configured(deployment: &Deployment) -> Outcome {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_was_called_off_by_a_stop_goes_back() {
-        assert_eq!(
-            ending(Outcome::Cancelled, true),
-            Ending::PutBack(PutBack::Stop)
-        );
-        assert_eq!(
-            ending(Outcome::Cancelled, false),
-            Ending::Conclude(Outcome::Cancelled)
-        );
-        assert_eq!(
-            ending(Outcome::Superseded, true),
-            Ending::Conclude(Outcome::Superseded)
-        );
-    }
-}
+mod tests;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use cutover::forge::Delivered;
 use cutover::forge::Forges;
-use cutover::forge::github::hook::{self, Delivered};
+use cutover::forge::github::hook;
 use cutover::report::sender::Sender;
 use cutover::settings::{GitHub as Settings, Login};
 use cutover::store::{Answer, Enqueued, Live, NewDelivery, NewDeployment, Store, TakenIn};

@@ -169,7 +169,7 @@ fn scripts_are_short_constant_and_clean() {
     for (path, text) in &scripts {
         let lines = text.lines().count();
         assert!(lines <= 40, "{path} has {lines} lines");
-        for word in ["eval ", "`", "sh -c "] {
+        for word in ["eval ", "`", "sh -c \""] {
             assert!(
                 !text
                     .lines()

@@ -6,6 +6,7 @@
 
 mod access;
 mod answers;
+mod comments;
 mod contract;
 mod delivery;
 mod deployments;
@@ -18,6 +19,7 @@ mod refs;
 mod routes;
 mod server;
 mod statuses;
+mod talk;
 mod world;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use tokio::task::JoinHandle;
 
 pub use crate::trouble::Trouble;
 pub use access::{App, Level};
+pub use comments::Comment;
 pub use delivery::{Delivery, Reception};
 pub use examples::{Published, published_examples};
 pub use hooks::Change;
@@ -100,6 +103,7 @@ impl GitHub {
             ("metadata", Level::Read),
             ("statuses", Level::Write),
             ("deployments", Level::Write),
+            ("pull_requests", Level::Write),
         ]);
         github
     }
@@ -109,7 +113,7 @@ impl GitHub {
         format!("{}/api/v3", self.root)
     }
 
-    /// A personal access token with `statuses` and `deployments` to write and `contents` to read, for all repositories.
+    /// A personal access token with `statuses`, `deployments` and `pull_requests` to write and `contents` to read, for all repositories.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -143,6 +147,7 @@ impl GitHub {
                 ("metadata".to_owned(), Level::Read),
                 ("statuses".to_owned(), Level::Write),
                 ("deployments".to_owned(), Level::Write),
+                ("pull_requests".to_owned(), Level::Write),
             ]),
             repositories: None,
             created: Timestamp::now(),

@@ -41,7 +41,8 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     let release = goal.release();
     let root = wish.environment.path.clone();
     let runs = facts.live() == Some(release);
-    let previous = if runs {
+    let nothing = matches!(goal, Goal::Nothing { .. });
+    let previous = if runs && !nothing {
         // What was live before, as far as it can be returned to; where there is nothing else, the way back is this one.
         let before = facts
             .record(release)
@@ -64,7 +65,6 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         "{root}/.cutover/incoming/{}.tar.gz",
         wish.request.deployment
     );
-    let nothing = matches!(goal, Goal::Nothing { .. });
     let forth = !nothing && !matches!(goal, Goal::TakeBack { .. });
     let stage = if fresh {
         site.stage(&incoming)

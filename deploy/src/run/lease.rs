@@ -322,21 +322,15 @@ pub(super) async fn take_again(
         .await
         .map_err(|error| error.failure(&host, "reconnect"))?;
     match greet(&host, &connection, environment, request, shared, events).await {
-        // A line that was cut twice raised the fence twice; then the one that ended without a word was this deployment.
-        Ok((lease, facts))
-            if facts.fence == fence + 1
-                || facts
-                    .died
-                    .as_ref()
-                    .is_some_and(|died| died.deployment == request.deployment) =>
-        {
+        Ok((lease, facts)) if facts.fence == fence + 1 => {
             leased.lease = Some(Held::new(lease));
             leased.connection = connection;
             leased.facts = facts;
             Ok(())
         }
         Ok((lease, _)) => {
-            drop(lease.end().await);
+            // Given back in due form, or the next try would take this one for a deployment of its own that was cut off.
+            Held::new(lease).give_back().await;
             connection.close().await;
             let message =
                 "another deployment took the host over while the line was down".to_owned();

@@ -31,7 +31,7 @@ printf 'greeted\n'
 # A holder that falls silent is gone, even where the line never says so. Who does not give the lease back is told to
 # the next holder.
 # shellcheck disable=SC2016
-while word=$(timeout 60 sh -c 'read -r word && echo "$word"' 9>&-); do
+while word=$(timeout 60 sh -euc 'read -r word && echo "$word"' 9>&-); do
   if [ "$word" = "done" ]; then
     : >"$root/.cutover/lock"
     exit 0

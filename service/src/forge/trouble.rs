@@ -14,6 +14,8 @@ pub struct Trouble {
     pub message: String,
     /// What may be done about it.
     pub turn: Turn,
+    /// Whether the forge says that there is no such thing.
+    pub missing: bool,
 }
 
 /// What may be done about a call that failed.
@@ -32,6 +34,7 @@ impl Trouble {
         Self {
             message: format!("no answer from {forge}: {}", clip(why)),
             turn: Turn::Again,
+            missing: false,
         }
     }
 
@@ -39,6 +42,7 @@ impl Trouble {
         Self {
             message,
             turn: Turn::Never,
+            missing: false,
         }
     }
 }

@@ -106,6 +106,11 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
                 .ended(&config.app, &environment.name, ENDED_SHOWN)
                 .await?;
             let live = door.store.last_live(&config.app, &environment.name).await?;
+            let now = cutover_deploy::now();
+            let holds = door
+                .store
+                .holds(&config.app, &environment.name, now)
+                .await?;
             let of = |state| {
                 open.iter()
                     .filter(move |open| open.state == state)
@@ -123,6 +128,7 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
                         since: deployment.ended_at,
                     })
                 }),
+                holds,
                 running: of(Stands::Running).next(),
                 waiting: of(Stands::Queued).collect(),
                 ended: ended.iter().map(DeploymentView::from).collect(),

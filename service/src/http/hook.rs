@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,8 +18,10 @@ use uuid::Uuid;
 
 use super::Door;
 use super::body;
+use super::chat;
 use super::rejection::Rejection;
 use crate::forge::github::hook::{self, Headers, Unproven};
+use crate::forge::{self, Delivered};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
 
@@ -83,27 +86,25 @@ async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answe
         .record("delivery.id", headers.delivery.as_str())
         .record("event", headers.event.as_str());
     let delivered = hook::read(&headers.event, &body)?;
-    let apps = door.settings.apps.iter().map(|app| &app.config);
-    let decision = matching::decide(apps, &delivered);
     let proven = Proven {
-        forge: "github",
+        forge: ForgeKind::GitHub,
         delivery: headers.delivery,
         event: headers.event,
         hook_id: headers.hook_id,
         body,
-        decision,
+        delivered,
     };
     keep_apart(door, room, proven).await
 }
 
-/// A delivery that is proven and decided upon.
+/// A delivery that is proven and understood.
 struct Proven {
-    forge: &'static str,
+    forge: ForgeKind,
     delivery: String,
     event: String,
     hook_id: Option<String>,
     body: Bytes,
-    decision: Decision,
+    delivered: Delivered,
 }
 
 /// Keeps a delivery in a task of its own: the caller may hang up, and a commit must not end half-way with it.
@@ -126,29 +127,30 @@ async fn keep_apart(
 }
 
 async fn keep(door: &Door, proven: &Proven) -> Result<Answer, Rejection> {
-    let Proven {
-        delivery, decision, ..
-    } = proven;
+    let delivery = &proven.delivery;
     let now = cutover_deploy::now();
-    let wanted = wanted(door, decision, now);
-    // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
-    let kept = if wanted.is_empty() {
-        None
-    } else {
-        std::str::from_utf8(&proven.body).ok()
-    };
-    let new = NewDelivery {
-        forge: proven.forge,
+    let mut new = NewDelivery {
+        forge: forge::word(proven.forge),
         id: delivery,
         event: &proven.event,
         hook_id: proven.hook_id.as_deref(),
-        body: kept,
+        body: None,
         received_at: now,
     };
+    if let Delivered::Comment(comment) = &proven.delivered {
+        return Ok(told(delivery, chat::take(door, new, comment).await?));
+    }
+    let apps = door.settings.apps.iter().map(|app| &app.config);
+    let decision = matching::decide(apps, proven.forge, &proven.delivered);
+    let wanted = wanted(door, &decision, now);
+    // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
+    if !wanted.is_empty() {
+        new.body = std::str::from_utf8(&proven.body).ok();
+    }
     let taken = door
         .store
         .take_in(&new, &wanted, |enqueued| {
-            answer(delivery, decision, enqueued)
+            answer(delivery, &decision, enqueued)
         })
         .await?;
     Ok(told(delivery, taken))

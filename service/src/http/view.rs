@@ -4,7 +4,7 @@ use cutover_deploy::{CommitSha, DeploymentId, Event, HostName, Outcome, ReleaseI
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::store::{Deployment, KeptEvent, Live, Posted, State};
+use crate::store::{Deployment, Hold, KeptEvent, Live, Posted, State};
 
 /// Lines of a step that a page shows; all of them are in the JSON.
 const LINES_SHOWN: usize = 400;
@@ -18,6 +18,8 @@ pub(super) struct EnvironmentView {
     pub(super) url: Option<String>,
     /// By the ledger; the hosts are the truth.
     pub(super) live: Option<LiveView>,
+    /// What keeps pushes waiting.
+    pub(super) holds: Vec<Hold>,
     pub(super) running: Option<DeploymentView>,
     pub(super) waiting: Vec<DeploymentView>,
     pub(super) ended: Vec<DeploymentView>,

@@ -84,6 +84,10 @@ impl Deployer for Stage {
         outcome
     }
 
+    async fn may_begin(&self, _: &crate::store::Command) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn commit_of(&self, _: &App, _: &Environment, _: &ReleaseId) -> Option<CommitSha> {
         Some(testing::commit('e'))
     }

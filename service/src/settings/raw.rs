@@ -15,7 +15,15 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) gitlab: GitLab,
     #[serde(default)]
+    pub(super) chat: Chat,
+    #[serde(default)]
     pub(super) apps: Vec<App>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Chat {
+    pub(super) prefixes: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

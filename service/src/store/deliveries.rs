@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::commands::{self, NewCommand};
 use super::deployments::{Enqueued, NewDeployment};
 use super::{Store, StoreError, deployments, millis, reading, rows, writing};
 
@@ -54,6 +55,30 @@ impl Store {
         wanted: &[NewDeployment],
         answer: impl FnOnce(&[Enqueued]) -> Answer,
     ) -> Result<TakenIn, StoreError> {
+        self.take_in_all(delivery, wanted, &[], answer).await
+    }
+
+    /// Commits a delivery and the commands in it, all or nothing. A delivery that is known changes nothing.
+    pub async fn take_in_commands(
+        &self,
+        delivery: &NewDelivery<'_>,
+        commands: &[NewCommand],
+        answer: Answer,
+    ) -> Result<TakenIn, StoreError> {
+        let taken = self
+            .take_in_all(delivery, &[], commands, |_| answer)
+            .await?;
+        self.commanded.notify_one();
+        Ok(taken)
+    }
+
+    async fn take_in_all(
+        &self,
+        delivery: &NewDelivery<'_>,
+        wanted: &[NewDeployment],
+        asked: &[NewCommand],
+        answer: impl FnOnce(&[Enqueued]) -> Answer,
+    ) -> Result<TakenIn, StoreError> {
         if let Some(first) = self.answered(delivery).await? {
             return Ok(TakenIn::Duplicate(first));
         }
@@ -83,7 +108,11 @@ impl Store {
         }
         let mut enqueued = Vec::new();
         for new in wanted {
-            enqueued.push(deployments::enqueue(&mut tx, new, delivery.received_at).await?);
+            let now = delivery.received_at;
+            enqueued.push(deployments::enqueue(&mut tx, new, None, now).await?);
+        }
+        for new in asked {
+            commands::receive(&mut tx, new, delivery.received_at).await?;
         }
         let answer = answer(&enqueued);
         sqlx::query("update delivery set status = $1, answer = $2 where forge = $3 and id = $4")
@@ -109,7 +138,7 @@ impl Store {
         Ok(())
     }
 
-    fn tell(&self, enqueued: &[Enqueued]) {
+    pub(super) fn tell(&self, enqueued: &[Enqueued]) {
         for new in enqueued {
             self.changed(&new.deployment.id);
             for old in &new.superseded {

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::rows::{self, to_json};
-use super::{Store, StoreError, events, millis, outbox, reading, writing};
+use super::{Store, StoreError, events, holds, millis, outbox, reading, writing};
 use crate::report;
 
 /// A deployment that is to be queued.
@@ -57,6 +57,8 @@ pub struct Deployment {
     pub release: Option<ReleaseId>,
     /// What was live after it, where it knows.
     pub live: Option<Live>,
+    /// Who asked by a command, by login; nobody for a push. What they hold themselves does not stop it.
+    pub asked_by: Option<String>,
     /// The deployment that took its place.
     pub superseded_by: Option<DeploymentId>,
     /// It was held up and is not claimed again before this.
@@ -119,8 +121,9 @@ impl Deployment {
 }
 
 impl Store {
-    /// Takes the newest waiting deployment of an environment where none runs, for this caller alone. One that was put
-    /// back for a while is left alone until then.
+    /// Takes what waits in an environment where nothing runs, for this caller alone: a rollback before anything else,
+    /// then the newest deployment. What somebody else holds is left waiting, and so is one that was put back for a while
+    /// until then.
     pub async fn claim(&self, now: Timestamp) -> Result<Option<Deployment>, StoreError> {
         let mut tx = self.pool.begin().await.map_err(writing)?;
         let claimed = sqlx::query(
@@ -131,7 +134,10 @@ impl Store {
                  and not exists (
                      select 1 from deployment busy where busy.state = 'running'
                      and busy.app = waiting.app and busy.environment = waiting.environment)
-                 order by waiting.ordinal desc limit 1)
+                 and not exists (
+                     select 1 from hold where hold.app = waiting.app and hold.environment = waiting.environment
+                     and (hold.until is null or hold.until > $1) and hold.owner <> coalesce(waiting.asked_by, ''))
+                 order by case when waiting.kind = 'rollback' then 0 else 1 end, waiting.ordinal desc limit 1)
              returning *",
         )
         .bind(millis(now))
@@ -154,7 +160,7 @@ impl Store {
             }
             read => read?,
         };
-        let superseded = supersede(&mut tx, &deployment, now).await?;
+        let superseded = supersede(&mut tx, &deployment, false, now).await?;
         // One that keeps being put back is told of once: forges limit how often they are told.
         if deployment.not_before.is_none() {
             outbox::write(&mut tx, &deployment, &report::began(&deployment), now).await?;
@@ -314,10 +320,14 @@ impl Store {
             events::append(&mut tx, id, &[concluded], now).await?;
             let commit = live.and_then(|live| live.commit.as_ref());
             let reports = report::ended(&deployment, outcome, commit);
+            if outcome.exit_code() != 0 {
+                holds::end_of(&mut tx, id).await?;
+            }
             outbox::write(&mut tx, &deployment, &reports, now).await?;
         }
         tx.commit().await.map_err(writing)?;
         self.changed(id);
+        self.queued.notify_one();
         Ok(())
     }
 }
@@ -343,6 +353,11 @@ async fn give_up(
         .bind(to_json(&outcome))
         .bind(millis(now))
         .bind(rows::text(row, "id")?)
+        .execute(&mut *connection)
+        .await
+        .map_err(writing)?;
+    sqlx::query("delete from hold where deployment = $1")
+        .bind(rows::text(row, "id")?)
         .execute(connection)
         .await
         .map_err(writing)?;
@@ -353,6 +368,7 @@ async fn give_up(
 pub(super) async fn enqueue(
     tx: &mut AnyConnection,
     new: &NewDeployment,
+    asked_by: Option<&str>,
     now: Timestamp,
 ) -> Result<Enqueued, StoreError> {
     let commit = match &new.request.kind {
@@ -361,8 +377,8 @@ pub(super) async fn enqueue(
     };
     let row = sqlx::query(
         "insert into deployment (id, ordinal, app, environment, repository, environment_url, branch, kind, commit_sha,
-             actor, state, request, requested_at)
-         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11 from deployment
+             actor, state, request, requested_at, asked_by)
+         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11, $12 from deployment
          returning *",
     )
     .bind(new.request.deployment.as_str())
@@ -376,27 +392,42 @@ pub(super) async fn enqueue(
     .bind(new.request.actor.as_str())
     .bind(to_json(&new.request))
     .bind(millis(new.request.requested_at))
+    .bind(asked_by)
     .fetch_one(&mut *tx)
     .await
     .map_err(writing)?;
     let deployment = read(&row)?;
-    let superseded = supersede(tx, &deployment, now).await?;
-    outbox::write(tx, &deployment, &report::queued(&deployment), now).await?;
+    let held = holds::against(tx, &deployment, now).await?;
+    let superseded = supersede(tx, &deployment, held.is_some(), now).await?;
+    let mut reports = report::queued(&deployment);
+    if let Some(hold) = &held {
+        reports.extend(report::held(&deployment, &hold.line()));
+    }
+    outbox::write(tx, &deployment, &reports, now).await?;
     Ok(Enqueued {
         deployment,
         superseded,
     })
 }
 
-/// Ends every older waiting deployment of the same environment.
+/// Ends every older waiting deployment of the same environment. A rollback takes nobody's place, and neither does one
+/// that may begin take the place of one that is held: that is remembered until the hold ends.
 async fn supersede(
     tx: &mut AnyConnection,
     winner: &Deployment,
+    held: bool,
     now: Timestamp,
 ) -> Result<Vec<Deployment>, StoreError> {
+    if winner.commit().is_none() {
+        return Ok(Vec::new());
+    }
     let found = sqlx::query(
         "update deployment set state = 'done', outcome = $1, superseded_by = $2, ended_at = $3
-         where app = $4 and environment = $5 and state = 'queued' and kind = 'deploy' and ordinal < $6 returning *",
+         where app = $4 and environment = $5 and state = 'queued' and kind = 'deploy' and ordinal < $6
+         and ($7 = 1 or not exists (
+             select 1 from hold where hold.app = deployment.app and hold.environment = deployment.environment
+             and (hold.until is null or hold.until > $8) and hold.owner <> coalesce(deployment.asked_by, '')))
+         returning *",
     )
     .bind(to_json(&Outcome::Superseded))
     .bind(winner.id.as_str())
@@ -404,6 +435,8 @@ async fn supersede(
     .bind(winner.app.as_str())
     .bind(winner.environment.as_str())
     .bind(winner.ordinal)
+    .bind(i64::from(held))
+    .bind(millis(now))
     .fetch_all(&mut *tx)
     .await
     .map_err(writing)?;
@@ -444,6 +477,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Deployment, StoreError> {
             release,
             commit: live_commit,
         }),
+        asked_by: rows::maybe_text(row, "asked_by")?,
         superseded_by: rows::maybe_name(row, "superseded_by")?,
         not_before: rows::maybe_time(row, "not_before")?,
         started_at: rows::maybe_time(row, "started_at")?,

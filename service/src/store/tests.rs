@@ -1,3 +1,5 @@
+mod holds;
+
 use std::collections::BTreeSet;
 
 use cutover_deploy::{AppName, EnvironmentName, Failure, Outcome, ReleaseId};

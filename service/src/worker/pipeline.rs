@@ -10,9 +10,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{Deployer, Job};
-use crate::forge::Forges;
+use crate::chat::{Code, Refusal, clerk};
 use crate::forge::trouble::Trouble;
+use crate::forge::{Forge, Forges};
 use crate::settings::{App, Settings};
+use crate::store::Command;
 
 /// The pipeline of `cutover_deploy`.
 #[derive(Debug)]
@@ -134,6 +136,23 @@ impl Deployer for Pipeline {
             cancel,
         )
         .await
+    }
+
+    async fn may_begin(&self, command: &Command) -> Result<(), Failure> {
+        let allowed = match self.forges.at(command.new.forge) {
+            Some(Forge::GitHub(github)) => clerk::may_begin(&github, command).await,
+            Some(Forge::GitLab(_)) | None => Err(Refusal::new(
+                Code::PermissionUnavailable,
+                "no login at the forge of the command is in the settings",
+                None,
+            )),
+        };
+        allowed.map_err(|refusal| Failure {
+            host: None,
+            step: "permission".to_owned(),
+            message: format!("{}: {}", refusal.code.word(), refusal.why),
+            hint: refusal.help,
+        })
     }
 
     async fn commit_of(

@@ -355,7 +355,8 @@ async fn who_was_cut_off_and_overtaken_never_swaps() {
     scene.host().hold_at("lease");
     scene.host().cut_lines();
     scene.host().reached("lease").await;
-    let fence = "echo 99 >.cutover/fence";
+    // The second has been here, and has given the lease back.
+    let fence = "echo 99 >.cutover/fence; : >.cutover/lock";
     scene.host().sh(fence).await;
     scene.host().mend_step("lease");
     scene.host().mend_step("finish");

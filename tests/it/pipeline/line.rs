@@ -173,12 +173,13 @@ async fn a_failure_behind_a_cut_line_is_learnt_with_its_words() {
     scene
         .host()
         .fault_step("after swap: echo told", 9, "the cache is down");
+    // On the way back it works again, and not a moment later.
+    scene.host().hold_at("mark restored");
     let request = scene.wish(&[]).await;
     let running = scene.begin(&request);
-    running
-        .tells(|event| matches!(event, Event::PhaseBegan { phase } if phase == "undo"))
-        .await;
+    scene.host().reached("mark restored").await;
     scene.host().mend_step("after swap: echo told");
+    scene.host().mend_step("mark restored");
     let told = running.end().await;
     assert_snapshot!(told.outcome(), @"
     rolled back: r1 is live and healthy again; r2 failed
@@ -210,6 +211,7 @@ async fn a_failure_behind_a_cut_line_is_learnt_with_its_words() {
     == undo
     web1 | current -> releases/r1
     web1 swap: ok
+    web1 mark restored: ok
     web1 mark rolled back: ok
     web1 | told
     web1 after swap: echo told: ok

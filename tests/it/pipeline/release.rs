@@ -119,6 +119,7 @@ async fn a_release_whose_health_fails_is_taken_back() {
     == undo
     web1 | current -> releases/r1
     web1 swap: ok
+    web1 mark restored: ok
     web1 mark rolled back: ok
     == health after undo
     web1 health 1 of 2: HTTP 200

@@ -190,6 +190,7 @@ async fn a_swap_that_fails_on_one_host_is_undone_on_the_other() {
     == undo
     web1 | current -> releases/r1
     web1 swap: ok
+    web1 mark restored: ok
     web1 mark rolled back: ok
     == health after undo
     web1 health 1 of 2: HTTP 200

@@ -161,8 +161,8 @@ async fn a_commit_that_was_pushed_over_is_still_built_and_an_unknown_one_is_told
         .commit("never pushed", [("index.html", "lost")])
         .await;
     let built = yard.build(&lost).await;
-    assert_snapshot!(built.failure().message.replace(&yard.repo.url(), "<origin>").replace(lost.as_str(), "<commit>"), @"");
-    assert_snapshot!(built.failure().hint.clone().unwrap(), @"");
+    assert_snapshot!(built.failure().message.replace(&yard.repo.url(), "<origin>").replace(lost.as_str(), "<commit>"), @"commit <commit> is on no branch or tag of <origin>");
+    assert_snapshot!(built.failure().hint.clone().unwrap(), @"It may have been pushed over. Deploy the branch's newest commit instead.");
     assert!(yard.build(&first).await.made.is_ok());
 }
 
@@ -203,7 +203,15 @@ async fn modes_and_links_are_kept_and_what_is_excluded_is_left_out() {
         .iter()
         .map(|(path, mode)| format!("{path} {mode}"))
         .collect();
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n"), @"
+    a/c 644
+    c/a/b 644
+    index.html 644
+    inside -> a/c
+    outside -> /etc/passwd
+    run 755
+    up -> ../../..
+    ");
 }
 
 #[tokio::test]
@@ -212,7 +220,10 @@ async fn steps_see_a_cleared_environment_and_the_variables_that_are_given() {
     // What runs these tests has variables of its own, CARGO among them.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     let built = yard.head().await;
-    assert_snapshot!(built.output(), @"");
+    assert_snapshot!(built.output(), @"
+    CI COMPOSER_HOME COMPOSER_NO_INTERACTION CUTOVER_COMMIT HOME LC_ALL ODD PATH PWD
+    it's $(id) ☃
+    ");
 }
 
 #[tokio::test]

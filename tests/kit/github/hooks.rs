@@ -236,7 +236,7 @@ impl GitHub {
     }
 }
 
-fn delivery(world: &World, repository: &str, event: &str, body: &Value) -> Delivery {
+pub(super) fn delivery(world: &World, repository: &str, event: &str, body: &Value) -> Delivery {
     let target = match &world.access.app {
         Some(app) => Target {
             kind: "integration",

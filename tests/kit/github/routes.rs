@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::access::{Caller, Level};
 use super::world::{Repository, World};
-use super::{deployments, installations, refs, statuses};
+use super::{comments, deployments, installations, refs, statuses};
 
 /// One request that the contract has let through.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ const fn route(
 
 const READ_CODE: Admits = Admits::Repository("contents", Level::Read);
 const READ_META: Admits = Admits::Repository("metadata", Level::Read);
+const TALK: Admits = Admits::Repository("pull_requests", Level::Write);
 
 static ROUTES: &[Route] = &[
     route("GET", "/repos/{owner}/{repo}", READ_META, refs::repository),
@@ -134,6 +135,90 @@ static ROUTES: &[Route] = &[
         "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
         Admits::Repository("deployments", Level::Write),
         deployments::create_status,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/collaborators/{username}/permission",
+        READ_META,
+        comments::permission,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/pulls/{pull_number}",
+        Admits::Repository("pull_requests", Level::Read),
+        comments::pull,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        TALK,
+        comments::list_of_conversation,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        TALK,
+        comments::create_on_conversation,
+    ),
+    route(
+        "PATCH",
+        "/repos/{owner}/{repo}/issues/comments/{comment_id}",
+        TALK,
+        comments::edit,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
+        TALK,
+        comments::react,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/comments",
+        TALK,
+        comments::list_of_review,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
+        TALK,
+        comments::create_reply,
+    ),
+    route(
+        "PATCH",
+        "/repos/{owner}/{repo}/pulls/comments/{comment_id}",
+        TALK,
+        comments::edit,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
+        TALK,
+        comments::react,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
+        READ_CODE,
+        comments::list_of_commit,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/commits/{commit_sha}/comments",
+        READ_CODE,
+        comments::create_on_commit,
+    ),
+    route(
+        "PATCH",
+        "/repos/{owner}/{repo}/comments/{comment_id}",
+        Admits::Repository("contents", Level::Write),
+        comments::edit,
+    ),
+    route(
+        "POST",
+        "/repos/{owner}/{repo}/comments/{comment_id}/reactions",
+        Admits::Repository("contents", Level::Write),
+        comments::react,
     ),
     route("GET", "/app", Admits::App, installations::app),
     route(

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::access::Access;
+use super::comments::{Comment, Pull};
 use crate::trouble::Troubles;
 
 /// A commit status as the world keeps it, in the order of its posting.
@@ -76,6 +77,11 @@ pub(super) struct Repository {
     /// In the order in which commits first got one.
     pub(super) statuses: Vec<(String, Vec<CommitStatus>)>,
     pub(super) deployments: Vec<Deployment>,
+    pub(super) pulls: BTreeMap<u64, Pull>,
+    /// In the order of their writing, whatever they stand on.
+    pub(super) comments: Vec<Comment>,
+    /// The role of each person who has one.
+    pub(super) roles: BTreeMap<String, String>,
     pub(super) created: Timestamp,
 }
 
@@ -136,6 +142,9 @@ impl World {
             commits: BTreeMap::new(),
             statuses: Vec::new(),
             deployments: Vec::new(),
+            pulls: BTreeMap::new(),
+            comments: Vec::new(),
+            roles: BTreeMap::new(),
             created: Timestamp::now(),
         };
         self.repositories.insert(full_name.to_owned(), repository);
@@ -175,9 +184,9 @@ impl Repository {
             .or_else(|| self.tags.get(tag))
             .map(String::as_str);
         named.or_else(|| {
-            self.commits
-                .get_key_value(name)
-                .map(|(sha, _)| sha.as_str())
+            let is_short = name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let mut known = self.commits.keys().map(String::as_str);
+            known.find(|sha| *sha == name || is_short && sha.starts_with(name))
         })
     }
 

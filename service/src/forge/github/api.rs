@@ -27,6 +27,8 @@ mod answer;
 
 pub use crate::forge::trouble::{Trouble, Turn};
 
+pub(super) use answer::parse;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between tries to get a token for a deployment that waits for it.
@@ -310,7 +312,7 @@ impl GitHub {
         }))
     }
 
-    async fn post(
+    pub(super) async fn post(
         &self,
         repository: &str,
         route: &str,
@@ -320,7 +322,30 @@ impl GitHub {
         self.call(repository, ask).await
     }
 
-    async fn get(&self, repository: &str, route: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) async fn patch(
+        &self,
+        repository: &str,
+        route: &str,
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, Trouble> {
+        let ask = |octocrab: Octocrab| async move { octocrab._patch(route, Some(body)).await };
+        self.call(repository, ask).await
+    }
+
+    /// What is there, or nothing where GitHub says that there is no such thing.
+    pub(super) async fn get_if_there(
+        &self,
+        repository: &str,
+        route: &str,
+    ) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.get(repository, route).await {
+            Ok(body) => Ok(Some(body)),
+            Err(trouble) if trouble.missing => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    pub(super) async fn get(&self, repository: &str, route: &str) -> Result<Vec<u8>, Trouble> {
         let ask = |octocrab: Octocrab| async move { octocrab._get(route).await };
         self.call(repository, ask).await
     }

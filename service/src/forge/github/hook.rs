@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 
+use super::comment;
+use crate::forge::Delivered;
 use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
 
 /// Why a delivery is not from GitHub as far as can be told. Tells a caller nothing of the secrets.
@@ -129,17 +131,6 @@ impl Headers {
     }
 }
 
-/// What a delivery says, as far as it is understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivered {
-    /// The hook was just made.
-    Ping,
-    /// A ref moved.
-    Push(Push),
-    /// An event that asks for nothing here.
-    Other,
-}
-
 #[derive(Deserialize)]
 struct PushPayload {
     #[serde(rename = "ref")]
@@ -182,6 +173,10 @@ pub fn read(event: &str, body: &[u8]) -> Result<Delivered, BadDelivery> {
     if event == "push" {
         let payload: PushPayload = serde_json::from_slice(body).map_err(bad)?;
         return push(payload).map(Delivered::Push);
+    }
+    if comment::EVENTS.contains(&event) {
+        let payload: comment::Payload = serde_json::from_slice(body).map_err(bad)?;
+        return Ok(comment::delivered(payload));
     }
     let _: serde::de::IgnoredAny = serde_json::from_slice(body).map_err(bad)?;
     Ok(if event == "ping" {

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::forge::Delivered;
 use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
 use crate::settings::HookSecrets;
 
@@ -272,15 +273,6 @@ fn digest(parts: &[&[u8]]) -> String {
         digest.update(part);
     }
     format!("sha256:{}", hex::encode(digest.finalize()))
-}
-
-/// What a delivery says, as far as it is understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivered {
-    /// A ref moved.
-    Push(Push),
-    /// An event that asks for nothing here.
-    Other,
 }
 
 #[derive(Deserialize)]

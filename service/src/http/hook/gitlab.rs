@@ -10,8 +10,7 @@ use cutover_deploy::config::ForgeKind;
 use tracing::{Instrument as _, Span, info_span, warn};
 
 use super::{BODY_LIMIT, Door, Proven, Rejection, body, keep_apart, respond};
-use crate::forge::gitlab::hook::{self, Delivered, Headers, Unproven};
-use crate::matching::{self, Decision};
+use crate::forge::gitlab::hook::{self, Headers, Unproven};
 use crate::store::Answer;
 
 pub(in crate::http) async fn take(
@@ -51,20 +50,14 @@ async fn taken(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answ
     Span::current()
         .record("delivery.id", headers.delivery.as_str())
         .record("event", headers.event.as_str());
-    let decision = match hook::read(&headers.event, &body)? {
-        Delivered::Push(push) => {
-            let apps = door.settings.apps.iter().map(|app| &app.config);
-            matching::pushed(apps, ForgeKind::GitLab, &push)
-        }
-        Delivered::Other => Decision::Ignored("this event asks for nothing here".to_owned()),
-    };
+    let delivered = hook::read(&headers.event, &body)?;
     let proven = Proven {
-        forge: "gitlab",
+        forge: ForgeKind::GitLab,
         delivery: headers.delivery,
         event: headers.event,
         hook_id: headers.hook_id,
         body,
-        decision,
+        delivered,
     };
     keep_apart(door, room, proven).await
 }

@@ -59,7 +59,11 @@ pub(super) fn judge(
         300..500 => Turn::Never,
         _ => pause(headers, now).map_or(Turn::Again, Turn::Pause),
     };
-    Err(Trouble { message, turn })
+    Err(Trouble {
+        message,
+        turn,
+        missing: matches!(status.as_u16(), 404 | 422),
+    })
 }
 
 fn limited(status: StatusCode, headers: &HeaderMap, message: &str, now: Timestamp) -> Turn {
@@ -114,7 +118,11 @@ pub(super) fn of_error(error: octocrab::Error) -> Trouble {
                 300..500 => Turn::Never,
                 _ => Turn::Again,
             };
-            Trouble { message, turn }
+            Trouble {
+                message,
+                turn,
+                missing: false,
+            }
         }
         other => {
             let mut text = other.to_string();
@@ -128,7 +136,7 @@ pub(super) fn of_error(error: octocrab::Error) -> Trouble {
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
+pub(in crate::forge::github) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
     serde_json::from_slice(body).map_err(|error| Trouble {
         message: format!(
             "GitHub's answer cannot be read, line {} column {}",
@@ -136,6 +144,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
             error.column()
         ),
         turn: Turn::Again,
+        missing: false,
     })
 }
 

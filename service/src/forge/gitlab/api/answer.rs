@@ -51,7 +51,11 @@ pub(super) fn judge(
         300..500 => Turn::Never,
         _ => asked.map_or(Turn::Again, Turn::Pause),
     };
-    Err(Trouble { message, turn })
+    Err(Trouble {
+        message,
+        turn,
+        missing: status == StatusCode::NOT_FOUND,
+    })
 }
 
 fn pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -100,6 +104,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
             error.column()
         ),
         turn: Turn::Again,
+        missing: false,
     })
 }
 

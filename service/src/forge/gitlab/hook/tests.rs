@@ -194,21 +194,21 @@ fn a_push_says_what_moved() {
             );
             format!("{:?}", push.what)
         }
-        Delivered::Other => "other".to_owned(),
+        other => format!("{other:?}"),
     };
     let told = [
         moved(&body("push", "refs/heads/main", &sha, Some(&sha))),
         moved(&body("push", "refs/heads/main", &zeros, None)),
         moved(&body("push", "refs/heads/main", &sha, None)),
         moved(&body("tag_push", "refs/tags/v1", &sha, Some(&sha))),
-        moved(&body("note", "refs/heads/main", &sha, Some(&sha))),
+        moved(&body("wiki_page", "refs/heads/main", &sha, Some(&sha))),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
     Branch { name: "main", commit: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }
     Deleted { name: "refs/heads/main" }
     Deleted { name: "refs/heads/main" }
     Other { name: "refs/tags/v1" }
-    other
+    Other
     "#);
     let short = body("push", "refs/heads/main", "--upload-pack=x", Some(&sha));
     assert_eq!(read("Push Hook", &short), Err(BadDelivery::Commit));
