@@ -92,8 +92,7 @@ impl Service {
         tidy(&store).await?;
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
-        let apps: Arc<[App]> = settings.apps.clone().into();
-        let clerks = clerks(&forges, &store, &apps, &public_url, &posting);
+        let clerks = clerks(&settings, &forges, &store, &public_url, &posting);
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
             Arc::clone(&settings),
@@ -107,7 +106,7 @@ impl Service {
 
         let pipeline = Pipeline::new(&settings, forges);
         pipeline.sweep(&settings.apps).await;
-        let worker = Worker::new(store.clone(), apps, pipeline);
+        let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
@@ -132,16 +131,28 @@ impl Service {
 
 /// One for every forge that commands can come from.
 fn clerks(
+    settings: &Settings,
     forges: &Forges,
     store: &Store,
-    apps: &Arc<[App]>,
     public_url: &str,
     stop: &CancellationToken,
 ) -> Vec<JoinHandle<()>> {
+    let apps: Arc<[App]> = settings.apps.clone().into();
     let mut clerks = Vec::new();
-    if let Some(Forge::GitHub(desk)) = forges.at(ForgeKind::GitHub) {
-        let clerk = Clerk::new(desk, store.clone(), Arc::clone(apps), public_url.to_owned());
-        clerks.push(tokio::spawn(clerk.run(stop.clone())));
+    for kind in [ForgeKind::GitHub, ForgeKind::GitLab] {
+        let (store, apps, url) = (store.clone(), Arc::clone(&apps), public_url.to_owned());
+        let prefixes = settings.prefixes(kind);
+        clerks.push(match forges.at(kind) {
+            Some(Forge::GitHub(desk)) => {
+                let clerk = Clerk::new(desk, store, apps, url, prefixes);
+                tokio::spawn(clerk.run(stop.clone()))
+            }
+            Some(Forge::GitLab(desk)) => {
+                let clerk = Clerk::new(desk, store, apps, url, prefixes);
+                tokio::spawn(clerk.run(stop.clone()))
+            }
+            None => continue,
+        });
     }
     clerks
 }

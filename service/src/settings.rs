@@ -42,8 +42,8 @@ pub struct Settings {
     pub github: Option<GitHub>,
     /// How GitLab is heard and spoken to; absent when no app is there.
     pub gitlab: Option<GitLab>,
-    /// What lines in comments must begin with to be commands. Default `/` alone.
-    pub chat: Prefixes,
+    /// What lines in comments must begin with to be commands; what is usual on each forge when absent.
+    pub chat: Option<Vec<String>>,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -118,6 +118,14 @@ impl Settings {
     /// The folder of the ledger; nothing but the service looks into it.
     pub fn ledger_dir(&self) -> PathBuf {
         self.data_dir.join("ledger")
+    }
+
+    /// What lines in comments must begin with on a forge.
+    pub fn prefixes(&self, forge: ForgeKind) -> Prefixes {
+        match &self.chat {
+            Some(all) => Prefixes::new(forge, all.clone()),
+            None => Prefixes::usual(forge),
+        }
     }
 
     /// As [`load`](Self::load), with the environment given as a function.
@@ -256,10 +264,8 @@ impl Check<'_> {
         })
     }
 
-    fn chat(&mut self, raw: raw::Chat) -> Prefixes {
-        let Some(prefixes) = raw.prefixes else {
-            return Prefixes::default();
-        };
+    fn chat(&mut self, raw: raw::Chat) -> Option<Vec<String>> {
+        let prefixes = raw.prefixes?;
         let sound = |prefix: &String| {
             let named = prefix
                 .strip_prefix('@')
@@ -272,7 +278,7 @@ impl Check<'_> {
                 "chat.prefixes: {bad:?} is no prefix: write `\"/\"`, `\".\"` or `\"@cutover \"` with a space at its end"
             ));
         }
-        Prefixes(prefixes)
+        Some(prefixes)
     }
 
     fn secret(&mut self, key: &'static str, file: Option<&Path>) -> Option<Vec<SecretString>> {

@@ -2,3 +2,6 @@
 
 pub mod api;
 pub mod hook;
+
+mod comment;
+mod desk;

@@ -141,7 +141,8 @@ impl Deployer for Pipeline {
     async fn may_begin(&self, command: &Command) -> Result<(), Failure> {
         let allowed = match self.forges.at(command.new.forge) {
             Some(Forge::GitHub(github)) => clerk::may_begin(&github, command).await,
-            Some(Forge::GitLab(_)) | None => Err(Refusal::new(
+            Some(Forge::GitLab(gitlab)) => clerk::may_begin(&gitlab, command).await,
+            None => Err(Refusal::new(
                 Code::PermissionUnavailable,
                 "no login at the forge of the command is in the settings",
                 None,

@@ -32,7 +32,7 @@ pub(super) fn on_github(dir: &Path, github: GitHub) -> Settings {
         data_dir: dir.to_owned(),
         github: Some(github),
         gitlab: None,
-        chat: cutover::chat::Prefixes::default(),
+        chat: None,
         apps: vec![app],
         secret_files: Vec::new(),
     }

@@ -20,6 +20,8 @@ use crate::settings::GitLab as Settings;
 
 mod answer;
 
+pub(super) use answer::parse;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
@@ -234,7 +236,7 @@ impl GitLab {
     }
 
     /// Each part becomes one segment: a project's slashes are escaped.
-    fn url(&self, project: &str, parts: &[&str]) -> Result<Url, Trouble> {
+    pub(super) fn url(&self, project: &str, parts: &[&str]) -> Result<Url, Trouble> {
         let mut url = self.api_url.clone();
         url.path_segments_mut()
             .map_err(|()| Trouble::refused("gitlab.api_url cannot have a path".to_owned()))?
@@ -244,11 +246,19 @@ impl GitLab {
         Ok(url)
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, Trouble> {
+    /// What is there; nothing where GitLab says that there is no such thing, or none that the token may see.
+    pub(super) async fn get_if_there(&self, url: Url) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.get(url).await {
+            Err(trouble) if trouble.missing => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    pub(super) async fn get(&self, url: Url) -> Result<Vec<u8>, Trouble> {
         self.answered(self.client.get(url)).await
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         url: Url,

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::comment;
 use crate::forge::Delivered;
 use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
 use crate::settings::HookSecrets;
@@ -317,6 +318,10 @@ pub fn read(event: &str, body: &[u8]) -> Result<Delivered, BadDelivery> {
         Some("push" | "tag_push") => {
             let payload = serde_json::from_slice(body).map_err(bad)?;
             push(payload).map(Delivered::Push)
+        }
+        Some("note") => {
+            let payload = serde_json::from_slice(body).map_err(bad)?;
+            Ok(comment::delivered(payload))
         }
         _ => Ok(Delivered::Other),
     }

@@ -1,7 +1,7 @@
 //! Holds: who is kept waiting, who is not, and what is remembered.
 
 use cutover_deploy::config::ForgeKind;
-use cutover_deploy::{Failure, Kind, Outcome, ReleaseId};
+use cutover_deploy::{CommitSha, Failure, Kind, Outcome, ReleaseId};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -47,7 +47,9 @@ async fn command(store: &Store, id: &str, author: &str) -> Command {
         repository: "acme/shop".to_owned(),
         public: false,
         author: author.to_owned(),
+        author_id: Some(8_400_000_002),
         thread: Thread::Change { number: 7 },
+        head: CommitSha::parse(&"c".repeat(40)).ok(),
         comment: 4_400_000_001,
         line: "/help".to_owned(),
         ask: Ask::Help,

@@ -96,7 +96,7 @@ pub(super) fn of_error(error: &reqwest::Error) -> Trouble {
     Trouble::silence("GitLab", &text)
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
+pub(in crate::forge::gitlab) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
     serde_json::from_slice(body).map_err(|error| Trouble {
         message: format!(
             "GitLab's answer cannot be read, line {} column {}",
