@@ -163,16 +163,21 @@ pub fn is_production(deployment: &Deployment) -> bool {
     deployment.environment.as_str() == PRODUCTION
 }
 
-/// A deployment was queued.
-pub fn queued(deployment: &Deployment) -> Vec<Report> {
+/// A deployment was queued, and waits when its environment is held: `held` names by whom. One mark says both, because
+/// GitLab never changes what one says that still waits.
+pub fn queued(deployment: &Deployment, held: Option<&str>) -> Vec<Report> {
     let Some(commit) = deployment.commit() else {
         return Vec::new();
     };
+    let description = held.map_or_else(
+        || "queued".to_owned(),
+        |why| clip(&format!("waits, {} is {why}", deployment.environment)),
+    );
     vec![
         Report::CommitStatus {
             commit: commit.clone(),
             state: CommitState::Pending,
-            description: "queued".to_owned(),
+            description: description.clone(),
         },
         Report::Enter {
             entry: Entry::Own,
@@ -182,20 +187,9 @@ pub fn queued(deployment: &Deployment) -> Vec<Report> {
         Report::EntryStatus {
             entry: Entry::Own,
             state: EntryState::Queued,
-            description: "queued".to_owned(),
+            description,
         },
     ]
-}
-
-/// A deployment waits because its environment is held; `why` names who holds it.
-pub fn held(deployment: &Deployment, why: &str) -> Vec<Report> {
-    let description = format!("waits, {} is {why}", deployment.environment);
-    own(
-        deployment,
-        CommitState::Pending,
-        EntryState::Queued,
-        &description,
-    )
 }
 
 /// A deployment began.

@@ -1,5 +1,6 @@
 //! The kit's GitLab is as strict as the real one, and clients take it for the real one.
 
+mod chat;
 mod hooks;
 mod rules;
 mod wire;

@@ -6,15 +6,19 @@
 
 mod access;
 mod answers;
+mod changes;
 mod delivery;
 mod deployments;
 mod hooks;
+mod notes;
 mod payload;
+mod people;
 mod picture;
 mod published;
 mod routes;
 mod server;
 mod statuses;
+mod talk;
 mod world;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +32,7 @@ use tokio::task::JoinHandle;
 pub use crate::trouble::Trouble;
 pub use access::Role;
 pub use delivery::Delivery;
+pub use notes::Note;
 pub use published::{published_hook, wire_form};
 pub use world::{CommitStatus, Deployment, Environment};
 

@@ -31,6 +31,7 @@ mod process;
 mod repo;
 mod service;
 mod site;
+mod talk;
 mod trouble;
 mod wait;
 mod world;

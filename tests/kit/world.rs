@@ -256,6 +256,11 @@ impl World {
         format!("http://127.0.0.1:{}/hooks/{forge}", self.port)
     }
 
+    /// Whether the repository is on GitLab.
+    pub fn is_on_gitlab(&self) -> bool {
+        self.gitlab.is_some()
+    }
+
     /// The forge of a world on GitLab.
     ///
     /// Panics in any other.

@@ -1,6 +1,6 @@
 //! What is decided about a command: who may, what is meant, who holds what. Reads forge, ledger and hosts; changes none.
 
-use cutover_deploy::config::Environment;
+use cutover_deploy::config::{Environment, ForgeKind};
 use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -133,10 +133,12 @@ impl<D: Desk> Judge<'_, D> {
             _ => Role::Write,
         };
         if role < least {
-            let why = format!(
-                "{} may not: this needs the right to write.",
-                code(&command.new.author)
-            );
+            let needed = match D::FORGE {
+                ForgeKind::GitHub => "the right to write",
+                ForgeKind::GitLab => "the role Developer",
+            };
+            let author = code(&command.new.author);
+            let why = format!("{author} may not: this needs {needed}.");
             return Err(Refusal::new(Code::PermissionDenied, why, None).into());
         }
         match &command.new.ask {

@@ -8,7 +8,7 @@ const TAKEN_BY_GITLAB: [&str; 3] = ["lock", "unlock", "status"];
 /// What lines in comments must begin with to be commands, on one forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefixes {
-    forge: ForgeKind,
+    pub(super) forge: ForgeKind,
     pub(super) all: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Text of people stands in code only, where a forge makes no mention and no link of it.
 
+use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{Failure, Kind, Outcome};
 use jiff::Timestamp;
 use serde_json::json;
@@ -262,11 +263,12 @@ pub(super) fn in_the_way(prefixes: &Prefixes, place: &Place, hold: &Hold) -> Ref
 
 /// What can be asked.
 pub(super) fn help(prefixes: &Prefixes, places: &[Place]) -> String {
+    let deploy = match prefixes.forge {
+        ForgeKind::GitHub => "deploy it; in a pull request without a name: its head",
+        ForgeKind::GitLab => "deploy it; in a merge request without a name: its head",
+    };
     let lines = [
-        (
-            "deploy <branch|tag|commit> to <environment>",
-            "deploy it; in a pull request without a name: its head",
-        ),
+        ("deploy <branch|tag|commit> to <environment>", deploy),
         (
             "rollback <environment> [steps|commit|release] [--reason …]",
             "back to an earlier healthy release, and hold the environment",

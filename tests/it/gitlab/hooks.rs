@@ -11,10 +11,18 @@ use super::{FIRST, SECOND, SHOP, world};
 #[tokio::test]
 async fn hooks_have_every_field_of_the_published_examples() {
     let gitlab = world().await;
+    gitlab.open_merge_request(SHOP, 1, "topic", SECOND);
     let ours = [
         ("push", gitlab.push(SHOP, "main", SECOND)),
         ("tag_push", gitlab.push_tag(SHOP, "v1", FIRST)),
-        ("note_merge_request", gitlab.note(SHOP, "/help")),
+        (
+            "note_merge_request",
+            gitlab.comment(SHOP, 1, "alice", "/help"),
+        ),
+        (
+            "note_commit",
+            gitlab.commit_comment(SHOP, FIRST, "alice", "/help"),
+        ),
     ];
     for (name, delivery) in ours {
         let (ours, theirs) = (paths(&delivery.json()), paths(&published_hook(name)));

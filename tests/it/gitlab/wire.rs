@@ -44,15 +44,7 @@ async fn our_client_says_what_python_gitlab_says() {
 
 /// The same story as the script's, by our client.
 async fn report(gitlab: &GitLab) {
-    let settings = Settings {
-        hook: HookSecrets {
-            tokens: Vec::new(),
-            signing: Vec::new(),
-        },
-        token: SecretString::from(gitlab.token()),
-        api_url: gitlab.base_url(),
-    };
-    let client = api::GitLab::new(&settings).unwrap();
+    let client = client(gitlab);
     let [first, second] = [FIRST, SECOND].map(|sha| CommitSha::parse(sha).unwrap());
     for (state, description) in [
         (State::Pending, "queued"),
@@ -86,8 +78,21 @@ async fn report(gitlab: &GitLab) {
     }
 }
 
+/// Our client, with the world's token.
+pub(super) fn client(gitlab: &GitLab) -> api::GitLab {
+    let settings = Settings {
+        hook: HookSecrets {
+            tokens: Vec::new(),
+            signing: Vec::new(),
+        },
+        token: SecretString::from(gitlab.token()),
+        api_url: gitlab.base_url(),
+    };
+    api::GitLab::new(&settings).unwrap()
+}
+
 /// What was sent, as values: the order of fields is nobody's business, nor are the numbers that each world gave.
-fn bodies(gitlab: &GitLab) -> Vec<(String, serde_json::Value)> {
+pub(super) fn bodies(gitlab: &GitLab) -> Vec<(String, serde_json::Value)> {
     let parsed = |line: &String| {
         let (place, body) = line.split_once(" {").unwrap();
         let place = place.trim_end_matches(|c: char| c.is_ascii_digit());

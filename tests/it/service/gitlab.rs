@@ -374,6 +374,8 @@ async fn what_is_no_push_to_a_branch_gets_a_reason() {
     let world = World::on_gitlab().await;
     let sha = world.repo.head().await;
     let gitlab = world.gitlab();
+    gitlab.open_merge_request(REPOSITORY, 7, "topic", sha.as_str());
+    let nice = || gitlab.comment(REPOSITORY, 7, "alice", "nice");
     let deliveries = vec![
         (
             "another branch",
@@ -384,20 +386,15 @@ async fn what_is_no_push_to_a_branch_gets_a_reason() {
             gitlab.delete_branch(REPOSITORY, "feature/x"),
         ),
         ("a tag", gitlab.push_tag(REPOSITORY, "v1", sha.as_str())),
-        ("a comment", gitlab.note(REPOSITORY, "nice")),
-        ("no JSON", gitlab.note(REPOSITORY, "nice").with_body("{")),
-        (
-            "GitHub's",
-            gitlab
-                .note(REPOSITORY, "nice")
-                .with_header("x-github-event", "push"),
-        ),
+        ("a comment", nice()),
+        ("no JSON", nice().with_body("{")),
+        ("GitHub's", nice().with_header("x-github-event", "push")),
     ];
     assert_snapshot!(say(&world, deliveries).await, @r#"
     another branch: 200 {"delivery":"<id 1>","result":"ignored","reason":"no environment follows the branch feature/x"}
     a deleted branch: 200 {"delivery":"<id 2>","result":"ignored","reason":"refs/heads/feature/x was deleted"}
     a tag: 200 {"delivery":"<id 3>","result":"ignored","reason":"refs/tags/v1 is not a branch"}
-    a comment: 200 {"delivery":"<id 4>","result":"ignored","reason":"this event asks for nothing here"}
+    a comment: 200 {"delivery":"<id 4>","result":"ignored","reason":"the comment holds no command"}
     no JSON: 400 {"error":"the body cannot be read as a Note Hook: it ends too early, line 1 column 1"}
     GitHub's: 400 {"error":"this is GitHub's: let its webhook send to /hooks/github"}
     "#);
@@ -410,7 +407,7 @@ async fn what_is_no_push_to_a_branch_gets_a_reason() {
     assert_eq!(theirs.status, 400, "{}", theirs.body);
     assert!(theirs.body.contains("/hooks/github"), "{}", theirs.body);
     let here = world.hook_url().replace("gitlab", "github");
-    let ours = gitlab.note(REPOSITORY, "nice").send(&here).await.unwrap();
+    let ours = nice().send(&here).await.unwrap();
     assert_eq!(ours.status, 400, "{}", ours.body);
     assert!(ours.body.contains("/hooks/gitlab"), "{}", ours.body);
     let none = world.github.ping(REPOSITORY).send(&here).await.unwrap();

@@ -12,7 +12,7 @@ pub(super) fn time(at: Timestamp) -> String {
 
 pub(super) fn user(world: &World, username: &str) -> Value {
     json!({
-        "id": 7,
+        "id": world.number_of(username),
         "username": username,
         "name": username,
         "state": "active",

@@ -1,4 +1,4 @@
-//! What happens in the world and is told to a webhook: pushes, tags, comments.
+//! What happens in the world and is told to a webhook: pushes and tags.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,13 +66,6 @@ impl GitLab {
         let name = format!("refs/tags/{tag}");
         pushed(&world, project, name, before, Some(sha.to_owned()))
     }
-
-    /// A comment on a merge request.
-    pub fn note(&self, project: &str, text: &str) -> Delivery {
-        let world = self.world();
-        let body = payload::note(&world, project, text);
-        told(&world, "Note Hook", &body)
-    }
 }
 
 fn pushed(
@@ -95,7 +88,7 @@ fn pushed(
     told(world, event, &payload::push(world, project, &push))
 }
 
-fn told(world: &World, event: &str, body: &Value) -> Delivery {
+pub(super) fn told(world: &World, event: &str, body: &Value) -> Delivery {
     Delivery::new(
         event,
         body.to_string().into_bytes(),

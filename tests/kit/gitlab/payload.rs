@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::changes::Change;
+use super::notes::On;
 use super::world::World;
 
 const NOTHING: &str = "0000000000000000000000000000000000000000";
@@ -32,7 +34,7 @@ pub(super) fn push(world: &World, project: &str, push: &Push) -> Value {
         "ref_protected": push.name == "refs/heads/main",
         "checkout_sha": push.after,
         "message": null,
-        "user_id": 4,
+        "user_id": world.number_of("alice"),
         "user_name": "Alice",
         "user_username": "alice",
         "user_email": "",
@@ -46,17 +48,15 @@ pub(super) fn push(world: &World, project: &str, push: &Push) -> Value {
     })
 }
 
-pub(super) fn note(world: &World, project: &str, text: &str) -> Value {
-    let id = world.projects[project].id;
+pub(super) fn note(world: &World, project: &str, id: u64) -> Value {
+    let note = world.note(project, id);
     let web = format!("{}/{project}", world.root);
-    let alice = person("alice");
-    let place = shown(world, project);
-    json!({
+    let mut body = json!({
         "object_kind": "note",
         "event_type": "note",
-        "user": alice,
-        "project_id": id,
-        "project": place,
+        "user": person(world, &note.author),
+        "project_id": world.projects[project].id,
+        "project": shown(world, project),
         "repository": {
             "name": world.projects[project].name(),
             "url": format!("{web}.git"),
@@ -64,58 +64,100 @@ pub(super) fn note(world: &World, project: &str, text: &str) -> Value {
             "homepage": web,
         },
         "object_attributes": {
-            "id": 1244,
-            "note": text,
-            "noteable_type": "MergeRequest",
-            "author_id": 4,
+            "id": id,
+            "note": note.body,
+            "discussion_id": note.discussion,
+            "type": note.in_thread.then_some("DiffNote"),
+            "author_id": world.number_of(&note.author),
             "created_at": THEN,
             "updated_at": THEN,
-            "project_id": id,
+            "project_id": world.projects[project].id,
             "attachment": null,
             "line_code": null,
-            "commit_id": "",
-            "noteable_id": 7,
             "system": false,
-            "st_diff": null,
-            "description": text,
+            "internal": false,
+            "description": note.body,
             "action": "create",
-            "url": format!("{web}/-/merge_requests/1#note_1244"),
         },
-        "merge_request": {
-            "id": 7,
-            "target_branch": "main",
-            "source_branch": "topic",
-            "source_project_id": id,
-            "author_id": 4,
-            "assignee_id": 4,
-            "title": "Change something",
-            "created_at": THEN,
-            "updated_at": THEN,
-            "milestone_id": null,
-            "state": "opened",
-            "merge_status": "can_be_merged",
-            "target_project_id": id,
-            "iid": 1,
-            "description": "",
-            "position": 0,
-            "source": place,
-            "target": place,
-            "last_commit": head(world, project, &web),
-            "work_in_progress": false,
-            "draft": false,
-            "assignee": alice,
-        },
+    });
+    let attributes = &mut body["object_attributes"];
+    match &note.on {
+        On::Change(iid) => {
+            let change = &world.projects[project].changes[iid];
+            attributes["noteable_type"] = json!("MergeRequest");
+            attributes["noteable_id"] = json!(change.id);
+            attributes["commit_id"] = json!("");
+            attributes["st_diff"] = Value::Null;
+            attributes["url"] = json!(format!("{web}/-/merge_requests/{iid}#note_{id}"));
+            body["merge_request"] = merge_request(world, project, *iid, change);
+        }
+        On::Commit(sha) => {
+            attributes["noteable_type"] = json!("Commit");
+            attributes["noteable_id"] = Value::Null;
+            attributes["commit_id"] = json!(sha);
+            attributes["st_diff"] = diff();
+            attributes["url"] = json!(format!("{web}/-/commit/{sha}#note_{id}"));
+            body["commit"] = without_files(commit(&web, sha));
+        }
+    }
+    body
+}
+
+fn merge_request(world: &World, project: &str, iid: u64, change: &Change) -> Value {
+    let id = world.projects[project].id;
+    let web = format!("{}/{project}", world.root);
+    let alice = person(world, "alice");
+    let mut source = shown(world, project);
+    if change.source != id {
+        source["id"] = json!(change.source);
+        source["path_with_namespace"] = json!("mallory/shop");
+    }
+    json!({
+        "id": change.id,
+        "target_branch": "main",
+        "source_branch": change.branch,
+        "source_project_id": change.source,
+        "author_id": world.number_of("alice"),
+        "assignee_id": world.number_of("alice"),
+        "title": "Change something",
+        "created_at": THEN,
+        "updated_at": THEN,
+        "milestone_id": null,
+        "state": change.state,
+        "merge_status": "can_be_merged",
+        "target_project_id": id,
+        "iid": iid,
+        "description": "",
+        "position": 0,
+        "source": source,
+        "target": shown(world, project),
+        "last_commit": without_files(commit(&web, &change.head)),
+        "work_in_progress": false,
+        "draft": false,
+        "assignee": alice,
     })
 }
 
-fn head(world: &World, project: &str, web: &str) -> Value {
-    let sha = world.projects[project].branches.values().next();
-    let mut head = commit(web, sha.map_or(NOTHING, String::as_str));
-    let fields = head.as_object_mut().expect("a commit is an object");
+/// What a remark on a line of a commit stands at.
+fn diff() -> Value {
+    json!({
+        "diff": "@@ -1 +1 @@\n-one\n+two\n",
+        "new_path": "index.html",
+        "old_path": "index.html",
+        "a_mode": "100644",
+        "b_mode": "100644",
+        "new_file": false,
+        "renamed_file": false,
+        "deleted_file": false,
+    })
+}
+
+fn without_files(mut commit: Value) -> Value {
+    let fields = commit.as_object_mut().expect("a commit is an object");
     for list in ["added", "modified", "removed"] {
         fields.remove(list);
     }
-    head
+    commit
 }
 
 fn commit(web: &str, sha: &str) -> Value {
@@ -132,8 +174,9 @@ fn commit(web: &str, sha: &str) -> Value {
     })
 }
 
-fn person(username: &str) -> Value {
-    json!({ "id": 4, "name": "Alice", "username": username, "email": "[REDACTED]", "avatar_url": null })
+fn person(world: &World, username: &str) -> Value {
+    let id = world.number_of(username);
+    json!({ "id": id, "name": username, "username": username, "email": "[REDACTED]", "avatar_url": null })
 }
 
 fn shown(world: &World, path: &str) -> Value {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cache;
 
-/// A webhook body that GitLab's manual published: `push`, `tag_push`, `note_merge_request`.
+/// A webhook body that GitLab's manual published: `push`, `tag_push`, `note_merge_request`, …
 ///
 /// Panics when it was not brought by `tests/fetch-gitlab.sh`.
 pub fn published_hook(name: &str) -> Value {

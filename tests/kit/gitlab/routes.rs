@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::access::Role;
 use super::world::{Project, World};
-use super::{answers, deployments, statuses};
+use super::{answers, changes, deployments, notes, people, statuses};
 
 /// One request that was let in.
 #[derive(Debug)]
@@ -145,6 +145,76 @@ static ROUTES: &[Route] = &[
         needs: Role::Developer,
         fields: &["!status"],
         act: deployments::update,
+    },
+    Route {
+        method: "GET",
+        template: "members/all/:",
+        needs: Role::Reporter,
+        fields: &[],
+        act: people::member,
+    },
+    Route {
+        method: "GET",
+        template: "merge_requests/:",
+        needs: Role::Reporter,
+        fields: &[],
+        act: changes::show,
+    },
+    Route {
+        method: "GET",
+        template: "merge_requests/:/notes",
+        needs: Role::Reporter,
+        fields: &["order_by", "sort", "activity_filter", "page", "per_page"],
+        act: notes::list,
+    },
+    Route {
+        method: "POST",
+        template: "merge_requests/:/notes",
+        needs: Role::Reporter,
+        fields: &["!body", "internal", "created_at"],
+        act: notes::create,
+    },
+    Route {
+        method: "PUT",
+        template: "merge_requests/:/notes/:",
+        needs: Role::Reporter,
+        fields: &["!body"],
+        act: notes::edit,
+    },
+    Route {
+        method: "POST",
+        template: "merge_requests/:/notes/:/award_emoji",
+        needs: Role::Reporter,
+        fields: &["!name"],
+        act: notes::award,
+    },
+    Route {
+        method: "POST",
+        template: "merge_requests/:/discussions/:/notes",
+        needs: Role::Reporter,
+        fields: &["!body", "created_at"],
+        act: notes::create_in_thread,
+    },
+    Route {
+        method: "GET",
+        template: "repository/commits/:/discussions",
+        needs: Role::Reporter,
+        fields: &["page", "per_page"],
+        act: notes::list_on_commit,
+    },
+    Route {
+        method: "POST",
+        template: "repository/commits/:/discussions",
+        needs: Role::Reporter,
+        fields: &["!body", "position", "created_at"],
+        act: notes::create_on_commit,
+    },
+    Route {
+        method: "PUT",
+        template: "repository/commits/:/discussions/:/notes/:",
+        needs: Role::Reporter,
+        fields: &["!body"],
+        act: notes::edit,
     },
 ];
 

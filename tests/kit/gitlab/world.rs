@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::access::Token;
+use super::changes::Change;
+use super::notes::Note;
+use super::people::Member;
 use crate::trouble::Troubles;
+
+/// Past 32 bits, as other ids.
+const FIRST_PERSON: u64 = 8_300_000_000;
 
 /// One commit status, which GitLab moves from state to state until it has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,10 @@ pub(super) struct Project {
     pub(super) statuses: Vec<CommitStatus>,
     pub(super) environments: Vec<Environment>,
     pub(super) deployments: Vec<Deployment>,
+    pub(super) members: BTreeMap<String, Member>,
+    /// Merge requests by the number that people use.
+    pub(super) changes: BTreeMap<u64, Change>,
+    pub(super) notes: Vec<Note>,
     pub(super) created: Timestamp,
 }
 
@@ -69,6 +79,8 @@ pub(super) struct World {
     pub(super) root: String,
     pub(super) projects: BTreeMap<String, Project>,
     pub(super) tokens: BTreeMap<String, Token>,
+    /// Everybody who was ever named; where they stand here is their number.
+    pub(super) people: Vec<String>,
     pub(super) troubles: Troubles,
     pub(super) hook: Hook,
     pub(super) requests: Vec<String>,
@@ -92,6 +104,7 @@ impl World {
             root,
             projects: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            people: vec!["deployer".to_owned(), "alice".to_owned()],
             troubles: Troubles::default(),
             hook: Hook {
                 uuid: uuid::Uuid::new_v4().to_string(),
@@ -111,6 +124,27 @@ impl World {
         self.last_id
     }
 
+    /// Gives somebody who was never named a number.
+    pub(super) fn meet(&mut self, username: &str) {
+        if !self.people.iter().any(|name| name == username) {
+            self.people.push(username.to_owned());
+        }
+    }
+
+    /// The number of somebody who was named before.
+    pub(super) fn number_of(&self, username: &str) -> u64 {
+        let place = self.people.iter().position(|name| name == username);
+        let place = place.unwrap_or_else(|| panic!("nobody has met {username}"));
+        FIRST_PERSON + place as u64
+    }
+
+    /// A note that is there.
+    pub(super) fn note(&self, project: &str, id: u64) -> &Note {
+        let mut notes = self.projects[project].notes.iter();
+        let found = notes.find(|note| note.id == id);
+        found.expect("whoever asks has just found it")
+    }
+
     pub(super) fn add_project(&mut self, path: &str, clone_url: &str) {
         assert!(
             path.contains('/'),
@@ -127,6 +161,9 @@ impl World {
             statuses: Vec::new(),
             environments: Vec::new(),
             deployments: Vec::new(),
+            members: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            notes: Vec::new(),
             created: Timestamp::now(),
         };
         self.projects.insert(path.to_owned(), project);
