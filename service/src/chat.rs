@@ -17,6 +17,8 @@ mod lines;
 mod place;
 mod word;
 
+pub(crate) use word::minutes;
+
 #[cfg(test)]
 mod tests;
 

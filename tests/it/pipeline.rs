@@ -5,6 +5,7 @@
 mod bad_commit;
 mod budget;
 mod fault;
+mod hold;
 mod hostile;
 mod keep;
 mod laravel;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cutover_deploy::{Event, Kind, Outcome};
 use insta::assert_snapshot;
-use kit::{program, wait_for};
-use tokio::process::{Child, Command};
+use kit::wait_for;
+use tokio::process::Child;
 
 use super::scene::{Plot, Scene};
 
@@ -24,21 +24,11 @@ async fn with_keys(keys: &str) -> Scene {
 
 /// The command line as a process of its own, which can be killed.
 fn cutover_deploy(scene: &Scene) -> Child {
-    let file = scene.work_dir().with_file_name("cutover.toml");
-    std::fs::write(&file, &scene.text).unwrap();
-    let mut cutover = Command::new(program("cutover"));
-    cutover.args(["deploy", "production", "main", "--actor", "bob", "--json"]);
-    let access = &scene.access;
-    for (option, value) in [
-        ("--config", Some(file)),
-        ("--ssh-key", access.key_file.clone()),
-        ("--known-hosts", access.known_hosts.clone()),
-        ("--ssh-config", access.ssh_config.clone()),
-        ("--repository", Some(scene.repo.url().into())),
-        ("--work-dir", Some(scene.work_dir().with_file_name("cli"))),
-    ] {
-        cutover.arg(option).arg(value.unwrap());
-    }
+    let mut cutover = scene.cutover(&["deploy", "production", "main", "--actor", "bob", "--json"]);
+    cutover.arg("--repository").arg(scene.repo.url());
+    cutover
+        .arg("--work-dir")
+        .arg(scene.work_dir().with_file_name("cli"));
     let quiet = cutover.stdout(Stdio::null()).stderr(Stdio::null());
     quiet.kill_on_drop(true).spawn().unwrap()
 }
