@@ -11,6 +11,7 @@ mod keep;
 mod laravel;
 mod lease;
 mod line;
+mod overtaken;
 mod release;
 mod scene;
 mod several;
