@@ -71,9 +71,11 @@ pub struct HostPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The first reason, and the most important.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// The others.
     pub more: Vec<Failure>,
+    /// Whether somebody's hold stands in the way, and nothing else.
+    pub held: bool,
 }
 
 /// Everything a plan is made from.
@@ -95,6 +97,7 @@ pub struct Wish<'a> {
 pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, Refusal> {
     let goal = goal::goal(wish, facts)?;
     let release = goal.release().clone();
+    fit::held(wish, &goal, facts)?;
     fit::check(wish, &goal, facts)?;
     let hosts: BTreeMap<HostName, HostPlan> = wish
         .environment

@@ -18,12 +18,14 @@ mod ask;
 mod check;
 mod follower;
 mod held;
+mod hold;
 mod lease;
 mod phase;
 mod segment;
 
 pub use ask::{Worker, needs_artifact, survey, workers};
 pub use check::check;
+pub use hold::{HoldAnswer, Wanted, hold};
 
 use lease::{Leased, NoLease};
 
@@ -102,8 +104,8 @@ pub async fn deploy(
                         events.note(failure.host.as_ref(), with_hint(failure));
                     }
                     Outcome::Refused {
-                        failure: refusal.failure,
-                        held: false,
+                        failure: *refusal.failure,
+                        held: refusal.held,
                     }
                 }
                 Ok(plan) => {

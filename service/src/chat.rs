@@ -19,6 +19,8 @@ mod place;
 mod prefixes;
 mod word;
 
+pub(crate) use word::minutes;
+
 #[cfg(test)]
 mod tests;
 

@@ -5,11 +5,13 @@
 mod bad_commit;
 mod budget;
 mod fault;
+mod hold;
 mod hostile;
 mod keep;
 mod laravel;
 mod lease;
 mod line;
+mod overtaken;
 mod release;
 mod scene;
 mod several;

@@ -40,6 +40,7 @@ pub use app::{Breakage, Files, SampleApp};
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
+pub use process::{Signal, signal};
 pub use repo::Repo;
 pub use service::{Service, program};
 pub use site::Site;

@@ -232,7 +232,8 @@ fn cut_reason(rest: &str) -> (String, Option<String>) {
     (rest.to_owned(), None)
 }
 
-fn minutes(text: &str) -> Option<u32> {
+/// The minutes of `30m`, `2h` or `1d`, of at most 30 days.
+pub(crate) fn minutes(text: &str) -> Option<u32> {
     let unit = match text.chars().last()?.to_ascii_lowercase() {
         'm' => 1,
         'h' => 60,
