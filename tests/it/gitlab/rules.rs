@@ -216,3 +216,71 @@ async fn bad_days_look_like_gitlabs() {
     );
     gitlab.close();
 }
+
+#[tokio::test]
+async fn notes_are_edited_by_their_writer_and_carry_each_emoji_once() {
+    let gitlab = world().await;
+    gitlab.open_merge_request(SHOP, 7, "topic", SECOND);
+    gitlab.comment(SHOP, 7, "alice", "/help");
+    let notes = "merge_requests/7/notes";
+    let (status, ours) = ask(&gitlab, "POST", notes, &json!({ "body": "queued" })).await;
+    assert_eq!((status, &ours["body"]), (201, &json!("queued")));
+    let theirs = gitlab.notes(SHOP)[0].id;
+    let (ours, rocket) = (&ours["id"], json!({ "name": "rocket" }));
+    let requests = [
+        ("PUT", format!("{notes}/{ours}"), json!({ "body": "done" })),
+        (
+            "PUT",
+            format!("{notes}/{theirs}"),
+            json!({ "body": "mine now" }),
+        ),
+        (
+            "POST",
+            format!("{notes}/{ours}/award_emoji"),
+            rocket.clone(),
+        ),
+        ("POST", format!("{notes}/{ours}/award_emoji"), rocket),
+        (
+            "POST",
+            "merge_requests/8/notes".to_owned(),
+            json!({ "body": "x" }),
+        ),
+        (
+            "POST",
+            format!("repository/commits/{}/discussions", "3".repeat(40)),
+            json!({ "body": "x" }),
+        ),
+    ];
+    let mut said = Vec::new();
+    for (method, path, body) in requests {
+        let (status, why) = ask(&gitlab, method, &path, &body).await;
+        said.push(format!("{method} {status} {}", why["message"]));
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    PUT 200 null
+    PUT 403 "403 Forbidden"
+    POST 201 null
+    POST 404 "404 Award Emoji Name has already been taken Not Found"
+    POST 404 "404 Merge Request Not Found"
+    POST 404 "404 Commit Not Found"
+    "#);
+    assert_eq!(gitlab.take_unexpected().len(), 3);
+    insta::assert_snapshot!(gitlab.talk(SHOP), @"
+    alice
+      /help
+    deployer [rocket]
+      done
+    ");
+    gitlab.close();
+}
+
+#[tokio::test]
+async fn quick_actions_are_no_part_of_a_note() {
+    let gitlab = world().await;
+    gitlab.open_merge_request(SHOP, 7, "topic", SECOND);
+    let text = "Freeze!\n/lock production\n/Status\n/deploy lock production\n.lock production";
+    let told = gitlab.comment(SHOP, 7, "alice", text).json();
+    let left = "Freeze!\n/deploy lock production\n.lock production";
+    assert_eq!(told["object_attributes"]["note"], left);
+    gitlab.close();
+}

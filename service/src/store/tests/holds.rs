@@ -59,14 +59,14 @@ async fn command(store: &Store, id: &str, author: &str) -> Command {
         body: json!({}),
     };
     store
-        .take_in_commands(&delivery, &[new], answer)
+        .take_in_commands(&delivery, std::slice::from_ref(&new), answer)
         .await
         .unwrap();
     let received = store.received(ForgeKind::GitHub).await.unwrap();
-    received
-        .into_iter()
-        .find(|command| command.new.id == id)
-        .unwrap()
+    let found = received.into_iter().find(|command| command.new.id == id);
+    let found = found.unwrap();
+    assert_eq!(found.new, new, "a command is kept as it came");
+    found
 }
 
 async fn decide(store: &Store, id: &str, author: &str, effect: Effect) -> bool {
