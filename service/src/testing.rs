@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cutover_deploy::config::{
     Address, Build, Config, Environment, ForgeKind, Host, Recipe, Repository, Role, Sandbox,
-    Shared, Steps,
+    Shared, Steps, Strategy,
 };
 use cutover_deploy::{
     AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
@@ -66,6 +66,9 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         keep_failed: 1,
         lock_wait: Duration::from_secs(1),
         step_timeout: Duration::from_mins(1),
+        strategy: Strategy::All,
+        batch: 1,
+        watch: Duration::ZERO,
         hosts: vec![Host {
             name: HostName::parse("web1").unwrap(),
             address: Address {
