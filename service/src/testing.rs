@@ -167,15 +167,16 @@ pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
         data_dir: dir.to_owned(),
-        github: GitHub {
+        github: Some(GitHub {
             webhook_secrets: vec![
                 SecretString::from("an older secret"),
                 SecretString::from(WEBHOOK_SECRET),
             ],
             login: Login::Token(SecretString::from("token")),
             api_url: "http://127.0.0.1:1".to_owned(),
-        },
-        chat: crate::chat::Prefixes::default(),
+        }),
+        gitlab: None,
+        chat: None,
         apps: apps.collect(),
         secret_files: Vec::new(),
     }
