@@ -75,6 +75,7 @@ async fn a_key_that_ssh_cannot_use_is_told_before_any_connection() {
 async fn a_host_whose_key_is_not_pinned_is_never_spoken_to() {
     let mut job = Job::start().await;
     job.host.change_host_key().await;
+    let mut pin = String::new();
     for (command, code) in [("deploy", 2), ("check", 2)] {
         job.input("command", command);
         let ended = job.step().await;
@@ -82,12 +83,17 @@ async fn a_host_whose_key_is_not_pinned_is_never_spoken_to() {
         assert_eq!(ended.output("outcome"), "refused");
         let errors = ended.errors();
         assert_eq!(errors.len(), 1, "{}", ended.log);
+        let (told, line) = errors[0].rsplit_once("%0A").unwrap();
         assert!(
-            errors[0].contains("host key is not a pinned one"),
+            told.contains("host key is not a pinned one") && told.contains("It offers SHA256:"),
             "{}",
             ended.log
         );
+        pin = line.to_owned();
     }
+    // The line is whole: it is all that is missing.
+    job.input("known-hosts", &pin);
+    assert_eq!(job.step().await.output("outcome"), "ready");
     job.close().await;
 }
 
