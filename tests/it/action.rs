@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+mod act;
 mod deploy;
+mod gitlab;
 mod launcher;
 mod refused;
 
@@ -262,6 +264,7 @@ prepare = ["echo ::error::of the app; echo '::set-output name=outcome::hacked'"]
 
 [environments.production]
 path = "{}"
+url = "https://shop.example.com"
 hosts = [{{ name = "web1", address = "{}" }}]
 
 [environments.production.health]

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Job, action_yml, keys};
 
-fn signal(pid: Option<u32>, signal: Signal) {
+pub(super) fn signal(pid: Option<u32>, signal: Signal) {
     let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
     kill_process(pid.unwrap(), signal).unwrap();
 }
@@ -21,6 +21,7 @@ async fn a_job_deploys_its_workspace_and_says_what_is_live() {
     let release = ended.output("release");
     assert_eq!(ended.output("outcome"), "deployed");
     assert_eq!(ended.output("previous"), "");
+    assert_eq!(ended.output("url"), "https://shop.example.com");
     assert_eq!(ended.output("commit"), job.repo.head().await.as_str());
     let promised = keys(&action_yml(), "outputs");
     assert!(

@@ -17,12 +17,12 @@ async fn every_bad_input_is_named_at_once() {
     let ended = job.step().await;
     assert_eq!(ended.code(), 2, "{}", ended.log);
     insta::assert_snapshot!(ended.errors().join("\n"), @r#"
-        error title=input command::`command` is "destroy", which is no command%0AWrite `command: deploy`, `command: rollback` or `command: check`.
-        error title=input ssh-key::`ssh-key` is missing%0AMake one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
-        error title=input known-hosts::`known-hosts` is missing%0AWrite what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
-        error file=cutover.toml,line=16,col=1,title=cutover.toml::environments.production.health.attemps: unknown key%0Adid you mean `attempts`?
-        error title=input environment::`environment` is missing%0AWrite the name of an environment of cutover.toml: `environment: production`.
-        "#);
+    error title=input command::`command` is "destroy", which is no command%0AWrite `command: deploy`, `command: rollback`, `command: plan` or `command: check`.
+    error title=input ssh-key::`ssh-key` is missing%0AMake one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
+    error title=input known-hosts::`known-hosts` is missing%0AWrite what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
+    error file=cutover.toml,line=17,col=1,title=cutover.toml::environments.production.health.attemps: unknown key%0Adid you mean `attempts`?
+    error title=input environment::`environment` is missing%0AWrite the name of an environment of cutover.toml: `environment: production`.
+    "#);
     assert!(ended.summary.starts_with("### cutover did not begin\n"));
     assert_eq!(
         ended.summary.matches("\n- ").count(),

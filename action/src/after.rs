@@ -1,0 +1,76 @@
+//! What comes after a step that was killed: a release that it has made live is proven or taken back, and GitHub hears
+//! how it ended. What had not become live by then never does.
+
+use std::io::Write;
+
+use cutover_deploy::facts::Facts;
+use cutover_deploy::{DeployRequest, Failure, Kind, Outcome, run};
+
+use crate::console::Console;
+use crate::direct::{Bytes, Job};
+use crate::inputs::{Inputs, Runner};
+use crate::kept::{self, Kept, Left};
+use crate::keys::Keys;
+use crate::log::Seen;
+use crate::report::Report;
+
+/// Does what is left to be done, if anything. Never fails: the step itself has failed already.
+pub(crate) async fn run<W: Write>(runner: &Runner, console: &mut Console<W>) {
+    let Some(Left { request, entry }) = kept::left(runner) else {
+        return;
+    };
+    let Ok(inputs) = Inputs::from_env(runner) else {
+        let goes_on = "the next deployment goes on from what is on the hosts";
+        console.warning(&format!("the inputs of the step are gone: {goes_on}"));
+        return;
+    };
+    let Ok(keys) = Keys::write(&inputs, runner).await else {
+        return;
+    };
+    let kept = Kept::resume(runner, &request);
+    let report = Report::of(&inputs, runner, &request, &kept).unwrap_or_default();
+    let mut job = Job {
+        inputs: &inputs,
+        runner,
+        keys: &keys,
+        report: report.and_then(|report| Some(report.resume(entry?))),
+        request,
+        kept,
+        seen: Seen::default(),
+    };
+    let outcome = outcome(&mut job, console).await;
+    job.conclude(&outcome, console).await;
+}
+
+async fn outcome<W: Write>(job: &mut Job<'_>, console: &mut Console<W>) -> Outcome {
+    // To ask again for a rollback that has not swapped would begin it anew, and it was called off.
+    let rollback = matches!(job.request.kind, Kind::Rollback { .. });
+    if rollback && let Ok(false) = swapped(job.inputs, job.keys, &job.request).await {
+        return Outcome::Cancelled;
+    }
+    // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live.
+    let outcome = job.run(Bytes::None, console).await;
+    let refused = matches!(outcome, Outcome::Refused { held: false, .. });
+    if refused && let Ok(false) = swapped(job.inputs, job.keys, &job.request).await {
+        return Outcome::Cancelled;
+    }
+    outcome
+}
+
+/// Whether any host runs what this deployment has made live.
+async fn swapped(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<bool, Failure> {
+    let runs = |facts: &Facts| {
+        let record = facts.live().and_then(|live| facts.record(live));
+        record.is_some_and(|record| record.live_by.as_ref() == Some(&request.deployment))
+    };
+    let Inputs {
+        config,
+        environment,
+        ..
+    } = inputs;
+    let mut any = false;
+    for (_, heard) in run::survey(environment, &config.shared, &keys.access()).await {
+        any |= runs(&heard?);
+    }
+    Ok(any)
+}
