@@ -4,10 +4,10 @@
 use std::io::Write;
 
 use cutover_deploy::facts::Facts;
-use cutover_deploy::{DeployRequest, Failure, Kind, Outcome, run};
+use cutover_deploy::{Failure, Kind, Outcome, ReleaseId, run};
 
 use crate::console::Console;
-use crate::direct::{Bytes, Job};
+use crate::direct::{self, Bytes, Job};
 use crate::inputs::{Inputs, Runner};
 use crate::kept::{self, Kept, Left};
 use crate::keys::Keys;
@@ -43,34 +43,67 @@ pub(crate) async fn run<W: Write>(runner: &Runner, console: &mut Console<W>) {
 }
 
 async fn outcome<W: Write>(job: &mut Job<'_>, console: &mut Console<W>) -> Outcome {
-    // To ask again for a rollback that has not swapped would begin it anew, and it was called off.
     let rollback = matches!(job.request.kind, Kind::Rollback { .. });
-    if rollback && let Ok(false) = swapped(job.inputs, job.keys, &job.request).await {
-        return Outcome::Cancelled;
+    // To ask again for a rollback that has not swapped would begin it anew, and it was called off.
+    if rollback && let Ok(Live::Other(live)) = live(job).await {
+        return stay(job, live, console).await;
     }
     // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live.
     let outcome = job.run(Bytes::None, console).await;
     let refused = matches!(outcome, Outcome::Refused { held: false, .. });
-    if refused && let Ok(false) = swapped(job.inputs, job.keys, &job.request).await {
+    if refused && let Ok(Live::Other(live)) = live(job).await {
+        job.seen.live = live;
         return Outcome::Cancelled;
     }
     outcome
 }
 
-/// Whether any host runs what this deployment has made live.
-async fn swapped(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<bool, Failure> {
-    let runs = |facts: &Facts| {
+/// Lets what is live stay so, whatever a rollback that was called off still does on the hosts.
+async fn stay<W: Write>(
+    job: &mut Job<'_>,
+    live: Option<ReleaseId>,
+    console: &mut Console<W>,
+) -> Outcome {
+    let Some(live) = live else {
+        return Outcome::Cancelled;
+    };
+    let kind = Kind::Rollback {
+        to: Some(live.clone()),
+    };
+    let called_off = std::mem::replace(&mut job.request, direct::request(kind, job.runner));
+    let outcome = job.run(Bytes::None, console).await;
+    job.request = called_off;
+    job.seen.live = Some(live);
+    match outcome {
+        Outcome::Unchanged { .. } | Outcome::Deployed { .. } => Outcome::Cancelled,
+        other => other,
+    }
+}
+
+/// What hosts run.
+enum Live {
+    /// Some of them what the step has made live.
+    Ours,
+    /// None of them that; the first one this.
+    Other(Option<ReleaseId>),
+}
+
+async fn live(job: &Job<'_>) -> Result<Live, Failure> {
+    let ours = |facts: &Facts| {
         let record = facts.live().and_then(|live| facts.record(live));
-        record.is_some_and(|record| record.live_by.as_ref() == Some(&request.deployment))
+        record.is_some_and(|record| record.live_by.as_ref() == Some(&job.request.deployment))
     };
     let Inputs {
         config,
         environment,
         ..
-    } = inputs;
-    let mut any = false;
-    for (_, heard) in run::survey(environment, &config.shared, &keys.access()).await {
-        any |= runs(&heard?);
+    } = job.inputs;
+    let mut all = Vec::new();
+    for (_, heard) in run::survey(environment, &config.shared, &job.keys.access()).await {
+        all.push(heard?);
     }
-    Ok(any)
+    if all.iter().any(ours) {
+        return Ok(Live::Ours);
+    }
+    Ok(Live::Other(all.first().and_then(Facts::live).cloned()))
 }

@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use kit::{Host, HostOptions, Repo, program};
+use kit::{Host, HostOptions, Repo, program, wait_for};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -18,8 +19,14 @@ use tokio::task::JoinHandle;
 mod act;
 mod deploy;
 mod gitlab;
+mod killed;
 mod launcher;
 mod refused;
+mod report;
+mod shared;
+
+/// How long something that is under way may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A job on a runner of its own: a checkout, a host to deploy to, and a site that answers for it.
 struct Job {
@@ -29,6 +36,8 @@ struct Job {
     site: JoinHandle<()>,
     port: u16,
     inputs: BTreeMap<&'static str, String>,
+    /// What the runner sets beside what every runner does.
+    variables: BTreeMap<&'static str, String>,
 }
 
 /// How a step ended, and what the runner got to know.
@@ -72,6 +81,7 @@ impl Job {
             site,
             port,
             inputs,
+            variables: BTreeMap::new(),
         }
     }
 
@@ -108,6 +118,7 @@ impl Job {
         ] {
             command.env(name, self.runner.path().join(file));
         }
+        command.envs(&self.variables);
         for (name, value) in &self.inputs {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
@@ -123,6 +134,25 @@ impl Job {
         node.arg(action().join("action/launcher").join(script));
         node.env("CUTOVER_ACTION_BIN", program("cutover-action"));
         node
+    }
+
+    /// The launcher's `post`, with the state that the step has left.
+    fn post(&self) -> Command {
+        let mut post = self.launcher("post.mjs");
+        for line in self.file("state").lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            post.env(format!("STATE_{name}"), value);
+        }
+        post
+    }
+
+    /// Waits until the log says something.
+    async fn says(&self, text: &str) {
+        wait_for(format!("{text:?} in the log"), PATIENCE, async || {
+            let log = self.file("log");
+            if log.contains(text) { Ok(()) } else { Err(log) }
+        })
+        .await;
     }
 
     /// Runs the step by its launcher.

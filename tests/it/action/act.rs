@@ -3,10 +3,9 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Duration;
 
 use kit::github::GitHub;
-use kit::{ci_client, program, wait_for};
+use kit::{ci_client, program};
 use rustix::process::Signal;
 use tokio::process::Child;
 
@@ -208,15 +207,7 @@ async fn a_workflow_that_is_called_off_leaves_a_healthy_host_and_a_free_lease() 
     host.reached("unpack").await;
     // This runner kills the launcher at once, so it is `post` that the program hears of it from.
     signal(act.id(), Signal::INT);
-    wait_for("the action's post", Duration::from_secs(20), async || {
-        let log = workflow.job.file("log");
-        if log.contains("Tidying up after it") {
-            Ok(())
-        } else {
-            Err(log)
-        }
-    })
-    .await;
+    workflow.job.says("Tidying up after it").await;
     host.mend_step("unpack");
     let (succeeded, log) = workflow.end(act).await;
     assert!(!succeeded, "{log}");

@@ -1,8 +1,5 @@
 //! What a job makes live, and what it takes back.
 
-use std::time::Duration;
-
-use kit::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Job, action_yml, keys};
@@ -141,19 +138,7 @@ async fn a_job_that_is_called_off_leaves_the_host_as_it_was() {
         job.host.reached("unpack").await;
         signal(pid, Signal::INT);
         signal(pid, Signal::TERM);
-        wait_for(
-            "the step to hear of it",
-            Duration::from_secs(10),
-            async || {
-                let log = job.file("log");
-                if log.contains("still ending") {
-                    Ok(())
-                } else {
-                    Err(log)
-                }
-            },
-        )
-        .await;
+        job.says("still ending").await;
         job.host.mend_step("unpack");
     };
     let (ended, ()) = tokio::join!(job.ended(child), act);
@@ -189,26 +174,9 @@ async fn post_tidies_up_after_a_launcher_that_was_killed() {
     let left = std::fs::read_dir(job.temp()).unwrap().count();
     assert_eq!(left, 1, "a killed launcher leaves its folder behind");
 
-    let mut post = job.launcher("post.mjs");
-    for line in job.file("state").lines() {
-        let (name, value) = line.split_once('=').unwrap();
-        post.env(format!("STATE_{name}"), value);
-    }
-    let tidying = post.spawn().unwrap();
+    let tidying = job.post().spawn().unwrap();
     let act = async {
-        wait_for(
-            "the program to hear of it",
-            Duration::from_secs(10),
-            async || {
-                let log = job.file("log");
-                if log.contains("Tidying up") {
-                    Ok(())
-                } else {
-                    Err(log)
-                }
-            },
-        )
-        .await;
+        job.says("Tidying up").await;
         job.host.mend_step("unpack");
     };
     let (ended, ()) = tokio::join!(job.ended(tidying), act);
