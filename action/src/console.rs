@@ -36,6 +36,9 @@ pub(crate) enum Dialect {
     },
 }
 
+/// Shorter words than this are everywhere in a log.
+const LEAST_MASKED: usize = 16;
+
 const RED: &str = "\u{1b}[31;1m";
 const YELLOW: &str = "\u{1b}[33;1m";
 const PLAIN: &str = "\u{1b}[0m";
@@ -132,6 +135,17 @@ impl<W: Write> Console<W> {
                     |spot| format!("{}:{}:{}", spot.file, spot.line, spot.column),
                 );
                 self.coloured(RED, &format!("error: {place}: {}", fault.text()));
+            }
+        }
+    }
+
+    /// Has GitHub's runner show `***` wherever this secret is printed from now on, by whomever. It takes the words itself
+    /// and shows none of them; GitLab masks its variables without being told.
+    pub(crate) fn mask(&mut self, secret: &str) {
+        if let Dialect::GitHub { .. } = self.dialect {
+            let lines = secret.lines().filter(|line| line.len() >= LEAST_MASKED);
+            for line in lines.filter(|line| !line.starts_with("-----")) {
+                self.command(&format!("::add-mask::{}", data(line)));
             }
         }
     }

@@ -25,6 +25,7 @@ mod signals;
 mod summary;
 
 use cutover_deploy::Kind;
+use secrecy::ExposeSecret as _;
 
 use console::Console;
 use direct::{Bytes, Job};
@@ -65,6 +66,9 @@ async fn told(runner: &Runner, console: &mut Console<std::io::Stdout>) -> u8 {
 async fn step(runner: &Runner, console: &mut Console<std::io::Stdout>) -> Result<u8, Failure> {
     outputs::forget(runner);
     let inputs = Inputs::from_env(runner)?;
+    if runner.listens {
+        console.mask(inputs.ssh_key.expose_secret());
+    }
     let keys = Keys::write(&inputs, runner).await?;
     let kind = match &inputs.command {
         Command::Check => return Ok(check::run(&inputs, runner, &keys, console).await),

@@ -31,6 +31,8 @@ pub(crate) struct Runner {
     pub(crate) private: Option<PathBuf>,
     /// Where keys and artifacts lie while the step runs: the launcher's folder, or the runner's for temporary files.
     pub(crate) temp: PathBuf,
+    /// Whether a runner reads the log and takes commands from it (`GITHUB_ACTIONS`); else they would be shown.
+    pub(crate) listens: bool,
     /// Whether the step was killed, and this is what comes after it (`CUTOVER_AFTER`).
     pub(crate) after: bool,
 }
@@ -65,6 +67,7 @@ impl Runner {
             }),
         };
         let after = variable("CUTOVER_AFTER").is_some();
+        let listens = variable("GITHUB_ACTIONS").is_some_and(|said| said == "true");
         match ci {
             Ci::GitHub => Self {
                 ci,
@@ -77,6 +80,7 @@ impl Runner {
                 github: github(&variable),
                 temp: private.clone().or(path("RUNNER_TEMP")).unwrap_or(temp),
                 private,
+                listens,
                 after,
             },
             Ci::GitLab => Self {
@@ -90,6 +94,7 @@ impl Runner {
                 temp: private.clone().unwrap_or(temp),
                 workspace,
                 private,
+                listens,
                 after,
             },
         }

@@ -202,3 +202,18 @@ async fn what_is_checked_out_is_what_is_named_not_what_the_run_began_with() {
     assert!(ended.output("release").ends_with(first.short()));
     job.close().await;
 }
+
+#[tokio::test]
+async fn a_runner_that_listens_is_told_to_mask_the_key() {
+    let mut job = Job::start().await;
+    job.variables.insert("GITHUB_ACTIONS", "true".to_owned());
+    job.input("command", "check");
+    let ended = job.step().await;
+    assert_eq!(ended.code(), 0, "{}", ended.log);
+    let key = job.inputs["ssh-key"].lines();
+    let secret = key.filter(|line| !line.starts_with("-----") && line.len() >= 16);
+    let masks: Vec<_> = secret.map(|line| format!("add-mask::{line}")).collect();
+    assert!(masks.len() > 2, "the key has several lines");
+    assert_eq!(ended.commands(), masks);
+    job.close().await;
+}

@@ -203,3 +203,42 @@ async fn a_pipeline_without_its_variables_is_told_all_of_them_at_once() {
     assert_eq!(project.job.host.connections(), 0);
     project.job.close().await;
 }
+
+#[tokio::test]
+async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key() {
+    let mut job = Job::start().await;
+    for (name, value) in [
+        ("GITLAB_CI", "true".to_owned()),
+        ("CI_PROJECT_DIR", job.repo.work().display().to_string()),
+        ("CI_JOB_ID", "7".to_owned()),
+        ("CUTOVER_ENVIRONMENT", "production".to_owned()),
+        ("CUTOVER_SSH_KEY", job.inputs["ssh-key"].clone()),
+        ("CUTOVER_KNOWN_HOSTS", job.inputs["known-hosts"].clone()),
+    ] {
+        job.variables.insert(name, value);
+    }
+    job.host.hold_at("health");
+    let mut step = job.command(&program("cutover-action")).spawn().unwrap();
+    job.host.reached("health").await;
+    step.kill().await.unwrap();
+    let folder = job.repo.work().with_extension("tmp").join("cutover-7");
+    assert!(folder.is_dir(), "a killed step leaves its folder behind");
+    job.host.mend_step("health");
+    let mut after = job.command(&program("cutover-action"));
+    let after = after.env("CUTOVER_AFTER", "yes").spawn().unwrap();
+    let status = after.wait_with_output().await.unwrap().status;
+    let log = job.file("log");
+    assert!(status.success() && log.contains("deployed: "), "{log}");
+    assert!(!folder.exists(), "the key is still there\n{log}");
+    insta::assert_snapshot!(job.host.picture().await, @"
+    current -> releases/1
+    releases/1/
+    shared/.env
+    .cutover/fence 2
+    .cutover/lock free
+    .cutover/log.jsonl
+    .cutover/releases/1.json healthy
+    .cutover/steps/<1>/
+    ");
+    job.close().await;
+}
