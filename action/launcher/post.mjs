@@ -7,6 +7,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { findBinary } from './binary.mjs';
+
 /** A deployment that is past its swap is brought to its end or taken back first, which takes a while. */
 const PATIENCE_MS = 60_000;
 
@@ -30,12 +32,17 @@ if (folder && existsSync(folder) && isOurs(folder)) {
 
 /**
  * Has the program look after what it was killed over: a release that is live is proven or taken back, and GitHub hears
- * the end. It finds in the folder what that was, and nothing when it came to its end after all.
+ * the end. It finds in the folder what that was; nothing when it came to its end after all.
  */
 function settle() {
-  if (binary && !runs() && existsSync(join(folder, 'deployment.json'))) {
+  if (runs() || !existsSync(join(folder, 'deployment.json'))) {
+    return;
+  }
+  // Found anew and not taken from the state: what gets the key is proven to be the program once more.
+  const found = findBinary(process.env);
+  if (found.path) {
     const env = { ...process.env, CUTOVER_PRIVATE_DIR: folder, CUTOVER_AFTER: 'yes' };
-    spawnSync(binary, [], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    spawnSync(found.path, [], { env, stdio: ['ignore', 'inherit', 'inherit'] });
   }
 }
 

@@ -72,6 +72,28 @@ async fn a_key_that_ssh_cannot_use_is_told_before_any_connection() {
 }
 
 #[tokio::test]
+async fn a_key_that_no_host_lets_in_is_told_with_what_to_do() {
+    let mut job = Job::start().await;
+    let other = job.runner.path().join("other");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+    assert!(keygen.arg(&other).status().await.unwrap().success());
+    job.input("ssh-key", &fs::read_to_string(other).unwrap());
+    let ended = job.step().await;
+    assert_eq!(
+        (ended.code(), ended.output("outcome")),
+        (2, "refused"),
+        "{}",
+        ended.log
+    );
+    let told = ended.errors().join("\n");
+    assert!(told.contains("the host does not take the key"), "{told}");
+    let hint = "Add the public key of the deploy key to `~/.ssh/authorized_keys`";
+    assert!(told.contains(hint), "{told}");
+    job.close().await;
+}
+
+#[tokio::test]
 async fn a_host_whose_key_is_not_pinned_is_never_spoken_to() {
     let mut job = Job::start().await;
     job.host.change_host_key().await;
