@@ -50,7 +50,7 @@ async fn outcome<W: Write>(job: &mut Job<'_>, console: &mut Console<W>) -> Outco
     }
     // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live.
     let outcome = job.run(Bytes::None, console).await;
-    let refused = matches!(outcome, Outcome::Refused { held: false, .. });
+    let refused = matches!(outcome, Outcome::Refused { .. });
     if refused && let Ok(Live::Other(live)) = live(job).await {
         job.seen.live = live;
         return Outcome::Cancelled;

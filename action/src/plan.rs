@@ -15,7 +15,7 @@ use crate::keys::Keys;
 use crate::outputs::{self, Outputs};
 use crate::summary;
 
-/// Tells every step on every host, or all that stands in the way, and returns 0, 1 or 2.
+/// Tells every step on every host, or all that stands in the way, and returns 0, 1, 2 or 4.
 pub(crate) async fn run<W: Write>(
     inputs: &Inputs,
     runner: &Runner,
@@ -29,6 +29,7 @@ pub(crate) async fn run<W: Write>(
         Ok(plan) => (lines(plan), Vec::new(), 0),
         Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),
         Err(NoPlan::Refused(failures)) => (Vec::new(), failures.clone(), 2),
+        Err(NoPlan::Held(failures)) => (Vec::new(), failures.clone(), 4),
     };
     let title = format!("{name}: no plan");
     let faults = failures
@@ -66,6 +67,8 @@ enum NoPlan {
     Failed(Failure),
     /// Hosts are not fit for it.
     Refused(Vec<Failure>),
+    /// Somebody's hold stands in the way.
+    Held(Vec<Failure>),
 }
 
 async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<Plan, NoPlan> {
@@ -96,15 +99,23 @@ async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<P
         now: now(),
     };
     plan::plan(wish, &facts).map_err(|refusal| {
-        let failures = std::iter::once(refusal.failure).chain(refusal.more);
-        NoPlan::Refused(failures.collect())
+        let failures = std::iter::once(*refusal.failure).chain(refusal.more);
+        let no_plan = if refusal.held {
+            NoPlan::Held
+        } else {
+            NoPlan::Refused
+        };
+        no_plan(failures.collect())
     })
 }
 
 /// The plan for a reader: what becomes live, and the steps of each phase on each host in their order.
 fn lines(plan: &Plan) -> Vec<String> {
-    let mut lines: Vec<String> = plan.lines().into_iter().take(1).collect();
-    for phase in ["stage", "migrate", "switch", "health", "keep"] {
+    // The first line says what becomes live, and after one for each host comes the order of waves, if there are several.
+    let whole = plan.lines();
+    let (goal, waves) = (whole.first(), whole.get(plan.hosts.len() + 1));
+    let mut lines: Vec<String> = goal.into_iter().chain(waves).cloned().collect();
+    for phase in ["stage", "migrate", "switch", "health", "watch", "keep"] {
         let hosts = plan.hosts.iter();
         lines.extend(hosts.filter_map(|(name, host)| told(phase, name, &steps(phase, host))));
     }
@@ -121,6 +132,7 @@ fn steps<'a>(phase: &str, host: &'a HostPlan) -> Vec<&'a str> {
         "migrate" => names(&host.migrate).collect(),
         "switch" => names(&host.switch).collect(),
         "health" => host.health.then_some("health").into_iter().collect(),
+        "watch" => host.watch.then_some("watch").into_iter().collect(),
         _ => names(&host.keep).collect(),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::hold::Hold;
 use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
 /// What a host said of itself. Serialized as it is for `--json`.
@@ -18,6 +19,8 @@ pub struct Facts {
     pub fence: u64,
     /// Who holds the lease, if somebody does.
     pub holder: Option<Holder>,
+    /// Why the host takes no deployments but its owner's.
+    pub hold: Option<Hold>,
     /// Who held it before and ended without giving it back.
     pub died: Option<Holder>,
     /// Free space below the path, in bytes.
@@ -128,6 +131,7 @@ impl Facts {
             "release" => self.hear_release(rest),
             "fence" => self.fence = rest.parse().unwrap_or(0),
             "holder" => self.holder = serde_json::from_str(rest).ok(),
+            "hold" => self.hold = Some(Hold::read(rest)),
             "died" => self.died = serde_json::from_str(rest).ok(),
             "space" => self.hear_space(rest),
             "tool" => self.tools.push(rest.to_owned()),

@@ -11,6 +11,7 @@
 mod artifact;
 mod clock;
 mod event;
+mod hold;
 mod layout;
 mod names;
 mod outcome;
@@ -35,6 +36,7 @@ pub use artifact::Artifact;
 pub use clock::now;
 pub use config::Config;
 pub use event::Event;
+pub use hold::Hold;
 pub use layout::Layout;
 pub use names::{
     AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,

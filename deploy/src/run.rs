@@ -18,12 +18,14 @@ mod ask;
 mod check;
 mod follower;
 mod held;
+mod hold;
 mod lease;
 mod phase;
 mod segment;
 
 pub use ask::{Worker, needs_artifact, survey, workers};
 pub use check::check;
+pub use hold::{HoldAnswer, Wanted, hold};
 
 use lease::{Leased, NoLease};
 
@@ -102,8 +104,8 @@ pub async fn deploy(
                         events.note(failure.host.as_ref(), with_hint(failure));
                     }
                     Outcome::Refused {
-                        failure: refusal.failure,
-                        held: false,
+                        failure: *refusal.failure,
+                        held: refusal.held,
                     }
                 }
                 Ok(plan) => {
@@ -146,7 +148,10 @@ async fn run(
             Next::Conclude(outcome) => return outcome,
         };
         events.tell(Event::PhaseBegan {
-            phase: phase.word().to_owned(),
+            phase: match machine.wave_of() {
+                Some((wave, of)) => format!("{} (wave {wave} of {of})", phase.word()),
+                None => phase.word().to_owned(),
+            },
         });
         let running = hosts
             .iter_mut()

@@ -13,6 +13,8 @@ pub const FINISH: &str = include_str!("script/finish.sh");
 pub const STEPS: &str = include_str!("script/steps.sh");
 /// Tells how a segment ended whose line was lost.
 pub const ENDED: &str = include_str!("script/ended.sh");
+/// Places or lifts a hold.
+pub const HOLD: &str = include_str!("script/hold.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 

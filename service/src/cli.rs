@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod console;
 mod direct;
+mod hold;
 mod look;
 pub mod serve;
 mod site;
@@ -56,6 +57,12 @@ enum Command {
     Deploy(direct::DeployArgs),
     /// Returns to an earlier release, straight over SSH.
     Rollback(direct::RollbackArgs),
+    /// Keeps an environment for its owner: deployments of others are refused.
+    Lock(hold::LockArgs),
+    /// Ends a lock.
+    Unlock(hold::UnlockArgs),
+    /// Tells who deploys to an environment now, and who has locked it.
+    Who(hold::WhoArgs),
     /// Tells what is live on every host of an environment.
     Status(look::StatusArgs),
     /// Lists the releases on every host of an environment.
@@ -76,6 +83,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Deploy(args) => direct::deploy(args).await,
         Command::Rollback(args) => direct::rollback(args).await,
+        Command::Lock(args) => hold::lock(args).await,
+        Command::Unlock(args) => hold::unlock(args).await,
+        Command::Who(args) => hold::who(args).await,
         Command::Status(args) => look::status(args).await,
         Command::Releases(args) => look::releases(args).await,
         Command::Check(args) => look::check(args).await,

@@ -75,6 +75,7 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/api/v1/deployments/{id}", get(api::deployment))
         .route("/api/v1/deployments/{id}/events", get(api::events))
         .route("/hooks/github", post(hook::github))
+        .route("/hooks/gitlab", post(hook::gitlab::take))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { rejection::Rejection::NotFound("no such page") })

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cutover_deploy::Event;
-use kit::{REPOSITORY, World};
+use kit::{REPOSITORY, World, wait_for};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +43,72 @@ pub(crate) fn introduce(world: &World) {
         world.service().url(),
         world.dir().display()
     );
+}
+
+/// The pull request that people talk in.
+const PULL: u64 = 1;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Opens the pull request, and lets `alice` write.
+pub(crate) async fn open_pull(world: &World) {
+    let head = world.repo.head().await;
+    world.github.set_role(REPOSITORY, "alice", "write");
+    let branch = "prices";
+    world
+        .github
+        .open_pull(REPOSITORY, PULL, branch, head.as_str());
+}
+
+/// `alice` writes a command, and the service answers.
+pub(crate) async fn comment(world: &World, command: &str) {
+    let asked = write(world, command).await;
+    answer(world, asked).await;
+}
+
+/// `alice` writes a command into the pull request. Returns how many comments there were before.
+pub(crate) async fn write(world: &World, command: &str) -> usize {
+    let before = world.github.comments(REPOSITORY).len();
+    println!("    alice comments: {command}");
+    let hook = world.github.comment(REPOSITORY, PULL, "alice", command);
+    let sent = hook.send(&world.hook_url()).await;
+    let reception = sent.expect("the service answers");
+    assert_eq!(reception.status, 202, "{}", reception.body);
+    before
+}
+
+/// Waits until all is said to the comment at this place, and prints the reply.
+pub(crate) async fn answer(world: &World, asked: usize) {
+    wait_for("the comment to be answered", PATIENCE, async || {
+        let comments = world.github.comments(REPOSITORY);
+        let over = |reaction: &String| ["rocket", "confused"].contains(&reaction.as_str());
+        match (
+            comments[asked].reactions.iter().any(over),
+            comments.get(asked + 1),
+        ) {
+            (true, Some(reply)) => {
+                // The hidden first line is for programs.
+                for line in reply.body.lines().skip(1).filter(|line| !line.is_empty()) {
+                    println!("    {} replies: {line}", reply.author);
+                }
+                Ok(())
+            }
+            _ => Err(world.service().log()),
+        }
+    })
+    .await;
+}
+
+/// Waits until a rollback runs or has ended, and returns its deployment.
+pub(crate) async fn rollback(world: &World) -> String {
+    wait_for("the rollback to begin", PATIENCE, async || {
+        let production = world.production().await;
+        let newest = [&production["running"], &production["ended"][0]];
+        match newest.into_iter().find(|it| it["kind"] == "rollback") {
+            Some(rollback) => Ok(rollback["id"].as_str().unwrap_or_default().to_owned()),
+            None => Err(format!("{production:#}")),
+        }
+    })
+    .await
 }
 
 /// Prints the events of a deployment until it is over.

@@ -1,5 +1,5 @@
-//! `make demo`: the main job on this machine. A push becomes live and a bad one is taken back, on a real host with a
-//! real Laravel app, while a client asks for the site and jobs run. Exits with 0 only when nothing failed and nothing
+//! `make demo`: the main job on this machine. A push becomes live, a bad one is taken back, one waits for a lock, and a
+//! comment asks for a rollback, on a real host with a real Laravel app, while a client asks for the site and jobs run. Exits with 0 only when nothing failed and nothing
 //! was lost.
 #![expect(
     clippy::print_stdout,
@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
     })
     .await;
     live::introduce(&world);
+    live::open_pull(&world).await;
     let story = Story::tell(&world).await;
     let well = summary::print(&world, &story).await;
     if keep {

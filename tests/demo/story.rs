@@ -1,8 +1,9 @@
-//! What the demo does: two pushes, with a client and a queue that never rest.
+//! What the demo does: pushes and comments, with a client and a queue that never rest.
 
 use std::time::{Duration, Instant};
 
-use kit::{Breakage, Files, Jobs, Load, LoadReport, SampleApp, World};
+use cutover_deploy::CommitSha;
+use kit::{Breakage, Files, Jobs, Load, LoadReport, REPOSITORY, SampleApp, World};
 
 use crate::live;
 
@@ -22,14 +23,14 @@ pub(crate) struct Story {
     pub(crate) chapters: Vec<Chapter>,
 }
 
-/// One push.
+/// One deployment.
 #[derive(Debug)]
 pub(crate) struct Chapter {
-    /// What was pushed.
+    /// What asked for it.
     pub(crate) title: &'static str,
-    /// The outcome that it had to have, and the one that it had.
-    pub(crate) wanted: &'static str,
-    pub(crate) word: String,
+    /// Its end as it had to be and as it was: the outcome, and the code that is live.
+    pub(crate) wanted: [&'static str; 2],
+    pub(crate) ended: [String; 2],
     /// From the hook to the end.
     pub(crate) took: Duration,
 }
@@ -40,55 +41,135 @@ impl Story {
         let url = format!("{}/", world.host.http_url());
         let mut load = Load::judged(&url, RATE, home_page);
         load.answers(10).await;
-        world.host.push_jobs(1, LONG_JOB).await;
-        world.host.push_jobs(3, Duration::from_millis(200)).await;
-        let good = push(world, "a push to main", "deployed", SampleApp::code("two")).await;
+        let mut chapters = Vec::new();
+        push_jobs(world).await;
+        chapters.push(good_push(world).await);
         load.answers(10).await;
-        world.host.push_jobs(1, LONG_JOB).await;
-        world.host.push_jobs(3, Duration::from_millis(200)).await;
-        let bad = SampleApp::broken(Breakage::HealthNotOk);
-        let bad = push(world, "a push whose health check fails", "rolled_back", bad).await;
+        push_jobs(world).await;
+        chapters.push(bad_push(world).await);
+        chapters.push(locked_push(world).await);
+        push_jobs(world).await;
+        chapters.push(rollback(world).await);
         load.answers(20).await;
         let jobs = world.host.jobs_done(Duration::from_mins(1)).await;
         world.reported().await;
         Self {
             requests: load.stop().await,
             jobs,
-            chapters: vec![good, bad],
+            chapters,
         }
     }
 }
 
-async fn push(world: &World, title: &'static str, wanted: &'static str, files: Files) -> Chapter {
-    println!("  {title}");
+async fn push_jobs(world: &World) {
+    world.host.push_jobs(1, LONG_JOB).await;
+    world.host.push_jobs(3, Duration::from_millis(200)).await;
+}
+
+async fn good_push(world: &World) -> Chapter {
+    println!("  a push to main");
+    let began = Instant::now();
+    let (_, deployment) = push(world, SampleApp::code("two")).await;
+    let wanted = ["deployed", "two"];
+    chapter(world, "a push to main", wanted, &deployment, began).await
+}
+
+async fn bad_push(world: &World) -> Chapter {
+    println!("  a push whose health check fails");
+    let began = Instant::now();
+    let bad = SampleApp::broken(Breakage::HealthNotOk);
+    let (_, deployment) = push(world, bad).await;
+    let wanted = ["rolled_back", "two"];
+    chapter(
+        world,
+        "a push whose health check fails",
+        wanted,
+        &deployment,
+        began,
+    )
+    .await
+}
+
+async fn locked_push(world: &World) -> Chapter {
+    println!("  a lock, a push that waits for it, and the end of the lock");
+    live::comment(
+        world,
+        "/lock production --for 2h --reason the launch at 2 pm",
+    )
+    .await;
+    let mended = [SampleApp::mended(), SampleApp::code("three")].concat();
+    let (sha, deployment) = push(world, mended).await;
+    world.reported().await;
+    let statuses = world.github.statuses(REPOSITORY, sha.as_str());
+    if let Some(status) = statuses.last() {
+        let text = status.description.as_deref().unwrap_or_default();
+        println!("    GitHub shows at the commit: {text}");
+    }
+    let began = Instant::now();
+    live::comment(world, "/unlock production").await;
+    let wanted = ["deployed", "three"];
+    chapter(
+        world,
+        "a push that waited for a lock",
+        wanted,
+        &deployment,
+        began,
+    )
+    .await
+}
+
+async fn rollback(world: &World) -> Chapter {
+    println!("  a rollback, asked for in a comment");
+    let began = Instant::now();
+    let asked = live::write(world, "/rollback production --reason the prices are wrong").await;
+    let deployment = live::rollback(world).await;
+    let wanted = ["deployed", "two"];
+    let chapter = chapter(world, "/rollback in a comment", wanted, &deployment, began).await;
+    live::answer(world, asked).await;
+    live::comment(world, "/unlock production").await;
+    println!();
+    chapter
+}
+
+/// Pushes a commit and sends the hook. Returns the commit and the deployment.
+async fn push(world: &World, files: Files) -> (CommitSha, String) {
     let (sha, delivery) = world.commit(files).await;
     let began = Instant::now();
     let reception = delivery
         .send(&world.hook_url())
         .await
         .expect("the service answers");
-    let answered = began.elapsed();
     println!(
         "    commit {}; the signed hook was answered {} after {} ms",
         sha.short(),
         reception.status,
-        answered.as_millis()
+        began.elapsed().as_millis()
     );
     let said: serde_json::Value = serde_json::from_str(&reception.body).unwrap_or_default();
-    if let Some(id) = said["deployments"][0]["id"].as_str() {
-        live::follow(world, id, began).await;
-    }
+    let deployment = said["deployments"][0]["id"].as_str().unwrap_or_default();
+    (sha, deployment.to_owned())
+}
+
+/// Shows a deployment to its end.
+async fn chapter(
+    world: &World,
+    title: &'static str,
+    wanted: [&'static str; 2],
+    deployment: &str,
+    began: Instant,
+) -> Chapter {
+    live::follow(world, deployment, began).await;
     let took = began.elapsed();
     world.settled().await;
     println!();
-    let newest = world.production().await["ended"][0]["word"]
-        .as_str()
-        .unwrap_or("nothing")
-        .to_owned();
+    let newest = world.production().await["ended"][0]["word"].clone();
+    let word = newest.as_str().unwrap_or("nothing").to_owned();
+    let (_, health) = world.host.health().await;
+    let code = health["code"].as_str().unwrap_or("nothing").to_owned();
     Chapter {
         title,
         wanted,
-        word: newest,
+        ended: [word, code],
         took,
     }
 }

@@ -5,13 +5,16 @@
 mod bad_commit;
 mod budget;
 mod fault;
+mod hold;
 mod hostile;
 mod keep;
 mod laravel;
 mod lease;
 mod line;
+mod overtaken;
 mod release;
 mod scene;
 mod several;
 mod source;
 mod told;
+mod waves;

@@ -119,6 +119,7 @@ impl Machine {
         machine.furnish().await;
         machine.power_on().await;
         if machine.options.live.is_some() {
+            machine.compile_views().await;
             machine.workers_run(machine.options.workers).await;
         }
         machine

@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
+pub use rustix::process::Signal;
 
 /// The variable that everything that runs on a host inherits; its value is the host's folder.
 pub(crate) const MARK: &str = "CUTOVER_KIT_HOST";
@@ -115,7 +116,7 @@ pub(crate) fn descendants(all: &[Process], root: i32) -> Vec<i32> {
 }
 
 /// Sends a signal; a process that is gone already is as good.
-pub(crate) fn signal(pid: i32, signal: Signal) {
+pub fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         rustix::process::kill_process(pid, signal).ok();
     }

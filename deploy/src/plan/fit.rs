@@ -40,10 +40,45 @@ pub(super) fn check(
     if failures.is_empty() {
         return Ok(());
     }
-    let failure = failures.remove(0);
+    let failure = Box::new(failures.remove(0));
     Err(Refusal {
         failure,
         more: failures,
+        held: false,
+    })
+}
+
+/// Refuses while somebody else holds the environment. What was begun is brought to its end all the same.
+pub(super) fn held(
+    wish: Wish<'_>,
+    goal: &Goal,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Result<(), Refusal> {
+    if !matches!(goal, Goal::Fresh { .. } | Goal::Return { .. }) {
+        return Ok(());
+    }
+    let stops = |facts: &Facts| {
+        let hold = facts.hold.clone();
+        hold.filter(|hold| hold.stops(&wish.request.actor, wish.now))
+    };
+    let Some((host, hold)) = facts
+        .iter()
+        .find_map(|(host, facts)| Some((host, stops(facts)?)))
+    else {
+        return Ok(());
+    };
+    let name = &wish.environment.name;
+    Err(Refusal {
+        failure: Box::new(Failure {
+            host: Some(host.clone()),
+            step: "plan".to_owned(),
+            message: format!("{name} is locked by {}", hold.line()),
+            hint: Some(format!(
+                "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
+            )),
+        }),
+        more: Vec::new(),
+        held: true,
     })
 }
 

@@ -211,12 +211,13 @@ fn nothing_to_return_to(message: String) -> Refusal {
     let hint =
         "See what is there with `cutover releases <environment>`, or deploy the commit that you want.".to_owned();
     Refusal {
-        failure: Failure {
+        failure: Box::new(Failure {
             host: None,
             step: "plan".to_owned(),
             message,
             hint: Some(hint),
-        },
+        }),
         more: Vec::new(),
+        held: false,
     }
 }

@@ -61,6 +61,16 @@ pub(super) fn conclude(ended: Result<u8, Trouble>) -> ExitCode {
     }
 }
 
+/// A failure, and below it what to do about it.
+pub(super) fn with_hint(failure: &Failure) -> String {
+    let hint = failure
+        .hint
+        .as_ref()
+        .map(|hint| format!("\n    {hint}"))
+        .unwrap_or_default();
+    format!("{}{hint}", failure.line())
+}
+
 /// Prints a text.
 pub(super) fn print(text: &str) {
     println!("{text}");

@@ -13,13 +13,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::console::{self, Show, Trouble};
-use super::site::{Site, environment};
+use super::site::{Asker, Site, environment};
 
 /// Builds a commit and makes it live.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 deployed or unchanged, 1 failed and restored (or never live), \
-    2 bad input or hosts that are not fit, 3 failed and not restored, 4 the lease is held by somebody else."
+    2 bad input or hosts that are not fit, 3 failed and not restored, 4 somebody else has the lease or a lock."
 )]
 pub(super) struct DeployArgs {
     /// The environment, as in `cutover.toml`.
@@ -61,19 +61,6 @@ pub(super) struct RollbackArgs {
 
     #[command(flatten)]
     asker: Asker,
-}
-
-/// Who asks, as hosts and journals will name them.
-#[derive(Debug, Clone, Args)]
-struct Asker {
-    /// Who asks, as it is told to others.
-    #[arg(
-        long,
-        env = "USER",
-        default_value = "somebody at a shell",
-        hide_env = true
-    )]
-    actor: String,
 }
 
 /// Runs `cutover deploy`.

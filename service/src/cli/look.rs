@@ -138,6 +138,9 @@ fn status_text(status: &HostStatus) -> String {
         if let Some(holder) = &facts.holder {
             write!(text, "\n  the lease is held: {}", holder.line()).unwrap_or_default();
         }
+        if let Some(hold) = &facts.hold {
+            write!(text, "\n  locked by {}", hold.line()).unwrap_or_default();
+        }
     }
     for worker in &status.workers {
         let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
@@ -150,7 +153,7 @@ fn status_text(status: &HostStatus) -> String {
         .unwrap_or_default();
     }
     for failure in &status.failures {
-        write!(text, "\n  {}", with_hint(failure)).unwrap_or_default();
+        write!(text, "\n  {}", console::with_hint(failure)).unwrap_or_default();
     }
     text
 }
@@ -179,7 +182,7 @@ async fn try_releases(args: ReleasesArgs) -> Result<u8, Trouble> {
             Ok(facts) => console::print(&releases_text(&host, &facts)),
             Err(failure) => {
                 failed = 1;
-                console::print(&format!("{host}\n  {}", with_hint(&failure)));
+                console::print(&format!("{host}\n  {}", console::with_hint(&failure)));
             }
         }
     }
@@ -274,16 +277,7 @@ fn checked_text(checked: &Checked) -> String {
         write!(text, "{} to mend first", checked.failures.len()).unwrap_or_default();
     }
     for failure in &checked.failures {
-        write!(text, "\n  {}", with_hint(failure)).unwrap_or_default();
+        write!(text, "\n  {}", console::with_hint(failure)).unwrap_or_default();
     }
     text
-}
-
-fn with_hint(failure: &Failure) -> String {
-    let hint = failure
-        .hint
-        .as_ref()
-        .map(|hint| format!("\n    {hint}"))
-        .unwrap_or_default();
-    format!("{}{hint}", failure.line())
 }

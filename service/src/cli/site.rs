@@ -39,6 +39,19 @@ pub(super) struct Site {
     pub(super) json: bool,
 }
 
+/// Who asks, as hosts and journals will name them.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Asker {
+    /// Who asks, as it is told to others.
+    #[arg(
+        long,
+        env = "USER",
+        default_value = "somebody at a shell",
+        hide_env = true
+    )]
+    pub(super) actor: String,
+}
+
 impl Site {
     /// Reads the configuration, or tells everything that is wrong with it.
     pub(super) fn read(&self) -> Result<Config, Trouble> {

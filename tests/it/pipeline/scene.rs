@@ -11,8 +11,9 @@ use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
     CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId,
 };
-use kit::{ComposerRepo, Host, HostOptions, Repo, Site, wait_for};
+use kit::{ComposerRepo, Host, HostOptions, Repo, Site, program, wait_for};
 use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -270,6 +271,31 @@ impl Scene {
         self.run(&self.request(Kind::Rollback { to })).await
     }
 
+    /// The command line, with all that it needs to reach the hosts.
+    pub(super) fn cutover(&self, arguments: &[&str]) -> Command {
+        let file = self.folder.path().join("cutover.toml");
+        std::fs::write(&file, &self.text).unwrap();
+        let mut cutover = Command::new(program("cutover"));
+        cutover.args(arguments).arg("--config").arg(file);
+        let access = &self.access;
+        for (option, value) in [
+            ("--ssh-key", &access.key_file),
+            ("--known-hosts", &access.known_hosts),
+            ("--ssh-config", &access.ssh_config),
+        ] {
+            cutover.arg(option).arg(value.as_ref().unwrap());
+        }
+        cutover
+    }
+
+    /// Runs the command line to its end: exit code and what it printed, with tame names.
+    pub(super) async fn shell(&self, arguments: &[&str]) -> (i32, String) {
+        let ended = self.cutover(arguments).output().await.unwrap();
+        let mut text = String::from_utf8(ended.stdout).unwrap();
+        text += &String::from_utf8(ended.stderr).unwrap();
+        (ended.status.code().unwrap(), self.names.tame(&text))
+    }
+
     /// The release that is live on the first host.
     pub(super) fn live(&self) -> Option<ReleaseId> {
         let link = std::fs::read_link(self.host().path().join("current")).ok()?;
@@ -297,7 +323,10 @@ impl Scene {
         let text = self.host().read(".cutover/log.jsonl").unwrap_or_default();
         let lines = text.lines().map(|line| {
             let line: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).unwrap();
-            let text = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+            let text = |key: &str| match line.get(key).and_then(serde_json::Value::as_str) {
+                Some(text) => text.to_owned(),
+                None => "-".to_owned(),
+            };
             format!(
                 "{} {} {}\n",
                 text("deployment"),

@@ -35,8 +35,9 @@ impl Host {
             to = release.display(),
         );
         command::succeed(Command::new("sh").args(["-euc", &copy])).await;
+        // A view that two requests compile at once can be an empty page, so all are compiled before the switch.
         let links = "ln -s \"$1/shared/.env\" .env && ln -s \"$1/shared/storage\" storage && \
-                     ln -sfn \"releases/$2\" \"$1/current\"";
+                     php artisan view:cache --quiet && ln -sfn \"releases/$2\" \"$1/current\"";
         fs::write(
             release.join("REVISION"),
             format!("{}\n{id}\n", "0".repeat(40)),

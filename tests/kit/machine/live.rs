@@ -55,6 +55,12 @@ impl Machine {
         command::succeed(&mut seed).await;
     }
 
+    /// A view that two requests compile at once can be an empty page, so all are compiled before the first one.
+    pub(super) async fn compile_views(&self) {
+        self.sh("cd /srv/app/current && php artisan view:cache --quiet")
+            .await;
+    }
+
     /// The workers that the supervisor runs now, by process id on the machine. One that has not opened its script yet is
     /// left out.
     pub async fn workers(&self) -> Vec<Worker> {
