@@ -155,8 +155,25 @@ impl Job {
         .await;
     }
 
+    /// Waits for the second after the newest release: releases of one second have no order.
+    async fn a_second_later(&self) {
+        wait_for("the clock to go on", PATIENCE, async || {
+            let releases = fs::read_dir(self.host.path().join("releases"));
+            let names = releases.into_iter().flatten();
+            let newest = names.map(|entry| entry.unwrap().file_name()).max();
+            let newest = newest.unwrap_or_default();
+            let now = cutover_deploy::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+            if newest.to_string_lossy().starts_with(&now) {
+                return Err(format!("{now} and {}", newest.display()));
+            }
+            Ok(())
+        })
+        .await;
+    }
+
     /// Runs the step by its launcher.
     async fn step(&self) -> Ended {
+        self.a_second_later().await;
         let child = self.launcher("main.mjs").spawn().unwrap();
         self.ended(child).await
     }

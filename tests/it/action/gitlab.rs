@@ -54,6 +54,7 @@ impl Project {
 
     /// Runs the pipeline, or one job of it.
     async fn run(&self, name: Option<&str>) -> Ended {
+        self.job.a_second_later().await;
         let folder = self.job.runner.path();
         let work = self.job.repo.work();
         let mut local = self.job.command(&ci_client("gitlab-ci-local"));

@@ -169,3 +169,39 @@ async fn a_plan_tells_every_step_and_changes_nothing() {
     github.close();
     job.close().await;
 }
+
+#[tokio::test]
+async fn a_lock_of_a_shell_refuses_a_job_and_github_hears_whose_it_is() {
+    let (job, github) = start(&RIGHT).await;
+    let arguments = [
+        "lock",
+        "production",
+        "--for",
+        "2h",
+        "--reason",
+        "stocktaking",
+    ];
+    let locked = job.shell(&arguments).await;
+    let ended = job.step().await;
+    assert_eq!(
+        (ended.code(), ended.output("outcome")),
+        (4, "refused"),
+        "{locked}\n{}",
+        ended.log
+    );
+    let told = ended.errors().join("\n");
+    assert!(
+        told.contains("bob") && told.contains("stocktaking"),
+        "{told}"
+    );
+    let entry = &github.deployments(REPOSITORY)[0];
+    let end = entry.statuses.last().unwrap();
+    assert_eq!(end.state, "error");
+    assert!(end.description.contains("refused: "), "{}", end.description);
+
+    job.shell(&["unlock", "production"]).await;
+    let ended = job.step().await;
+    assert_eq!(ended.output("outcome"), "deployed", "{}", ended.log);
+    github.close();
+    job.close().await;
+}

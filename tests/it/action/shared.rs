@@ -27,7 +27,7 @@ impl Job {
         cutover
     }
 
-    async fn shell(&self, arguments: &[&str]) -> String {
+    pub(super) async fn shell(&self, arguments: &[&str]) -> String {
         said(self.cutover(arguments).spawn().unwrap()).await
     }
 }
