@@ -38,6 +38,9 @@ pub(crate) async fn run<W: Write>(runner: &Runner, console: &mut Console<W>) {
         kept,
         seen: Seen::default(),
     };
+    if let Some(end) = kept::end(runner) {
+        return job.report(&end, console).await;
+    }
     let outcome = outcome(&mut job, console).await;
     job.conclude(&outcome, console).await;
 }

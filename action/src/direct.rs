@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console::Console;
 use crate::failure::{Failure, Fault};
 use crate::inputs::{Inputs, Runner};
-use crate::kept::Kept;
+use crate::kept::{End, Kept};
 use crate::keys::Keys;
 use crate::log::Seen;
 use crate::outputs::{self, Outputs};
@@ -178,14 +178,23 @@ impl<'a> Job<'a> {
         outputs.hand_over(self.runner, console);
         let summary = summary::of_deployment(&environment.name, outcome, &self.seen);
         outputs::append(self.runner.summary.as_deref(), &summary, console);
-        if let Some(report) = self.report {
-            let live_commit = self.seen.live_commit.as_ref();
-            if let Some(warning) = report.end(outcome, live_commit).await {
-                console.warning(&warning);
-            }
+        let end = End {
+            outcome: outcome.clone(),
+            live_commit: self.seen.live_commit.clone(),
+        };
+        self.report(&end, console).await;
+        outcome.exit_code()
+    }
+
+    /// Has GitHub hear the end, which is kept until then.
+    pub(crate) async fn report<W: Write>(self, end: &End, console: &mut Console<W>) {
+        self.kept.ended(end);
+        if let Some(report) = self.report
+            && let Some(warning) = report.end(&end.outcome, end.live_commit.as_ref()).await
+        {
+            console.warning(&warning);
         }
         self.kept.over();
-        outcome.exit_code()
     }
 
     fn commit(&self) -> Option<&CommitSha> {

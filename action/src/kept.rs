@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use cutover_deploy::DeployRequest;
+use cutover_deploy::{CommitSha, DeployRequest, Outcome};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::Runner;
@@ -12,7 +13,7 @@ use crate::inputs::Runner;
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     request: DeployRequest,
-    file: Option<PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 /// What is left of a step that was killed.
@@ -24,14 +25,26 @@ pub(crate) struct Left {
     pub(crate) entry: Option<u64>,
 }
 
+/// How a deployment ended, while GitHub had not heard of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// How.
+    pub(crate) outcome: Outcome,
+    /// The commit that was live before.
+    pub(crate) live_commit: Option<CommitSha>,
+}
+
+const BEGUN: &str = "deployment.json";
+const ENDED: &str = "ended.json";
+
 impl Kept {
     /// Keeps what a step is about to do.
     pub(crate) fn begin(runner: &Runner, request: &DeployRequest) -> Self {
         let kept = Self {
             request: request.clone(),
-            file: file(runner),
+            folder: runner.private.clone(),
         };
-        kept.write(None);
+        kept.begun(None);
         kept
     }
 
@@ -39,28 +52,36 @@ impl Kept {
     pub(crate) fn resume(runner: &Runner, request: &DeployRequest) -> Self {
         Self {
             request: request.clone(),
-            file: file(runner),
+            folder: runner.private.clone(),
         }
     }
 
     /// Keeps GitHub's number for the entry.
     pub(crate) fn entered(&self, number: u64) {
-        self.write(Some(number));
+        self.begun(Some(number));
+    }
+
+    /// Keeps how it ended.
+    pub(crate) fn ended(&self, end: &End) {
+        self.write(ENDED, end);
     }
 
     /// The step is over, and nothing is left to be done.
     pub(crate) fn over(&self) {
-        if let Some(file) = &self.file {
-            drop(fs::remove_file(file));
+        if let Some(folder) = &self.folder {
+            drop(fs::remove_file(folder.join(BEGUN)));
         }
     }
 
-    /// Without it, only the tidying up after a killed step knows less.
-    fn write(&self, entry: Option<u64>) {
+    fn begun(&self, entry: Option<u64>) {
         let request = self.request.clone();
-        let text = serde_json::to_string(&Left { request, entry });
-        if let (Some(file), Ok(text)) = (&self.file, text) {
-            let new = file.with_extension("new");
+        self.write(BEGUN, &Left { request, entry });
+    }
+
+    /// Without it, only the tidying up after a killed step knows less.
+    fn write(&self, name: &str, value: &impl Serialize) {
+        if let (Some(folder), Ok(text)) = (&self.folder, serde_json::to_string(value)) {
+            let (new, file) = (folder.join(format!("{name}.new")), folder.join(name));
             drop(fs::write(&new, text).and_then(|()| fs::rename(&new, file)));
         }
     }
@@ -68,10 +89,15 @@ impl Kept {
 
 /// What is left of a step that was killed; nothing where it came to its end.
 pub(crate) fn left(runner: &Runner) -> Option<Left> {
-    let text = fs::read_to_string(file(runner)?).ok()?;
-    serde_json::from_str(&text).ok()
+    read(runner, BEGUN)
 }
 
-fn file(runner: &Runner) -> Option<PathBuf> {
-    Some(runner.private.as_ref()?.join("deployment.json"))
+/// How the deployment of a step that was killed had ended by then.
+pub(crate) fn end(runner: &Runner) -> Option<End> {
+    read(runner, ENDED)
+}
+
+fn read<T: DeserializeOwned>(runner: &Runner, name: &str) -> Option<T> {
+    let text = fs::read_to_string(runner.private.as_ref()?.join(name)).ok()?;
+    serde_json::from_str(&text).ok()
 }

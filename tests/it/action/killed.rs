@@ -148,6 +148,43 @@ async fn a_release_that_is_ill_when_the_step_was_killed_is_taken_back_by_post() 
     job.close().await;
 }
 
+#[tokio::test]
+async fn an_end_that_github_had_not_heard_when_the_step_was_killed_is_told_by_post() {
+    let (job, github) = start().await;
+    job.repo.commit("fall ill", [("ok", "no")]).await;
+    let ill = job.repo.head().await;
+    github.commit(REPOSITORY, "main", ill.as_str());
+    job.host.hold_at("health");
+    let child = job.launcher("main.mjs").spawn().unwrap();
+    job.host.reached("health").await;
+    github
+        .until("the entry to be in progress", |github| {
+            let told = github.deployments(REPOSITORY);
+            told.first().is_some_and(|entry| !entry.statuses.is_empty())
+        })
+        .await;
+    github.go_down();
+    job.host.mend_step("health");
+    // It waits for GitHub now.
+    job.says("::error title=production%3A failed").await;
+    let kept = job.temp();
+    wait_for("the end to be kept", PATIENCE, async || {
+        let files = walk(&kept);
+        let ended = files.iter().any(|file| file.ends_with("ended.json"));
+        ended.then_some(()).ok_or(format!("{files:?}"))
+    })
+    .await;
+    kill(&job, child).await;
+    github.come_back();
+    let before = job.host.picture().await;
+    let ended = job.ended(job.post().spawn().unwrap()).await;
+    assert_eq!(ended.code(), 0, "{}", ended.log);
+    assert_eq!(states(&github), ["in_progress", "failure"]);
+    assert_eq!(job.host.picture().await, before);
+    github.close();
+    job.close().await;
+}
+
 /// How often something has begun to take the lease.
 fn leases(job: &Job) -> usize {
     let steps = job.host.steps();
