@@ -37,6 +37,7 @@ mod wait;
 mod world;
 
 pub use app::{Breakage, Files, SampleApp};
+pub use cache::ci_client;
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
