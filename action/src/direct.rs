@@ -62,6 +62,7 @@ pub(crate) fn request(kind: Kind, runner: &Runner) -> DeployRequest {
         kind,
         actor: actor.unwrap_or_else(|| "a CI job".to_owned()),
         run_url: runner.run_url.clone(),
+        keeper: None,
         requested_at: now(),
     }
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::request::DeployRequest;
+
 /// Why a host takes no deployments but the owner's: the body of `.cutover/hold.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
@@ -14,6 +16,9 @@ pub struct Hold {
     pub since: Timestamp,
     /// When it ends by itself; never when absent.
     pub until: Option<Timestamp>,
+    /// The service whose ledger it stands in, by its address; absent where it was set from a shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<String>,
     /// What stands in the file, to tell whether it has changed since.
     #[serde(skip)]
     text: String,
@@ -32,7 +37,17 @@ impl Hold {
             reason,
             since,
             until,
+            keeper: None,
             text: String::new(),
+        }
+    }
+
+    /// The same, kept by a service.
+    #[must_use]
+    pub fn kept_by(self, keeper: &str) -> Self {
+        Self {
+            keeper: Some(keeper.to_owned()),
+            ..self
         }
     }
 
@@ -43,6 +58,7 @@ impl Hold {
             reason: Some("what stands in hold.json cannot be read".to_owned()),
             since: Timestamp::UNIX_EPOCH,
             until: None,
+            keeper: None,
             text: String::new(),
         });
         Self {
@@ -60,6 +76,12 @@ impl Hold {
     /// Whether it stands in the way of this actor.
     pub fn stops(&self, actor: &str, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until) && self.owner != actor
+    }
+
+    /// Whether it stands in the way of a deployment. The service that keeps it has asked its own ledger.
+    pub fn stops_request(&self, request: &DeployRequest, now: Timestamp) -> bool {
+        let own = self.keeper.is_some() && self.keeper == request.keeper;
+        !own && self.stops(&request.actor, now)
     }
 
     /// The hold in a few words, as it is named to whoever it stops: `alice since … until …: stocktaking`.

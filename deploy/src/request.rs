@@ -16,6 +16,9 @@ pub struct DeployRequest {
     pub actor: String,
     /// Where a person can follow the deployment, if anywhere.
     pub run_url: Option<String>,
+    /// The service that asks, by its address; holds on hosts that it keeps itself do not stop it.
+    #[serde(default)]
+    pub keeper: Option<String>,
     /// When it was asked for; the release id is made from it.
     pub requested_at: Timestamp,
 }

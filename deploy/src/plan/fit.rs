@@ -59,7 +59,7 @@ pub(super) fn held(
     }
     let stops = |facts: &Facts| {
         let hold = facts.hold.clone();
-        hold.filter(|hold| hold.stops(&wish.request.actor, wish.now))
+        hold.filter(|hold| hold.stops_request(wish.request, wish.now))
     };
     let Some((host, hold)) = facts
         .iter()

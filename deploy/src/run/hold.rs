@@ -48,6 +48,8 @@ pub enum Wanted {
     Lifted {
         /// Who wants that.
         actor: String,
+        /// The service that wants it, for the holds that it keeps itself.
+        keeper: Option<String>,
         /// Whether somebody else's goes as well.
         force: bool,
     },
@@ -98,10 +100,12 @@ async fn over(
         (Wanted::Lifted { .. }, None) => return Ok(HoldAnswer::Absent),
     };
     let force = matches!(wanted, Wanted::Lifted { force: true, .. });
-    if let Some(hold) = before
-        .clone()
-        .filter(|hold| !force && hold.stops(actor, now))
-    {
+    let own = |hold: &Hold| match wanted {
+        Wanted::Placed(new) => new.keeper.is_some() && new.keeper == hold.keeper,
+        Wanted::Lifted { keeper, .. } => keeper.is_some() && *keeper == hold.keeper,
+    };
+    let foreign = |hold: &Hold| !force && !own(hold) && hold.stops(actor, now);
+    if let Some(hold) = before.clone().filter(foreign) {
         return Ok(HoldAnswer::Taken { hold });
     }
     let args = arguments(environment, wanted, before.as_ref(), now);

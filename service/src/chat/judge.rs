@@ -380,6 +380,7 @@ impl<D: Desk> Judge<'_, D> {
                 deployment,
                 actor: format!("{forge} comment by {}", command.new.author),
                 kind,
+                keeper: Some(self.public_url.to_owned()),
                 requested_at: now,
             },
         })

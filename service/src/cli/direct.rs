@@ -176,6 +176,7 @@ fn request(kind: Kind, asker: &Asker) -> DeployRequest {
         kind,
         actor: asker.actor.clone(),
         run_url: None,
+        keeper: None,
         requested_at: now(),
     }
 }

@@ -94,6 +94,7 @@ pub(super) async fn lock(args: LockArgs) -> ExitCode {
 pub(super) async fn unlock(args: UnlockArgs) -> ExitCode {
     let wanted = Wanted::Lifted {
         actor: args.asker.actor.clone(),
+        keeper: None,
         force: args.force,
     };
     console::conclude(change(&args.site, &args.environment, &wanted).await)

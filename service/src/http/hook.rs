@@ -199,6 +199,7 @@ fn new_deployment(
                 commit: commit.clone(),
             },
             actor: actor.to_owned(),
+            keeper: Some(door.public_url.clone()),
             requested_at: now,
         },
     })

@@ -43,6 +43,7 @@ async fn deploy_commit(
         kind: Kind::Deploy { commit },
         actor: "octocat".to_owned(),
         run_url: None,
+        keeper: None,
         requested_at: now(),
     };
     let outcome = deploy(

@@ -179,6 +179,7 @@ impl Scene {
             kind,
             actor: "alice".to_owned(),
             run_url: None,
+            keeper: None,
             requested_at: moment.parse().unwrap(),
         }
     }
