@@ -15,6 +15,7 @@ pub mod report;
 pub mod serve;
 pub mod settings;
 pub mod store;
+pub mod warden;
 pub mod worker;
 
 #[cfg(test)]

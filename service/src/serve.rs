@@ -23,6 +23,7 @@ use crate::queue::Queue;
 use crate::report::sender::Sender;
 use crate::settings::{App, Settings};
 use crate::store::Store;
+use crate::warden::Warden;
 use crate::worker::{Pipeline, Worker};
 
 /// Requests that are still open when all deployments have ended get this long.
@@ -92,6 +93,9 @@ impl Service {
         tidy(&store).await?;
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
+        let apps: Arc<[App]> = settings.apps.clone().into();
+        let warden = Warden::new(store.clone(), apps, public_url.clone());
+        let warden = tokio::spawn(warden.run(posting.clone()));
         let clerks = clerks(&settings, &forges, &store, &public_url, &posting);
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
@@ -119,6 +123,7 @@ impl Service {
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;
+        warden.await.context("the warden's task failed")?;
         for clerk in clerks {
             clerk.await.context("a clerk's task failed")?;
         }

@@ -19,6 +19,7 @@ mod deliveries;
 mod deployments;
 mod events;
 mod holds;
+mod notices;
 mod outbox;
 mod put_back;
 mod rows;
@@ -48,6 +49,7 @@ pub struct Store {
     queued: Arc<Notify>,
     /// Every clerk looks for itself whether what came is its own.
     commanded: Arc<watch::Sender<()>>,
+    held: Arc<watch::Sender<()>>,
 }
 
 /// Why the ledger could not be read or written.
@@ -111,6 +113,7 @@ impl Store {
             changes: broadcast::Sender::new(CHANGES),
             queued: Arc::new(Notify::new()),
             commanded: Arc::new(watch::Sender::new(())),
+            held: Arc::new(watch::Sender::new(())),
         })
     }
 
@@ -131,6 +134,11 @@ impl Store {
     /// Returns once something was queued since the last call.
     pub async fn queued(&self) {
         self.queued.notified().await;
+    }
+
+    /// Tells of every change of what holds an environment.
+    pub fn held(&self) -> watch::Receiver<()> {
+        self.held.subscribe()
     }
 
     /// Closes every connection; the write-ahead log is folded into the file.

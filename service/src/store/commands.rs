@@ -241,6 +241,9 @@ impl Store {
         }
         tx.commit().await.map_err(writing)?;
         self.tell(&enqueued);
+        if !matches!(effect, Effect::None) {
+            self.held.send_replace(());
+        }
         // What was held may begin.
         self.queued.notify_one();
         Ok(true)

@@ -327,6 +327,7 @@ impl Store {
         }
         tx.commit().await.map_err(writing)?;
         self.changed(id);
+        self.held.send_replace(());
         self.queued.notify_one();
         Ok(())
     }

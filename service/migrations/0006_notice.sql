@@ -1,0 +1,8 @@
+-- What was put up on the hosts of an environment about its hold, so that it can be taken down again.
+
+create table notice (
+    app text not null,
+    environment text not null,
+    hold text not null,
+    primary key (app, environment)
+);
