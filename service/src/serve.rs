@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -22,6 +23,8 @@ use crate::report::sender::Sender;
 use crate::settings::{App, Settings};
 use crate::store::Store;
 use crate::worker::{Pipeline, Worker};
+
+mod token;
 
 /// Requests that are still open when all deployments have ended get this long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -37,6 +40,7 @@ pub struct Service {
     address: SocketAddr,
     store: Store,
     github: GitHub,
+    tokens: Vec<SecretString>,
     /// Held as long as the service lives: one service per data folder.
     _lock: File,
 }
@@ -47,6 +51,7 @@ impl Service {
         private_dir(&settings.data_dir)?;
         private_dir(&settings.ledger_dir())?;
         let lock = lock(&settings.data_dir)?;
+        let tokens = token::of(&settings)?;
         let github = GitHub::new(&settings.github)?;
         let file = settings.ledger_dir().join("cutover.db");
         let store = Store::open(&file)
@@ -61,6 +66,7 @@ impl Service {
             listener,
             store,
             github,
+            tokens,
             _lock: lock,
         })
     }
@@ -79,6 +85,7 @@ impl Service {
             address,
             store,
             github,
+            tokens,
             _lock,
         } = self;
         let public_url = settings
@@ -103,6 +110,7 @@ impl Service {
             Arc::clone(&settings),
             store.clone(),
             public_url,
+            tokens,
             stop.clone(),
         ));
         let server = axum::serve(listener, http::router(door))

@@ -13,6 +13,7 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::run::Access;
 use secrecy::{ExposeSecret as _, SecretString};
 
+mod pages;
 mod raw;
 mod secret;
 
@@ -20,6 +21,7 @@ mod secret;
 mod tests;
 
 use crate::chat::Prefixes;
+pub use pages::Pages;
 use secret::Place;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -40,6 +42,8 @@ pub struct Settings {
     pub github: GitHub,
     /// What lines in comments must begin with to be commands. Default `/` alone.
     pub chat: Prefixes,
+    /// Who may read pages and JSON.
+    pub pages: Pages,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -182,6 +186,7 @@ impl Check<'_> {
         };
         let github = self.github(raw.github);
         let chat = self.chat(raw.chat);
+        let pages = self.pages(raw.pages);
         let apps = self.apps(raw.apps);
         Some(Settings {
             listen: listen?,
@@ -189,6 +194,7 @@ impl Check<'_> {
             data_dir: data_dir?,
             github: github?,
             chat,
+            pages,
             apps,
             secret_files: std::mem::take(&mut self.secret_files),
         })

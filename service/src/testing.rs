@@ -173,6 +173,7 @@ pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
             api_url: "http://127.0.0.1:1".to_owned(),
         },
         chat: crate::chat::Prefixes::default(),
+        pages: crate::settings::Pages::default(),
         apps: apps.collect(),
         secret_files: Vec::new(),
     }

@@ -308,10 +308,12 @@ impl World {
             );
             assert_eq!(production["waiting"], Value::Array(vec![]), "still waiting");
             let log = self.log_file();
+            let token = service.token();
             let status = service.stop().await;
             let log = fs::read_to_string(log).unwrap_or_default();
             assert!(status.success(), "the service ended with {status}\n{log}");
-            for secret in [self.github.hook_secret(), self.github.token().to_owned()] {
+            let github = [self.github.hook_secret(), self.github.token().to_owned()];
+            for secret in github.into_iter().chain([token]) {
                 assert!(!log.contains(&secret), "a secret is in the log");
             }
         }

@@ -15,6 +15,8 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) chat: Chat,
     #[serde(default)]
+    pub(super) pages: Pages,
+    #[serde(default)]
     pub(super) apps: Vec<App>,
 }
 
@@ -22,6 +24,12 @@ pub(super) struct Settings {
 #[serde(deny_unknown_fields)]
 pub(super) struct Chat {
     pub(super) prefixes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pages {
+    pub(super) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
