@@ -68,9 +68,9 @@ pub(super) async fn events(
         let next = follower.next().await?;
         Some((Ok::<_, Infallible>(next), follower))
     });
-    Ok(Sse::new(stream)
-        .keep_alive(KeepAlive::default())
-        .into_response())
+    let stream = Sse::new(stream).keep_alive(KeepAlive::default());
+    // nginx would keep events back until it has a buffer full of them.
+    Ok(([("x-accel-buffering", "no")], stream).into_response())
 }
 
 impl Follower {
