@@ -142,6 +142,13 @@ pub struct Environment {
     pub lock_wait: Duration,
     /// Ends a step on a host after this long. Default 15 minutes.
     pub step_timeout: Duration,
+    /// How several hosts become live.
+    pub strategy: Strategy,
+    /// Hosts of a wave: of each one when rolling, of the first one with a canary. Default 1.
+    pub batch: u32,
+    /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy.
+    /// Default 0 s.
+    pub watch: Duration,
     /// The machines, at least one.
     pub hosts: Vec<Host>,
     /// How the app tells that it is well; no check at all when absent.
@@ -150,6 +157,18 @@ pub struct Environment {
     pub workers: Vec<Workers>,
     /// What PHP-FPM needs after a swap; nothing when absent.
     pub php_fpm: Option<PhpFpm>,
+}
+
+/// How the hosts of an environment become live, when every one of them is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// All at once. The default.
+    All,
+    /// Wave after wave of `batch` hosts, in the order of the file.
+    Rolling,
+    /// The first `batch` hosts, then all the others at once.
+    Canary,
 }
 
 /// A machine reached by SSH.

@@ -1,7 +1,7 @@
 //! What comes next. Pure: it is told what every host reported and says which phase to run on which hosts, until it
 //! concludes. The driver asks it and decides nothing.
 //!
-//! Its rules: nothing swaps before all hosts are ready; every swap that happened is kept on all hosts or undone on all;
+//! Its rules: nothing swaps before all hosts are ready; no wave of hosts swaps before the one before is proven; every swap that happened is kept on all hosts or undone on all;
 //! a restored release must prove its health as a new one must; what cannot be restored is said, never retried for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ pub enum Phase {
     Switch,
     /// Asks the app how it is.
     Health,
+    /// Goes on asking for a while.
+    Watch,
     /// Marks the release healthy and removes old ones.
     Keep,
     /// Makes the previous release live again and its processes follow.
@@ -39,6 +41,7 @@ impl Phase {
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
+            Self::Watch => "watch",
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
@@ -89,6 +92,10 @@ pub struct Machine {
     goal: Goal,
     hosts: BTreeMap<HostName, HostView>,
     phase: Option<Phase>,
+    /// The hosts that swap at once, wave after wave.
+    waves: Vec<Vec<HostName>>,
+    /// How many waves have begun.
+    begun: usize,
     awaited: BTreeSet<HostName>,
     failures: Vec<(HostName, Failure)>,
     /// The first thing that went wrong; what the outcome tells.
@@ -114,6 +121,7 @@ impl HostView {
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
+            (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
@@ -143,6 +151,8 @@ impl Machine {
                 .map(|(name, host)| (name.clone(), HostView::of(host)))
                 .collect(),
             phase: None,
+            waves: plan.waves.clone(),
+            begun: 0,
             awaited: BTreeSet::new(),
             failures: Vec::new(),
             cause: None,
@@ -152,7 +162,8 @@ impl Machine {
         }
     }
 
-    /// Calls the deployment off. Heard until the swap begins; afterwards it runs to its end.
+    /// Calls the deployment off. Heard until the first swap begins; between waves it takes back what was swapped;
+    /// from the last wave on it runs to its end.
     pub fn cancel(&mut self) {
         self.cancelled = true;
     }
@@ -171,7 +182,8 @@ impl Machine {
             let hosts = self.hosts_of(phase);
             if phase == Phase::Switch {
                 // From here on a host that does not answer may have swapped.
-                self.swapped = self.hosts.keys().cloned().collect();
+                let wave = self.wave().to_vec();
+                self.swapped.extend(wave);
             }
             if !hosts.is_empty() {
                 self.awaited = hosts.iter().cloned().collect();
@@ -204,6 +216,47 @@ impl Machine {
         &self.failures
     }
 
+    /// Which wave swaps or is proven now, of how many; `None` where all hosts are one, and in other phases.
+    pub fn wave_of(&self) -> Option<(usize, usize)> {
+        let in_waves = matches!(
+            self.phase,
+            Some(Phase::Switch | Phase::Health | Phase::Watch)
+        );
+        (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
+    }
+
+    /// The hosts of the wave that has begun.
+    fn wave(&self) -> &[HostName] {
+        let wave = self.begun.checked_sub(1).and_then(|at| self.waves.get(at));
+        wave.map_or(&[], Vec::as_slice)
+    }
+
+    fn switch(&mut self) -> Phase {
+        self.begun += 1;
+        Phase::Switch
+    }
+
+    /// The next wave, or the way back when it was called off meanwhile, or the end.
+    fn after_wave(&mut self) -> Phase {
+        if self.begun >= self.waves.len() {
+            return Phase::Keep;
+        }
+        if self.cancelled {
+            self.cause = Some(Failure {
+                host: None,
+                step: Phase::Switch.word().to_owned(),
+                message: format!(
+                    "it was called off after {} of {} waves",
+                    self.begun,
+                    self.waves.len()
+                ),
+                hint: None,
+            });
+            return Phase::Undo;
+        }
+        self.switch()
+    }
+
     fn following(&mut self) -> Option<Phase> {
         let failed = self.take_failures();
         let stop = failed
@@ -212,18 +265,19 @@ impl Machine {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
                 // Something live was changed already, so these two cannot be called off any more.
-                Goal::Resume { .. } => Phase::Switch,
+                Goal::Resume { .. } => self.switch(),
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } => Phase::Switch,
+                Goal::Return { .. } => self.switch(),
             },
             Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
             Some(Phase::Stage) => Phase::Migrate,
-            Some(Phase::Migrate) => Phase::Switch,
-            Some(Phase::Switch | Phase::Health) if failed => Phase::Undo,
+            Some(Phase::Migrate) => self.switch(),
+            Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
             Some(Phase::Switch) => Phase::Health,
-            Some(Phase::Health) => Phase::Keep,
+            Some(Phase::Health) => Phase::Watch,
+            Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
             Some(Phase::UndoHealth) => Phase::Abandon,
             Some(Phase::Keep | Phase::Abandon) => return None,
@@ -250,7 +304,7 @@ impl Machine {
         let failed = !failures.is_empty();
         if matches!(
             self.phase,
-            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health)
+            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health | Phase::Watch)
         ) && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
@@ -262,6 +316,7 @@ impl Machine {
         let stands = |host: &HostName| match phase {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
             Phase::Abandon => !self.swapped.contains(host),
+            Phase::Switch | Phase::Health | Phase::Watch => self.wave().contains(host),
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);

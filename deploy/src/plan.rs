@@ -15,6 +15,7 @@ pub mod fit;
 mod goal;
 mod retain;
 mod steps;
+mod waves;
 
 pub use goal::Goal;
 pub use steps::Step;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub previous: Option<ReleaseId>,
     /// The commit that was made from, as far as known.
     pub previous_commit: Option<CommitSha>,
+    /// The hosts that swap at once, wave after wave.
+    pub waves: Vec<Vec<HostName>>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
 }
@@ -55,6 +58,8 @@ pub struct HostPlan {
     pub switch: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
+    /// Whether it is asked for a while longer.
+    pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
     /// Makes the previous release live again and its processes follow.
@@ -130,6 +135,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         goal,
         release,
         previous,
+        waves: waves::waves(wish.environment, &wish.request.kind),
         hosts,
     })
 }
@@ -160,6 +166,14 @@ impl Plan {
             names.extend(host.keep.iter().map(|step| step.name.as_str()));
             let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
+        }
+        if let [_, _, ..] = self.waves[..] {
+            let wave = |hosts: &Vec<HostName>| {
+                let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                names.join(" and ")
+            };
+            let waves: Vec<String> = self.waves.iter().map(wave).collect();
+            lines.push(format!("live one after another: {}", waves.join(", then ")));
         }
         lines
     }

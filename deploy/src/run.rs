@@ -148,7 +148,10 @@ async fn run(
             Next::Conclude(outcome) => return outcome,
         };
         events.tell(Event::PhaseBegan {
-            phase: phase.word().to_owned(),
+            phase: match machine.wave_of() {
+                Some((wave, of)) => format!("{} (wave {wave} of {of})", phase.word()),
+                None => phase.word().to_owned(),
+            },
         });
         let running = hosts
             .iter_mut()

@@ -5,7 +5,7 @@
 //! decision to the ledger, and keeps one reply per command true.
 
 use cutover_deploy::config::ForgeKind;
-use cutover_deploy::{AppName, EnvironmentName, ReleaseId};
+use cutover_deploy::{AppName, CommitSha, EnvironmentName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
 pub mod clerk;
@@ -14,7 +14,9 @@ pub mod reply;
 
 pub(crate) mod judge;
 mod lines;
+mod meant;
 mod place;
+mod prefixes;
 mod word;
 
 pub(crate) use word::minutes;
@@ -22,18 +24,10 @@ pub(crate) use word::minutes;
 #[cfg(test)]
 mod tests;
 
+pub use prefixes::Prefixes;
+
 /// More commands than this in one comment are not read.
 const MOST_COMMANDS: usize = 5;
-
-/// What lines must begin with to be commands. Default `/` alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefixes(pub Vec<String>);
-
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self(vec!["/".to_owned()])
-    }
-}
 
 /// A comment that a person just wrote, as a forge hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +40,12 @@ pub struct Comment {
     pub public: bool,
     /// Who wrote it, by login.
     pub author: String,
+    /// What the forge calls them for ever, where it says so.
+    pub author_id: Option<u64>,
     /// Where it was written.
     pub thread: Thread,
+    /// The newest commit of the change that it was written on, where the forge says so.
+    pub head: Option<CommitSha>,
     /// What the forge calls it.
     pub id: u64,
     /// The text, Markdown.
@@ -67,8 +65,8 @@ pub enum Thread {
     Review {
         /// The number of the change.
         number: u64,
-        /// The remark that began the thread, to which alone can be replied.
-        first: u64,
+        /// What the forge calls the thread: on GitHub the remark that began it, on GitLab the discussion.
+        first: String,
     },
     /// A commit.
     Commit {

@@ -95,6 +95,7 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/live.js", get(pages::script))
         .route("/icon.svg", get(pages::icon))
         .route("/hooks/github", post(hook::github))
+        .route("/hooks/gitlab", post(hook::gitlab::take))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(pages::missing)

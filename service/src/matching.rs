@@ -5,7 +5,8 @@ use cutover_deploy::{AppName, CommitSha, Config, EnvironmentName};
 use serde::Serialize;
 
 use crate::chat::{self, Asked, Comment, Place, Prefixes, judge};
-use crate::forge::github::hook::{Delivered, Moved, Push};
+use crate::forge::push::{Moved, Push};
+use crate::forge::{self, Delivered};
 
 /// What is done about a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +48,18 @@ pub struct PassedOver {
     pub reason: String,
 }
 
-/// Decides what is done about a delivery from GitHub.
-pub fn decide<'a>(apps: impl Iterator<Item = &'a Config>, delivered: &Delivered) -> Decision {
+/// Decides what is done about a delivery of this forge's.
+pub fn decide<'a>(
+    apps: impl Iterator<Item = &'a Config>,
+    forge: ForgeKind,
+    delivered: &Delivered,
+) -> Decision {
     match delivered {
         Delivered::Ping => Decision::Pong,
         Delivered::Other => Decision::Ignored("this event asks for nothing here".to_owned()),
         Delivered::Unheard(why) => Decision::Ignored(why.clone()),
         Delivered::Comment(_) => Decision::Ignored("the comment holds no command".to_owned()),
-        Delivered::Push(push) => pushed(apps, push),
+        Delivered::Push(push) => pushed(apps, forge, push),
     }
 }
 
@@ -83,15 +88,14 @@ pub fn heard<'a>(
     Ok((first.repository.path.clone(), asked))
 }
 
-fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {
+fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, forge: ForgeKind, push: &Push) -> Decision {
     let (branch, commit) = match &push.what {
         Moved::Branch { name, commit } => (name, commit),
         Moved::Deleted { name } => return Decision::Ignored(format!("{name} was deleted")),
         Moved::Other { name } => return Decision::Ignored(format!("{name} is not a branch")),
     };
     let ours = |app: &&Config| {
-        app.repository.forge == ForgeKind::GitHub
-            && app.repository.path.eq_ignore_ascii_case(&push.repository)
+        app.repository.forge == forge && app.repository.path.eq_ignore_ascii_case(&push.repository)
     };
     let mut known = false;
     let mut wanted = Vec::new();
@@ -125,7 +129,7 @@ fn pushed<'a>(apps: impl Iterator<Item = &'a Config>, push: &Push) -> Decision {
     }
     Decision::Deploy {
         commit: commit.clone(),
-        actor: format!("github push by {}", push.pusher),
+        actor: format!("{} push by {}", forge::word(forge), push.pusher),
         wanted,
         passed_over,
     }
@@ -163,7 +167,11 @@ mod tests {
             ],
         );
         let other = testing::config("blog", "acme/blog", &[("production", Some("main"))]);
-        let decision = decide([&shop, &other].into_iter(), &push("Acme/Shop", to("main")));
+        let decision = decide(
+            [&shop, &other].into_iter(),
+            ForgeKind::GitHub,
+            &push("Acme/Shop", to("main")),
+        );
         let Decision::Deploy {
             wanted,
             passed_over,
@@ -189,10 +197,12 @@ mod tests {
     #[test]
     fn what_is_not_deployed_is_ignored_with_a_reason() {
         let shop = testing::config("shop", "acme/shop", &[("production", Some("main"))]);
-        let reason = |delivered: &Delivered| match decide([&shop].into_iter(), delivered) {
-            Decision::Ignored(reason) => reason,
-            other => panic!("{other:?}"),
-        };
+        let reason =
+            |delivered: &Delivered| match decide([&shop].into_iter(), ForgeKind::GitHub, delivered)
+            {
+                Decision::Ignored(reason) => reason,
+                other => panic!("{other:?}"),
+            };
         let gone = Moved::Deleted {
             name: "refs/heads/main".to_owned(),
         };

@@ -70,14 +70,18 @@ pub enum Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitState {
-    /// Waiting or running.
+    /// Waiting.
     Pending,
+    /// Running.
+    Running,
     /// Live and healthy.
     Success,
     /// Tried and failed.
     Failure,
-    /// Not tried to its end.
+    /// Refused.
     Error,
+    /// Called off.
+    Cancelled,
 }
 
 /// The state of an entry.
@@ -141,10 +145,10 @@ impl CommitState {
     /// The word for it at GitHub.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Pending => "pending",
+            Self::Pending | Self::Running => "pending",
             Self::Success => "success",
             Self::Failure => "failure",
-            Self::Error => "error",
+            Self::Error | Self::Cancelled => "error",
         }
     }
 }
@@ -159,16 +163,21 @@ pub fn is_production(deployment: &Deployment) -> bool {
     deployment.environment.as_str() == PRODUCTION
 }
 
-/// A deployment was queued.
-pub fn queued(deployment: &Deployment) -> Vec<Report> {
+/// A deployment was queued, and waits when its environment is held: `held` names by whom. One mark says both, because
+/// GitLab never changes what one says that still waits.
+pub fn queued(deployment: &Deployment, held: Option<&str>) -> Vec<Report> {
     let Some(commit) = deployment.commit() else {
         return Vec::new();
     };
+    let description = held.map_or_else(
+        || "queued".to_owned(),
+        |why| clip(&format!("waits, {} is {why}", deployment.environment)),
+    );
     vec![
         Report::CommitStatus {
             commit: commit.clone(),
             state: CommitState::Pending,
-            description: "queued".to_owned(),
+            description: description.clone(),
         },
         Report::Enter {
             entry: Entry::Own,
@@ -178,20 +187,9 @@ pub fn queued(deployment: &Deployment) -> Vec<Report> {
         Report::EntryStatus {
             entry: Entry::Own,
             state: EntryState::Queued,
-            description: "queued".to_owned(),
+            description,
         },
     ]
-}
-
-/// A deployment waits because its environment is held; `why` names who holds it.
-pub fn held(deployment: &Deployment, why: &str) -> Vec<Report> {
-    let description = format!("waits, {} is {why}", deployment.environment);
-    own(
-        deployment,
-        CommitState::Pending,
-        EntryState::Queued,
-        &description,
-    )
 }
 
 /// A deployment began.
@@ -199,7 +197,7 @@ pub fn began(deployment: &Deployment) -> Vec<Report> {
     let description = format!("deploying to {}", deployment.environment);
     own(
         deployment,
-        CommitState::Pending,
+        CommitState::Running,
         EntryState::InProgress,
         &description,
     )
@@ -228,7 +226,7 @@ pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
     let description = format!("superseded by {by} before it began");
     own(
         deployment,
-        CommitState::Error,
+        CommitState::Cancelled,
         EntryState::Inactive,
         &description,
     )
@@ -282,7 +280,7 @@ fn told(deployment: &Deployment, outcome: &Outcome) -> (CommitState, EntryState,
             (CommitState::Failure, EntryState::Failure)
         }
         Outcome::Refused { .. } => (CommitState::Error, EntryState::Error),
-        Outcome::Cancelled | Outcome::Superseded => (CommitState::Error, EntryState::Inactive),
+        Outcome::Cancelled | Outcome::Superseded => (CommitState::Cancelled, EntryState::Inactive),
     };
     (commit, entry, in_words(deployment, outcome))
 }

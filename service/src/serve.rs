@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use cutover_deploy::config::ForgeKind;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::chat::clerk::Clerk;
-use crate::forge::github::api::GitHub;
+use crate::forge::{Forge, Forges};
 use crate::http::{self, Door};
 use crate::queue::Queue;
 use crate::report::sender::Sender;
@@ -39,7 +41,7 @@ pub struct Service {
     listener: TcpListener,
     address: SocketAddr,
     store: Store,
-    github: GitHub,
+    forges: Forges,
     tokens: Vec<SecretString>,
     /// Held as long as the service lives: one service per data folder.
     _lock: File,
@@ -51,8 +53,8 @@ impl Service {
         private_dir(&settings.data_dir)?;
         private_dir(&settings.ledger_dir())?;
         let lock = lock(&settings.data_dir)?;
+        let forges = Forges::new(&settings)?;
         let tokens = token::of(&settings)?;
-        let github = GitHub::new(&settings.github)?;
         let file = settings.ledger_dir().join("cutover.db");
         let store = Store::open(&file)
             .await
@@ -65,7 +67,7 @@ impl Service {
             settings: Arc::new(settings),
             listener,
             store,
-            github,
+            forges,
             tokens,
             _lock: lock,
         })
@@ -84,7 +86,7 @@ impl Service {
             listener,
             address,
             store,
-            github,
+            forges,
             tokens,
             _lock,
         } = self;
@@ -96,15 +98,8 @@ impl Service {
 
         tidy(&store).await?;
         let posting = CancellationToken::new();
-        let sender = tokio::spawn(Sender::new(store.clone(), github.clone()).run(posting.clone()));
-        let apps: Arc<[App]> = settings.apps.clone().into();
-        let clerk = Clerk::new(
-            github.clone(),
-            store.clone(),
-            Arc::clone(&apps),
-            public_url.clone(),
-        );
-        let clerk = tokio::spawn(clerk.run(posting.clone()));
+        let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
+        let clerks = clerks(&settings, &forges, &store, &public_url, &posting);
         let closing = CancellationToken::new();
         let door = Arc::new(Door::new(
             Arc::clone(&settings),
@@ -117,9 +112,9 @@ impl Service {
             .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
-        let pipeline = Pipeline::new(&settings, github);
+        let pipeline = Pipeline::new(&settings, forges);
         pipeline.sweep(&settings.apps).await;
-        let worker = Worker::new(store.clone(), apps, pipeline);
+        let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
         closing.cancel();
@@ -132,12 +127,42 @@ impl Service {
         }
         posting.cancel();
         sender.await.context("the sender's task failed")?;
-        clerk.await.context("the clerk's task failed")?;
+        for clerk in clerks {
+            clerk.await.context("a clerk's task failed")?;
+        }
         store.close().await;
         queued.context("cannot take up what was running")?;
         info!("cutover has stopped");
         Ok(())
     }
+}
+
+/// One for every forge that commands can come from.
+fn clerks(
+    settings: &Settings,
+    forges: &Forges,
+    store: &Store,
+    public_url: &str,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let apps: Arc<[App]> = settings.apps.clone().into();
+    let mut clerks = Vec::new();
+    for kind in [ForgeKind::GitHub, ForgeKind::GitLab] {
+        let (store, apps, url) = (store.clone(), Arc::clone(&apps), public_url.to_owned());
+        let prefixes = settings.prefixes(kind);
+        clerks.push(match forges.at(kind) {
+            Some(Forge::GitHub(desk)) => {
+                let clerk = Clerk::new(desk, store, apps, url, prefixes);
+                tokio::spawn(clerk.run(stop.clone()))
+            }
+            Some(Forge::GitLab(desk)) => {
+                let clerk = Clerk::new(desk, store, apps, url, prefixes);
+                tokio::spawn(clerk.run(stop.clone()))
+            }
+            None => continue,
+        });
+    }
+    clerks
 }
 
 async fn tidy(store: &Store) -> anyhow::Result<()> {

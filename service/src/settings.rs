@@ -13,6 +13,7 @@ use cutover_deploy::config::ForgeKind;
 use cutover_deploy::run::Access;
 use secrecy::{ExposeSecret as _, SecretString};
 
+mod gitlab;
 mod pages;
 mod raw;
 mod secret;
@@ -21,6 +22,7 @@ mod secret;
 mod tests;
 
 use crate::chat::Prefixes;
+pub use gitlab::{GitLab, HookSecrets};
 pub use pages::Pages;
 use secret::Place;
 
@@ -38,10 +40,12 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The folder of the service's own: ledger, mirrors, builds. Made when absent.
     pub data_dir: PathBuf,
-    /// How GitHub is heard and spoken to.
-    pub github: GitHub,
-    /// What lines in comments must begin with to be commands. Default `/` alone.
-    pub chat: Prefixes,
+    /// How GitHub is heard and spoken to; absent when no app is there.
+    pub github: Option<GitHub>,
+    /// How GitLab is heard and spoken to; absent when no app is there.
+    pub gitlab: Option<GitLab>,
+    /// What lines in comments must begin with to be commands; what is usual on each forge when absent.
+    pub chat: Option<Vec<String>>,
     /// Who may read pages and JSON.
     pub pages: Pages,
     /// What may be deployed, at least one.
@@ -120,6 +124,14 @@ impl Settings {
         self.data_dir.join("ledger")
     }
 
+    /// What lines in comments must begin with on a forge.
+    pub fn prefixes(&self, forge: ForgeKind) -> Prefixes {
+        match &self.chat {
+            Some(all) => Prefixes::new(forge, all.clone()),
+            None => Prefixes::usual(forge),
+        }
+    }
+
     /// As [`load`](Self::load), with the environment given as a function.
     pub fn load_with(
         file: &Path,
@@ -184,15 +196,24 @@ impl Check<'_> {
             self.problem("no data_dir: set `data_dir = \"/var/lib/cutover\"`".to_owned());
             None
         };
-        let github = self.github(raw.github);
         let chat = self.chat(raw.chat);
         let pages = self.pages(raw.pages);
+        let before = std::mem::take(&mut self.problems);
         let apps = self.apps(raw.apps);
+        let of_apps = std::mem::replace(&mut self.problems, before);
+        let on = |forge| apps.iter().any(|app| app.config.repository.forge == forge);
+        // A forge is needed when an app is there, and checked when anything is said about it.
+        let github = (on(ForgeKind::GitHub) || raw.github != raw::GitHub::default())
+            .then(|| self.github(raw.github));
+        let gitlab = (on(ForgeKind::GitLab) || raw.gitlab != raw::GitLab::default())
+            .then(|| self.gitlab(&raw.gitlab));
+        self.problems.extend(of_apps);
         Some(Settings {
             listen: listen?,
             public_url,
             data_dir: data_dir?,
-            github: github?,
+            github: github.map_or(Some(None), |github| github.map(Some))?,
+            gitlab: gitlab.map_or(Some(None), |gitlab| gitlab.map(Some))?,
             chat,
             pages,
             apps,
@@ -249,10 +270,8 @@ impl Check<'_> {
         })
     }
 
-    fn chat(&mut self, raw: raw::Chat) -> Prefixes {
-        let Some(prefixes) = raw.prefixes else {
-            return Prefixes::default();
-        };
+    fn chat(&mut self, raw: raw::Chat) -> Option<Vec<String>> {
+        let prefixes = raw.prefixes?;
         let sound = |prefix: &String| {
             let named = prefix
                 .strip_prefix('@')
@@ -265,7 +284,7 @@ impl Check<'_> {
                 "chat.prefixes: {bad:?} is no prefix: write `\"/\"`, `\".\"` or `\"@cutover \"` with a space at its end"
             ));
         }
-        Prefixes(prefixes)
+        Some(prefixes)
     }
 
     fn secret(&mut self, key: &'static str, file: Option<&Path>) -> Option<Vec<SecretString>> {
@@ -342,12 +361,6 @@ impl Check<'_> {
         let config = Config::parse(&name, &text)
             .map_err(|problems| self.problem(problems.to_string()))
             .ok()?;
-        if config.repository.forge != ForgeKind::GitHub {
-            self.problem(format!(
-                "{name}: repository {} is not on GitHub, the only forge so far",
-                config.repository
-            ));
-        }
         let access = Access {
             key_file: self.existing("apps.ssh_key", raw.ssh_key.as_deref()),
             known_hosts: self.existing("apps.known_hosts", raw.known_hosts.as_deref()),

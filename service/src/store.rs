@@ -12,7 +12,7 @@ use cutover_deploy::DeploymentId;
 use jiff::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions as _, Executor as _};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 mod commands;
 mod deliveries;
@@ -46,7 +46,8 @@ pub struct Store {
     pool: AnyPool,
     changes: broadcast::Sender<DeploymentId>,
     queued: Arc<Notify>,
-    commanded: Arc<Notify>,
+    /// Every clerk looks for itself whether what came is its own.
+    commanded: Arc<watch::Sender<()>>,
 }
 
 /// Why the ledger could not be read or written.
@@ -109,7 +110,7 @@ impl Store {
             pool,
             changes: broadcast::Sender::new(CHANGES),
             queued: Arc::new(Notify::new()),
-            commanded: Arc::new(Notify::new()),
+            commanded: Arc::new(watch::Sender::new(())),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cutover_deploy::config::{
     Address, Build, Config, Environment, ForgeKind, Host, Recipe, Repository, Role, Sandbox,
-    Shared, Steps,
+    Shared, Steps, Strategy,
 };
 use cutover_deploy::{
     AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
@@ -66,6 +66,9 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         keep_failed: 1,
         lock_wait: Duration::from_secs(1),
         step_timeout: Duration::from_mins(1),
+        strategy: Strategy::All,
+        batch: 1,
+        watch: Duration::ZERO,
         hosts: vec![Host {
             name: HostName::parse("web1").unwrap(),
             address: Address {
@@ -164,15 +167,16 @@ pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
         data_dir: dir.to_owned(),
-        github: GitHub {
+        github: Some(GitHub {
             webhook_secrets: vec![
                 SecretString::from("an older secret"),
                 SecretString::from(WEBHOOK_SECRET),
             ],
             login: Login::Token(SecretString::from("token")),
             api_url: "http://127.0.0.1:1".to_owned(),
-        },
-        chat: crate::chat::Prefixes::default(),
+        }),
+        gitlab: None,
+        chat: None,
         pages: crate::settings::Pages::default(),
         apps: apps.collect(),
         secret_files: Vec::new(),

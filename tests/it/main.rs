@@ -4,6 +4,7 @@
 
 mod action;
 mod github;
+mod gitlab;
 mod kit;
 #[cfg(feature = "machines")]
 mod machine;

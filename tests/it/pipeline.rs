@@ -17,3 +17,4 @@ mod scene;
 mod several;
 mod source;
 mod told;
+mod waves;

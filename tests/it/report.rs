@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use cutover::forge::github::api;
-use cutover::forge::github::hook::{self, Delivered};
+use cutover::forge::Delivered;
+use cutover::forge::Forges;
+use cutover::forge::github::hook;
 use cutover::report::sender::Sender;
 use cutover::settings::{GitHub as Settings, Login};
 use cutover::store::{Answer, Enqueued, Live, NewDelivery, NewDeployment, Store, TakenIn};
@@ -18,6 +19,8 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+mod settings;
 
 const SHOP: &str = "acme/shop";
 const FIRST: &str = "1111111111111111111111111111111111111111";
@@ -64,7 +67,9 @@ impl World {
             login: self.login.clone(),
             api_url: self.github.base_url(),
         };
-        let sender = Sender::new(self.store.clone(), api::GitHub::new(&settings).unwrap());
+        let settings = settings::on_github(self.dir.path(), settings);
+        let forges = Forges::new(&settings).unwrap();
+        let sender = Sender::new(self.store.clone(), forges);
         let stop = CancellationToken::new();
         self.sending = Some((stop.clone(), tokio::spawn(sender.run(stop))));
     }

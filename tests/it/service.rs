@@ -3,6 +3,7 @@
 mod chat;
 mod crash;
 mod forge;
+mod gitlab;
 mod hook;
 mod push;
 mod queue;

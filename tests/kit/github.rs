@@ -13,7 +13,6 @@ mod deployments;
 mod examples;
 mod hooks;
 mod installations;
-mod line;
 mod payload;
 mod picture;
 mod refs;
@@ -21,7 +20,6 @@ mod routes;
 mod server;
 mod statuses;
 mod talk;
-mod trouble;
 mod world;
 
 use std::collections::BTreeMap;
@@ -34,12 +32,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use crate::trouble::Trouble;
 pub use access::{App, Level};
 pub use comments::Comment;
 pub use delivery::{Delivery, Reception};
 pub use examples::{Published, published_examples};
 pub use hooks::Change;
-pub use trouble::Trouble;
 pub use world::{CommitStatus, Deployment, DeploymentStatus};
 
 use world::World;

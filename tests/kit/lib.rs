@@ -21,7 +21,9 @@ mod command;
 mod composer;
 mod gate;
 pub mod github;
+pub mod gitlab;
 mod host;
+mod line;
 mod load;
 pub mod machine;
 mod picture;
@@ -29,6 +31,8 @@ mod process;
 mod repo;
 mod service;
 mod site;
+mod talk;
+mod trouble;
 mod wait;
 mod world;
 

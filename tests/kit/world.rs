@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::github::{Delivery, GitHub, Reception};
+use crate::gitlab::GitLab;
 use crate::host::free_port;
 use crate::site::Site;
 use crate::{ComposerRepo, Files, Host, HostOptions, Repo, Service, wait_for};
@@ -41,6 +42,8 @@ pub struct World {
     pub repo: Repo,
     /// The forge.
     pub github: GitHub,
+    /// The forge instead, in a world on GitLab; the service knows nothing of the other one then.
+    pub gitlab: Option<GitLab>,
     /// The service, unless the test has ended it.
     pub service: Option<Service>,
     site: Option<Site>,
@@ -54,6 +57,8 @@ pub struct World {
 pub struct WorldOptions {
     /// Whether the host serves the sample app; else it is a plain one.
     pub laravel: bool,
+    /// Whether the repository is on GitLab.
+    pub gitlab: bool,
     /// Keys of `[environments.production]` itself, a line each.
     pub environment: String,
     /// TOML that is added at the end of `cutover.toml`.
@@ -82,6 +87,15 @@ impl World {
     pub async fn laravel() -> Self {
         Self::start(WorldOptions {
             laravel: true,
+            ..WorldOptions::default()
+        })
+        .await
+    }
+
+    /// A plain world whose repository is on GitLab. Hooks prove themselves by token.
+    pub async fn on_gitlab() -> Self {
+        Self::start(WorldOptions {
+            gitlab: true,
             ..WorldOptions::default()
         })
         .await
@@ -118,10 +132,19 @@ impl World {
         let github = GitHub::start().await;
         github.add_repo(REPOSITORY, &repo.url());
         github.commit(REPOSITORY, "main", repo.head().await.as_str());
+        let gitlab = if options.gitlab {
+            let gitlab = GitLab::start().await;
+            gitlab.add_project(REPOSITORY, &repo.url());
+            gitlab.commit(REPOSITORY, "main", repo.head().await.as_str());
+            Some(gitlab)
+        } else {
+            None
+        };
         let world = Self {
             host,
             repo,
             github,
+            gitlab,
             service: None,
             site,
             composer,
@@ -152,17 +175,33 @@ impl World {
         let dir = self.dir.path();
         let write =
             |name: &str, text: &str| fs::write(dir.join(name), text).expect("the folder is ours");
-        write("webhook-secret", &self.github.hook_secret());
-        write("github-token", self.github.token());
+        let forge = match &self.gitlab {
+            None => {
+                write("webhook-secret", &self.github.hook_secret());
+                write("github-token", self.github.token());
+                format!(
+                    "[github]\nwebhook_secret_file = \"webhook-secret\"\ntoken_file = \"github-token\"\n\
+                     api_url = \"{}\"\n",
+                    self.github.base_url()
+                )
+            }
+            Some(gitlab) => {
+                write("webhook-token", &gitlab.hook_token());
+                write("gitlab-token", gitlab.token());
+                format!(
+                    "[gitlab]\nwebhook_token_file = \"webhook-token\"\ntoken_file = \"gitlab-token\"\n\
+                     api_url = \"{}\"\n",
+                    gitlab.base_url()
+                )
+            }
+        };
         write("cutover.toml", &config(options, &target));
         write(
             "service.toml",
             &format!(
-                "listen = \"127.0.0.1:{}\"\ndata_dir = \"data\"\n\n[github]\nwebhook_secret_file = \"webhook-secret\"\n\
-                 token_file = \"github-token\"\napi_url = \"{}\"\n\n[[apps]]\nconfig = \"cutover.toml\"\n\
+                "listen = \"127.0.0.1:{}\"\ndata_dir = \"data\"\n\n{forge}\n[[apps]]\nconfig = \"cutover.toml\"\n\
                  ssh_key = \"{}\"\nknown_hosts = \"{}\"\ngit_url = \"{}\"\n",
                 self.port,
-                self.github.base_url(),
                 target.key_file.display(),
                 target.known_hosts.display(),
                 self.repo.url(),
@@ -207,9 +246,39 @@ impl World {
         self.dir.path().join("service.log")
     }
 
-    /// Where GitHub sends hooks.
+    /// Where the forge sends hooks.
     pub fn hook_url(&self) -> String {
-        format!("http://127.0.0.1:{}/hooks/github", self.port)
+        let forge = if self.gitlab.is_some() {
+            "gitlab"
+        } else {
+            "github"
+        };
+        format!("http://127.0.0.1:{}/hooks/{forge}", self.port)
+    }
+
+    /// Whether the repository is on GitLab.
+    pub fn is_on_gitlab(&self) -> bool {
+        self.gitlab.is_some()
+    }
+
+    /// The forge of a world on GitLab.
+    ///
+    /// Panics in any other.
+    pub fn gitlab(&self) -> &GitLab {
+        self.gitlab.as_ref().expect("the world is on GitLab")
+    }
+
+    /// Lets GitLab sign its hooks and the service ask for it; the token stays set on both sides.
+    pub fn sign_hooks(&self) {
+        let secret = self.gitlab().sign_hooks();
+        let write = |name: &str, text: &str| {
+            fs::write(self.dir.path().join(name), text).expect("the folder is ours");
+        };
+        write("signing-secret", &secret);
+        let file = self.dir.path().join("service.toml");
+        let text = fs::read_to_string(file).expect("it was written at the start");
+        let signed = "[gitlab]\nsigning_secret_file = \"signing-secret\"\n";
+        write("service.toml", &text.replace("[gitlab]\n", signed));
     }
 
     /// Commits and pushes one file of a plain app on `main` and sends the hook, which must be taken.
@@ -229,12 +298,16 @@ impl World {
 
     /// Commits and pushes files on `main` and sends the hook.
     pub async fn push(&self, files: Files) -> (CommitSha, Reception) {
-        let (sha, delivery) = self.commit(files).await;
-        let reception = delivery
-            .send(&self.hook_url())
-            .await
-            .expect("the service answers");
-        (sha, reception)
+        let (sha, sent) = if let Some(gitlab) = &self.gitlab {
+            let sha = self.repo.commit("change the shop", files).await;
+            self.repo.push("main").await;
+            let delivery = gitlab.push(REPOSITORY, "main", sha.as_str());
+            (sha, delivery.send(&self.hook_url()).await)
+        } else {
+            let (sha, delivery) = self.commit(files).await;
+            (sha, delivery.send(&self.hook_url()).await)
+        };
+        (sha, sent.expect("the service answers"))
     }
 
     /// What the service knows of `production`: live, running, waiting, ended.
@@ -280,7 +353,10 @@ impl World {
 
     /// What the forge has heard, with deployments and releases numbered in the order in which they are named.
     pub fn forge(&self) -> String {
-        numbered(&self.github.picture(REPOSITORY))
+        numbered(&match &self.gitlab {
+            Some(gitlab) => gitlab.picture(REPOSITORY),
+            None => self.github.picture(REPOSITORY),
+        })
     }
 
     /// The newest deployments, newest first: kind, first line of what became of each.
@@ -312,14 +388,19 @@ impl World {
             let status = service.stop().await;
             let log = fs::read_to_string(log).unwrap_or_default();
             assert!(status.success(), "the service ended with {status}\n{log}");
-            let github = [self.github.hook_secret(), self.github.token().to_owned()];
-            for secret in github.into_iter().chain([token]) {
+            let mut secrets = vec![self.github.hook_secret(), self.github.token().to_owned()];
+            secrets.push(token);
+            if let Some(gitlab) = &self.gitlab {
+                secrets.extend([gitlab.hook_token(), gitlab.token().to_owned()]);
+            }
+            for secret in secrets {
                 assert!(!log.contains(&secret), "a secret is in the log");
             }
         }
         self.host.close().await;
         drop(self.composer);
         self.github.close();
+        drop(self.gitlab);
     }
 }
 
@@ -330,8 +411,9 @@ fn config(options: &WorldOptions, target: &Shared) -> String {
     } else {
         (PLAIN_STEPS, "")
     };
+    let forge = if options.gitlab { "gitlab" } else { "github" };
     format!(
-        "app = \"shop\"\nrepository = \"github:{REPOSITORY}\"\n{steps}\n\
+        "app = \"shop\"\nrepository = \"{forge}:{REPOSITORY}\"\n{steps}\n\
          [environments.production]\nbranch = \"main\"\npath = \"{}\"\nurl = \"https://shop.example.com\"\n{}\n\
          \n[[environments.production.hosts]]\nname = \"web1\"\naddress = \"{}\"\n\
          \n[environments.production.health]\nurl = \"{}\"\nattempts = 3\ninterval = \"100ms\"\n\

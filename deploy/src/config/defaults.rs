@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterDrain, FpmAction, HandOver, Recipe, Sandbox};
+use super::{AfterDrain, FpmAction, HandOver, Recipe, Sandbox, Strategy};
 
 pub(super) const RECIPE: Recipe = Recipe::None;
 
@@ -13,6 +13,9 @@ pub(super) const KEEP_RELEASES: u32 = 5;
 pub(super) const KEEP_FAILED: u32 = 1;
 pub(super) const LOCK_WAIT: Duration = Duration::from_mins(10);
 pub(super) const STEP_TIMEOUT: Duration = Duration::from_mins(15);
+pub(super) const STRATEGY: Strategy = Strategy::All;
+pub(super) const BATCH: u32 = 1;
+pub(super) const WATCH: Duration = Duration::ZERO;
 pub(super) const SSH_PORT: u16 = 22;
 
 pub(super) const HEALTH_ATTEMPTS: u32 = 10;

@@ -102,6 +102,11 @@ impl Page<'_, '_> {
             environment.step_timeout,
             defaults::STEP_TIMEOUT,
         )?;
+        let strategy = Mark::unless(environment.strategy != defaults::STRATEGY);
+        self.key("strategy", &environment.strategy, strategy)?;
+        let batch = Mark::unless(environment.batch != defaults::BATCH);
+        self.key("batch", &environment.batch, batch)?;
+        self.time("watch", environment.watch, defaults::WATCH)?;
         for host in &environment.hosts {
             self.host(&place, host, environment.hosts.len())?;
         }

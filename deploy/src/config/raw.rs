@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AfterDrain, FpmAction, HandOver, Recipe, Role, Sandbox};
+use super::{AfterDrain, FpmAction, HandOver, Recipe, Role, Sandbox, Strategy};
 
 /// How a length of time is written.
 const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
@@ -124,6 +124,16 @@ pub(super) struct Environment {
     /// Ends a step on a host after this long: 1s to 24h. Default `15m`.
     #[schemars(extend("default" = "15m", "pattern" = DURATION))]
     pub(super) step_timeout: Option<String>,
+    /// How several hosts become live. Default `all`.
+    #[schemars(extend("default" = "all"))]
+    pub(super) strategy: Option<Strategy>,
+    /// Hosts of a wave: of each one with `rolling`, of the first one with `canary`. Default 1.
+    #[schemars(extend("default" = 1), range(min = 1, max = 100))]
+    pub(super) batch: Option<u32>,
+    /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy:
+    /// 0s to 24h. Default `0s`.
+    #[schemars(extend("default" = "0s", "pattern" = DURATION))]
+    pub(super) watch: Option<String>,
     /// The machines, at least one.
     #[schemars(required, length(min = 1), example = json!([{ "name": "web1", "address": "deploy@web1.example.com" }]))]
     pub(super) hosts: Option<Vec<Host>>,

@@ -24,6 +24,8 @@ struct Story {
     hosts: usize,
     goal: u8,
     had_previous: bool,
+    /// How many hosts swap at once.
+    batch: usize,
     cancel_before: usize,
     fates: Vec<Fate>,
 }
@@ -37,22 +39,28 @@ fn stories() -> impl Strategy<Value = Story> {
         1..4_usize,
         0..4_u8,
         any::<bool>(),
-        0..12_usize,
-        prop::collection::vec(fate, 32),
+        1..4_usize,
+        0..16_usize,
+        prop::collection::vec(fate, 48),
     )
-        .prop_map(|(hosts, goal, had_previous, cancel_before, fates)| Story {
-            hosts,
-            goal,
-            had_previous,
-            cancel_before,
-            fates,
-        })
+        .prop_map(
+            |(hosts, goal, had_previous, batch, cancel_before, fates)| Story {
+                hosts,
+                goal,
+                had_previous,
+                batch,
+                cancel_before,
+                fates,
+            },
+        )
 }
 
 /// What an observer saw of a whole deployment.
 #[derive(Debug)]
 struct Seen {
     phases: Vec<Phase>,
+    /// Each phase and the hosts that it ran on, in order.
+    steps: Vec<(Phase, Vec<HostName>)>,
     done: BTreeMap<Phase, BTreeSet<HostName>>,
     runs_new: BTreeSet<HostName>,
     outcome: Outcome,
@@ -64,6 +72,7 @@ fn play(story: &Story) -> Seen {
     let mut fates = story.fates.iter().cycle().copied();
     let mut seen = Seen {
         phases: vec![],
+        steps: vec![],
         done: BTreeMap::new(),
         runs_new: (0..story.hosts)
             .map(name)
@@ -80,12 +89,13 @@ fn play(story: &Story) -> Seen {
             Next::Conclude(outcome) => return Seen { outcome, ..seen },
         };
         assert!(!hosts.is_empty(), "{phase:?} on no host");
-        assert!(
-            !seen.phases.contains(&phase),
-            "{phase:?} twice: {:?}",
-            seen.phases
-        );
+        let before = seen.steps.iter().filter(|(before, _)| *before == phase);
+        for (_, before) in before {
+            let twice = before.iter().any(|host| hosts.contains(host));
+            assert!(!twice, "{phase:?} twice on a host: {:?}", seen.steps);
+        }
         seen.phases.push(phase);
+        seen.steps.push((phase, hosts.clone()));
         for host in hosts {
             let report = happen(phase, &host, fates.next().unwrap(), &mut seen);
             machine.report(&host, report);
@@ -164,19 +174,24 @@ fn plan_of(story: &Story) -> Plan {
         migrate: step(),
         switch: step(),
         health: true,
+        watch: true,
         keep: step(),
         undo: step(),
         abandon: step(),
         folder: String::new(),
         root: String::new(),
     };
-    let hosts = (0..story.hosts).map(|n| (name(n), host.clone())).collect();
+    let names: Vec<HostName> = (0..story.hosts).map(name).collect();
+    let waves = names.chunks(story.batch).map(<[HostName]>::to_vec);
+    let waves = waves.collect();
+    let hosts = names.into_iter().map(|name| (name, host.clone())).collect();
     Plan {
         goal,
         release,
         commit: None,
         previous,
         previous_commit: None,
+        waves,
         hosts,
     }
 }
@@ -195,6 +210,27 @@ proptest! {
             let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
             prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
             prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
+        }
+    }
+
+    #[test]
+    fn no_wave_swaps_before_the_one_before_is_proven(story in stories()) {
+        let seen = play(&story);
+        let mut proven: BTreeSet<HostName> = BTreeSet::new();
+        let mut swapped: BTreeSet<HostName> = BTreeSet::new();
+        for (phase, hosts) in &seen.steps {
+            match phase {
+                Phase::Switch => {
+                    prop_assert_eq!(&swapped, &proven);
+                    prop_assert!(hosts.len() <= story.batch);
+                    swapped.extend(hosts.iter().cloned());
+                }
+                Phase::Watch => {
+                    let done = seen.done.get(&Phase::Watch).cloned().unwrap_or_default();
+                    proven.extend(hosts.iter().filter(|host| done.contains(*host)).cloned());
+                }
+                _ => {}
+            }
         }
     }
 

@@ -77,12 +77,15 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         Vec::new()
     };
     let web = host.roles.contains(&Role::Web);
+    let health = web && !nothing && wish.environment.health.is_some();
+    let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
     HostPlan {
         runs,
         stage,
         migrate,
         switch: if forth { site.switch() } else { Vec::new() },
-        health: web && !nothing && wish.environment.health.is_some(),
+        health,
+        watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
         abandon: if fresh {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lease::{self, Leased};
@@ -41,6 +42,7 @@ pub(super) async fn run(
         Phase::Undo => &host.undo,
         Phase::Abandon => &host.abandon,
         Phase::Health => return health(&plan.release, job, leased, events).await,
+        Phase::Watch => return watch(&plan.release, job, leased, events).await,
         Phase::UndoHealth => {
             let Some(restored) = &host.previous else {
                 return Report::Done;
@@ -105,20 +107,7 @@ async fn finish(
     let End::Lost(error, heard) = ended else {
         return ended;
     };
-    events.note(
-        Some(&leased.host.name),
-        format!("{error}; connecting again to learn what happened"),
-    );
-    let Job {
-        environment,
-        request,
-        access,
-        shared,
-        ..
-    } = job;
-    if let Err(failure) =
-        lease::take_again(leased, environment, request, shared, access, events).await
-    {
+    if let Err(failure) = again(&error, job, leased, events).await {
         return End::Failed(failure);
     }
     match segment::learn(leased, steps, &host.folder, segment, heard, events).await {
@@ -145,37 +134,68 @@ async fn health(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: 
     };
     let mut seen = attempts(health, release, leased, events).await;
     if let Err(Unwell::Lost(error)) = &seen {
-        events.note(
-            Some(&leased.host.name),
-            format!("{error}; connecting again"),
-        );
-        let Job {
-            environment,
-            request,
-            access,
-            shared,
-            ..
-        } = job;
-        match lease::take_again(leased, environment, request, shared, access, events).await {
-            Ok(()) => seen = attempts(health, release, leased, events).await,
-            Err(failure) => {
-                return Report::Failed {
-                    failure,
-                    live: Live::Unknown,
-                };
-            }
+        if let Err(failure) = again(error, job, leased, events).await {
+            return unknown(failure);
         }
+        seen = attempts(health, release, leased, events).await;
     }
+    judged(seen, "health", health, leased)
+}
+
+/// Goes on asking for as long as the environment wants.
+async fn watch(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: &Events) -> Report {
+    let Some(health) = &job.environment.health else {
+        return Report::Done;
+    };
+    let until = Instant::now() + job.environment.watch;
+    let mut seen = watched(health, release, until, leased, events).await;
+    while let Err(Unwell::Lost(error)) = &seen {
+        if let Err(failure) = again(error, job, leased, events).await {
+            return unknown(failure);
+        }
+        seen = watched(health, release, until, leased, events).await;
+    }
+    if seen.is_ok() {
+        let told = format!("healthy all the while, for {:?}", job.environment.watch);
+        events.note(Some(&leased.host.name), told);
+    }
+    judged(seen, "watch", health, leased)
+}
+
+/// Connects again after the line was lost.
+async fn again(
+    error: &HostError,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+) -> Result<(), Failure> {
+    let lost = format!("{error}; connecting again");
+    events.note(Some(&leased.host.name), lost);
+    let Job {
+        environment,
+        request,
+        access,
+        shared,
+        ..
+    } = job;
+    lease::take_again(leased, environment, request, shared, access, events).await
+}
+
+fn unknown(failure: Failure) -> Report {
+    Report::Failed {
+        failure,
+        live: Live::Unknown,
+    }
+}
+
+fn judged(seen: Result<(), Unwell>, step: &str, health: &Health, leased: &Leased) -> Report {
     let failure = match seen {
         Ok(()) => return Report::Done,
-        Err(Unwell::Lost(error)) => error.failure(&leased.host, "health"),
+        Err(Unwell::Lost(error)) => error.failure(&leased.host, step),
         Err(Unwell::Said(said)) => Failure {
             host: Some(leased.host.name.clone()),
-            step: "health".to_owned(),
-            message: format!(
-                "{} did not become healthy in {} attempts: {said}",
-                health.url, health.attempts
-            ),
+            step: step.to_owned(),
+            message: format!("{} {said}", health.url),
             hint: Some(
                 "Look at the app's own log on the host, below shared/storage/logs for Laravel."
                     .to_owned(),
@@ -228,5 +248,47 @@ async fn attempts(
         }
     }
     asking.end().await;
-    Err(Unwell::Said(last))
+    Err(Unwell::Said(format!(
+        "did not become healthy in {} attempts: {last}",
+        health.attempts
+    )))
+}
+
+/// Asks at every interval until the time is over; a bad answer counts once as many have come in a row as health has
+/// attempts. Only bad answers are told.
+async fn watched(
+    health: &Health,
+    release: &ReleaseId,
+    until: Instant,
+    leased: &Leased,
+    events: &Events,
+) -> Result<(), Unwell> {
+    let mut asking = ask::Asking::begin(&leased.host.name, &leased.connection, health)
+        .await
+        .map_err(Unwell::Lost)?;
+    let mut bad = 0;
+    while Instant::now() < until {
+        tokio::time::sleep_until(until.min(Instant::now() + health.interval)).await;
+        let answer = asking.ask().await.map_err(Unwell::Lost)?;
+        match judge(health, release, &answer) {
+            Ok(()) => bad = 0,
+            Err(seen) => {
+                bad += 1;
+                events.tell(Event::Checked {
+                    host: leased.host.name.clone(),
+                    attempt: bad,
+                    of: health.attempts,
+                    healthy: false,
+                    seen: seen.clone(),
+                });
+                if bad >= health.attempts {
+                    asking.end().await;
+                    let said = format!("was not healthy {bad} times in a row: {seen}");
+                    return Err(Unwell::Said(said));
+                }
+            }
+        }
+    }
+    asking.end().await;
+    Ok(())
 }

@@ -113,6 +113,9 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     keep_failed = 1  # default
     lock_wait = "10m"  # default
     step_timeout = "15m"  # default
+    strategy = "all"  # default
+    batch = 1  # default
+    watch = "0s"  # default
 
     [[environments.production.hosts]]
     name = "web1"

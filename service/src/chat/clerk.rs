@@ -12,8 +12,9 @@ use tracing::{info, warn};
 
 use super::desk::{At, Desk, Reaction};
 use super::judge::Judge;
+use super::prefixes::Prefixes;
 use super::reply::{self, Reply};
-use crate::forge::{Trouble, Turn};
+use crate::forge::trouble::{Trouble, Turn};
 use crate::settings::App;
 use crate::store::{Command, Decision, Effect, Store, StoreError};
 
@@ -37,18 +38,26 @@ pub struct Clerk<D> {
     store: Store,
     apps: Arc<[App]>,
     public_url: String,
+    prefixes: Prefixes,
     /// The forge wants no call before this.
     quiet_until: Option<Timestamp>,
 }
 
 impl<D: Desk> Clerk<D> {
     /// A clerk for these apps; `public_url` has no trailing slash.
-    pub fn new(desk: D, store: Store, apps: Arc<[App]>, public_url: String) -> Self {
+    pub fn new(
+        desk: D,
+        store: Store,
+        apps: Arc<[App]>,
+        public_url: String,
+        prefixes: Prefixes,
+    ) -> Self {
         Self {
             desk,
             store,
             apps,
             public_url,
+            prefixes,
             quiet_until: None,
         }
     }
@@ -56,12 +65,13 @@ impl<D: Desk> Clerk<D> {
     /// Judges and answers until `stop`, then tells what is left for a few seconds more.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut changes = self.store.changes();
+        let mut commanded = self.store.commanded();
         while !stop.is_cancelled() {
             self.work().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(self.pause().await) => {}
-                () = self.store.commanded() => {}
+                came = commanded.changed() => if came.is_err() { break },
                 change = changes.recv() => if matches!(change, Err(RecvError::Closed)) { break },
             }
         }
@@ -92,6 +102,7 @@ impl<D: Desk> Clerk<D> {
                 store: &self.store,
                 apps: &self.apps,
                 public_url: &self.public_url,
+                prefixes: &self.prefixes,
             };
             let (decision, effect) = judge.decide(&command, now).await?;
             if !self.store.decide(&command, &decision, &effect, now).await? {
@@ -152,7 +163,13 @@ impl<D: Desk> Clerk<D> {
             }
             None => Vec::new(),
         };
-        Ok(reply::reply(command, decision, deployment.as_ref(), &holds))
+        Ok(reply::reply(
+            command,
+            decision,
+            deployment.as_ref(),
+            &holds,
+            &self.prefixes,
+        ))
     }
 
     async fn tell(
@@ -257,7 +274,7 @@ impl<D: Desk> Clerk<D> {
         let now = cutover_deploy::now();
         let until = self
             .quiet_until
-            .or(self.store.next_reply().await.ok().flatten());
+            .or(self.store.next_reply(D::FORGE).await.ok().flatten());
         let pause = until.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         pause
             .unwrap_or(LOOK_AGAIN)

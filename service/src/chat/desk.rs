@@ -5,7 +5,7 @@ use cutover_deploy::config::ForgeKind;
 use jiff::Timestamp;
 
 use super::Thread;
-use crate::forge::Trouble;
+use crate::forge::trouble::Trouble;
 
 /// A forge, as far as commands need it. Every call may fail, and nothing here tries again.
 pub trait Desk: Send + Sync + 'static {
@@ -16,7 +16,7 @@ pub trait Desk: Send + Sync + 'static {
     fn role(
         &self,
         repository: &str,
-        person: &str,
+        person: Person<'_>,
     ) -> impl Future<Output = Result<Role, Trouble>> + Send;
 
     /// The commit that a branch, a tag or the first digits of a commit mean; none where there is no such thing.
@@ -58,6 +58,15 @@ pub trait Desk: Send + Sync + 'static {
         since: Timestamp,
         mark: &str,
     ) -> impl Future<Output = Result<Option<u64>, Trouble>> + Send;
+}
+
+/// A person at their forge.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// What they are called now.
+    pub login: &'a str,
+    /// What the forge calls them for ever, where it said so.
+    pub id: Option<u64>,
 }
 
 /// A comment at its forge.

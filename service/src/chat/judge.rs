@@ -1,14 +1,17 @@
 //! What is decided about a command: who may, what is meant, who holds what. Reads forge, ledger and hosts; changes none.
 
-use cutover_deploy::config::Environment;
-use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind, ReleaseId, run};
+use cutover_deploy::config::{Environment, ForgeKind};
+use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::desk::{Change, Desk, Role};
-use super::reply::{self, spelled};
+use super::desk::{Desk, Person, Role};
+use super::meant::{self, release};
+use super::prefixes::Prefixes;
+use super::reply;
 use super::{Ask, Back, Code, Place, Refusal, Thread, code};
-use crate::forge::{Trouble, Turn};
+use crate::forge;
+use crate::forge::trouble::{Trouble, Turn};
 use crate::settings::App;
 use crate::store::{Command, Decision, Effect, Hold, HoldKind, NewDeployment, Store, StoreError};
 
@@ -40,6 +43,7 @@ pub(super) struct Judge<'a, D> {
     pub(super) store: &'a Store,
     pub(super) apps: &'a [App],
     pub(super) public_url: &'a str,
+    pub(super) prefixes: &'a Prefixes,
 }
 
 /// What a person may do, as it counts here: where everybody may read, that says nothing.
@@ -47,7 +51,11 @@ async fn role_of<D: Desk>(desk: &D, command: &Command) -> Result<Role, Trouble> 
     let new = &command.new;
     let mut tries = 1;
     let role = loop {
-        match desk.role(&new.repository, &new.author).await {
+        let person = Person {
+            login: &new.author,
+            id: new.author_id,
+        };
+        match desk.role(&new.repository, person).await {
             Err(trouble) if trouble.turn == Turn::Again && tries < TRIES => tries += 1,
             told => break told?,
         }
@@ -125,10 +133,12 @@ impl<D: Desk> Judge<'_, D> {
             _ => Role::Write,
         };
         if role < least {
-            let why = format!(
-                "{} may not: this needs the right to write.",
-                code(&command.new.author)
-            );
+            let needed = match D::FORGE {
+                ForgeKind::GitHub => "the right to write",
+                ForgeKind::GitLab => "the role Developer",
+            };
+            let author = code(&command.new.author);
+            let why = format!("{author} may not: this needs {needed}.");
             return Err(Refusal::new(Code::PermissionDenied, why, None).into());
         }
         match &command.new.ask {
@@ -168,7 +178,7 @@ impl<D: Desk> Judge<'_, D> {
             .filter(|app| app.config.repository.path == command.new.repository);
         let places: Vec<Place> = ours.flat_map(|app| places(&app.config)).collect();
         Decision::Answered {
-            text: reply::help(D::FORGE, &places),
+            text: reply::help(self.prefixes, &places),
         }
     }
 
@@ -199,7 +209,7 @@ impl<D: Desk> Judge<'_, D> {
             .await?;
         let others = |hold: &&Hold| hold.kind == HoldKind::Lock && hold.owner != command.new.author;
         if let Some(hold) = holds.iter().find(others) {
-            return Err(reply::in_the_way(D::FORGE, place, hold).into());
+            return Err(reply::in_the_way(self.prefixes, place, hold).into());
         }
         let mut hold = new_hold(HoldKind::Lock, command, reason, now);
         hold.until = until;
@@ -230,7 +240,7 @@ impl<D: Desk> Judge<'_, D> {
         if let Some(hold) = others
             && !(force && role >= Role::Maintain)
         {
-            let mut refusal = reply::in_the_way(D::FORGE, place, hold);
+            let mut refusal = reply::in_the_way(self.prefixes, place, hold);
             refusal.code = Code::UnlockDenied;
             return Err(refusal.into());
         }
@@ -307,7 +317,7 @@ impl<D: Desk> Judge<'_, D> {
             .holds(&place.app, &place.environment, now)
             .await?;
         match holds.iter().find(|hold| hold.owner != command.new.author) {
-            Some(hold) => Err(reply::in_the_way(D::FORGE, place, hold).into()),
+            Some(hold) => Err(reply::in_the_way(self.prefixes, place, hold).into()),
             None => Ok(()),
         }
     }
@@ -328,7 +338,7 @@ impl<D: Desk> Judge<'_, D> {
                     .change(repository, *number)
                     .await
                     .map_err(unknown)?;
-                return head_of(change);
+                return meant::head(change, command.new.head.as_ref(), self.prefixes);
             }
         };
         let commit = self.desk.commit(repository, named).await.map_err(unknown)?;
@@ -358,10 +368,7 @@ impl<D: Desk> Judge<'_, D> {
         let (app, environment) = self.place(place)?;
         let deployment = DeploymentId::parse(&Uuid::new_v4().to_string())
             .map_err(|bad| Refusal::new(Code::InternalError, bad.to_string(), None))?;
-        let forge = match D::FORGE {
-            cutover_deploy::config::ForgeKind::GitHub => "github",
-            cutover_deploy::config::ForgeKind::GitLab => "gitlab",
-        };
+        let forge = forge::word(D::FORGE);
         Ok(NewDeployment {
             app: place.app.clone(),
             environment: place.environment.clone(),
@@ -395,83 +402,4 @@ fn new_hold(kind: HoldKind, command: &Command, reason: Option<&str>, now: Timest
         since: now,
         until: None,
     }
-}
-
-fn head_of(change: Option<Change>) -> Result<CommitSha, Refusal> {
-    match change {
-        None => Err(Refusal::new(
-            Code::StaleRef,
-            "There is no such change.",
-            None,
-        )),
-        Some(change) if change.fork => {
-            let why = "This change comes from a fork, and code of forks is not deployed.";
-            Err(Refusal::new(Code::ForkDenied, why, None))
-        }
-        Some(change) if !change.open => {
-            let help = format!(
-                "Name what to deploy: {}.",
-                spelled(
-                    cutover_deploy::config::ForgeKind::GitHub,
-                    "deploy <branch|tag|commit> to <environment>"
-                )
-            );
-            Err(Refusal::new(
-                Code::ClosedPr,
-                "This change is closed.",
-                Some(help),
-            ))
-        }
-        Some(change) => Ok(change.head),
-    }
-}
-
-/// The healthy release that is meant, as the hosts know it: so many back from the live one, or by id or commit.
-async fn release(app: &App, environment: &Environment, back: &Back) -> Result<ReleaseId, Refusal> {
-    let mut all = Vec::new();
-    for (host, facts) in run::survey(environment, &app.config.shared, &app.access).await {
-        all.push(facts.map_err(|failure| {
-            let why = format!(
-                "Host `{host}` could not be asked: {}.",
-                code(&failure.line())
-            );
-            Refusal::new(Code::InternalError, why, None)
-        })?);
-    }
-    let Some(first) = all.first() else {
-        return Err(Refusal::new(Code::NothingToDo, "There are no hosts.", None));
-    };
-    let live = all.iter().filter_map(|facts| facts.live()).max();
-    let healthy = first
-        .releases
-        .keys()
-        .rev()
-        .filter(|id| all.iter().all(|facts| facts.was_healthy(id)));
-    let mut healthy = healthy.filter(|id| Some(*id) != live);
-    let found = match back {
-        Back::Named(name) => healthy.find(|id| {
-            let commit = first.record(id).map(|record| record.commit.as_str());
-            let by_commit = name.as_str().len() >= 7
-                && commit
-                    .is_some_and(|commit| commit.starts_with(&name.as_str().to_ascii_lowercase()));
-            *id == name || by_commit
-        }),
-        Back::Steps(steps) => healthy
-            .filter(|id| live.is_none_or(|live| *id < live))
-            .nth(usize::from(steps.saturating_sub(1))),
-        Back::Previous => None,
-    };
-    found.cloned().ok_or_else(|| {
-        let meant = match back {
-            Back::Named(name) => format!(
-                "There is no earlier healthy release {}.",
-                code(name.as_str())
-            ),
-            Back::Steps(steps) => {
-                format!("There are fewer than {steps} healthy releases before the live one.")
-            }
-            Back::Previous => "There is no previous healthy release.".to_owned(),
-        };
-        Refusal::new(Code::StaleRef, meant, None)
-    })
 }

@@ -126,7 +126,7 @@ fn is_target(text: &str) -> bool {
 }
 
 fn misused(words: &Words, why: &str) -> Refusal {
-    let help = format!("Write `{}{}`.", words.prefix, words.verb.usage());
+    let help = format!("Write `{}`.", words.usage);
     Refusal::new(Code::InvalidCommand, why, Some(help))
 }
 
@@ -156,7 +156,7 @@ impl Seek<'_> {
                 return Ok(only.clone());
             }
             let why = format!("Which environment? There is {}.", self.all());
-            let help = format!("Write `{}{}`.", self.words.prefix, self.words.verb.usage());
+            let help = format!("Write `{}`.", self.words.usage);
             return Err(Refusal::new(Code::InvalidEnvironment, why, Some(help)));
         };
         if let Some(place) = self.named(word) {

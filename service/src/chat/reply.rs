@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::desk::Reaction;
+use super::prefixes::Prefixes;
 use super::{Ask, Code, Place, Refusal, code};
 use crate::store::{Command, Decision, Deployment, Hold, HoldKind, State};
 
@@ -39,8 +40,8 @@ pub fn reply(
     decision: &Decision,
     deployment: Option<&Deployment>,
     holds: &[Hold],
+    prefixes: &Prefixes,
 ) -> Reply {
-    let forge = command.new.forge;
     let (reaction, state, text) = match decision {
         Decision::Refused { refusal, quiet } => {
             let text = (!quiet).then(|| refused(refusal));
@@ -49,7 +50,7 @@ pub fn reply(
         Decision::Locked { until } => (
             Reaction::Done,
             "lock_acquired",
-            Some(locked(command, *until)),
+            Some(locked(command, *until, prefixes)),
         ),
         Decision::Unlocked { ended } => (
             Reaction::Done,
@@ -63,7 +64,7 @@ pub fn reply(
                 (
                     reaction,
                     state,
-                    Some(moving(forge, deployment, what, holds)),
+                    Some(moving(prefixes, deployment, what, holds)),
                 )
             }
             None => (
@@ -106,8 +107,7 @@ fn refused(refusal: &Refusal) -> String {
     )
 }
 
-fn locked(command: &Command, until: Option<Timestamp>) -> String {
-    let forge = command.new.forge;
+fn locked(command: &Command, until: Option<Timestamp>, prefixes: &Prefixes) -> String {
     let Ask::Lock { place, reason, .. } = &command.new.ask else {
         return "**Locked.**".to_owned();
     };
@@ -116,7 +116,7 @@ fn locked(command: &Command, until: Option<Timestamp>) -> String {
     let reason = reason
         .as_deref()
         .map_or_else(String::new, |reason| format!(": {}", code(reason)));
-    let unlock = spelled(forge, &format!("unlock {name}"));
+    let unlock = prefixes.spelled(&format!("unlock {name}"));
     format!(
         "**Locked** `{name}`{until}, by {}{reason}.\n\nPushes wait, the newest is remembered. {unlock} lets them go.",
         code(&command.new.author)
@@ -136,7 +136,7 @@ fn unlocked(command: &Command, ended: &[String]) -> String {
 }
 
 /// The reply of a command that led to a deployment, in every state of it.
-fn moving(forge: ForgeKind, deployment: &Deployment, what: &str, holds: &[Hold]) -> String {
+fn moving(prefixes: &Prefixes, deployment: &Deployment, what: &str, holds: &[Hold]) -> String {
     let environment = &deployment.environment;
     let by = code(deployment.asked_by.as_deref().unwrap_or("somebody"));
     let verb = match deployment.request.kind {
@@ -217,7 +217,7 @@ fn moving(forge: ForgeKind, deployment: &Deployment, what: &str, holds: &[Hold])
         && outcome.exit_code() == 0
         && holds.iter().any(|hold| hold.kind == HoldKind::Rollback);
     let hold = if held {
-        let unlock = spelled(forge, &format!("unlock {environment}"));
+        let unlock = prefixes.spelled(&format!("unlock {environment}"));
         format!("\n\n`{environment}` is held: pushes wait until {unlock}.")
     } else {
         String::new()
@@ -241,17 +241,8 @@ fn told(failure: &Failure) -> String {
     format!("\n\n```text\n{text}\n```")
 }
 
-/// A command as it works on this forge, as code: GitLab takes some words for its own.
-pub fn spelled(forge: ForgeKind, command: &str) -> String {
-    let verb = command.split(' ').next().unwrap_or_default();
-    match forge {
-        ForgeKind::GitLab if ["lock", "unlock"].contains(&verb) => format!("`/deploy {command}`"),
-        _ => format!("`/{command}`"),
-    }
-}
-
 /// Who holds an environment, for whom it keeps from something.
-pub fn in_the_way(forge: ForgeKind, place: &Place, hold: &Hold) -> Refusal {
+pub(super) fn in_the_way(prefixes: &Prefixes, place: &Place, hold: &Hold) -> Refusal {
     let environment = &place.environment;
     let until = hold
         .until
@@ -261,8 +252,8 @@ pub fn in_the_way(forge: ForgeKind, place: &Place, hold: &Hold) -> Refusal {
         code(&hold.line()),
         moment(hold.since)
     );
-    let unlock = spelled(forge, &format!("unlock {environment}"));
-    let force = spelled(forge, &format!("unlock {environment} --force"));
+    let unlock = prefixes.spelled(&format!("unlock {environment}"));
+    let force = prefixes.spelled(&format!("unlock {environment} --force"));
     let help = format!(
         "{} can end that by {unlock}, a maintainer by {force}.",
         code(&hold.owner)
@@ -271,12 +262,13 @@ pub fn in_the_way(forge: ForgeKind, place: &Place, hold: &Hold) -> Refusal {
 }
 
 /// What can be asked.
-pub fn help(forge: ForgeKind, places: &[Place]) -> String {
+pub(super) fn help(prefixes: &Prefixes, places: &[Place]) -> String {
+    let deploy = match prefixes.forge {
+        ForgeKind::GitHub => "deploy it; in a pull request without a name: its head",
+        ForgeKind::GitLab => "deploy it; in a merge request without a name: its head",
+    };
     let lines = [
-        (
-            "deploy <branch|tag|commit> to <environment>",
-            "deploy it; in a pull request without a name: its head",
-        ),
+        ("deploy <branch|tag|commit> to <environment>", deploy),
         (
             "rollback <environment> [steps|commit|release] [--reason …]",
             "back to an earlier healthy release, and hold the environment",
@@ -294,7 +286,7 @@ pub fn help(forge: ForgeKind, places: &[Place]) -> String {
     let rows = lines.map(|(command, what)| {
         format!(
             "| {} | {what} |",
-            spelled(forge, command).replace('|', "\\|")
+            prefixes.spelled(command).replace('|', "\\|")
         )
     });
     let names: Vec<_> = places

@@ -20,7 +20,10 @@ fn known(names: &[&str]) -> Vec<Place> {
 }
 
 fn all() -> Prefixes {
-    Prefixes(["/", ".", "@cutover "].map(str::to_owned).to_vec())
+    Prefixes::new(
+        ForgeKind::GitHub,
+        ["/", ".", "@cutover "].map(str::to_owned).to_vec(),
+    )
 }
 
 fn two() -> Vec<Place> {

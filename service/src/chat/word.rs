@@ -12,6 +12,8 @@ pub(super) struct Words {
     pub(super) verb: Verb,
     /// What was written before the verb, for hints that work where they are read.
     pub(super) prefix: String,
+    /// How the command is written.
+    pub(super) usage: String,
     pub(super) args: Vec<String>,
     pub(super) reason: Option<String>,
     pub(super) minutes: Option<u32>,
@@ -72,7 +74,7 @@ impl Verb {
 
 /// The command on a line; none where the line is no command of ours.
 pub(super) fn read(line: &str, prefixes: &Prefixes) -> Option<Result<Words, Refusal>> {
-    let (prefix, rest) = prefixes.0.iter().find_map(|prefix| {
+    let (prefix, rest) = prefixes.all.iter().find_map(|prefix| {
         let head = line.get(..prefix.len())?;
         head.eq_ignore_ascii_case(prefix)
             .then(|| (prefix.as_str(), &line[prefix.len()..]))
@@ -91,16 +93,16 @@ pub(super) fn read(line: &str, prefixes: &Prefixes) -> Option<Result<Words, Refu
         found.map(|(_, verb)| *verb)
     };
     let Some(verb) = known(written) else {
-        return unknown(prefix, written, named).map(Err);
+        return unknown(prefixes, prefix, written).map(Err);
     };
-    // `/lock` is GitLab's own on some pages; `/deploy lock` is the same everywhere.
+    // `/lock` is GitLab's own; `/deploy lock` is the same everywhere.
     if verb == Verb::Deploy {
         let (second, after) = rest
             .trim_start()
             .split_once(char::is_whitespace)
             .unwrap_or((rest.trim(), ""));
         match known(second) {
-            Some(sub) if sub != Verb::Deploy => return Some(words(sub, prefix, after)),
+            Some(sub) if sub != Verb::Deploy => return Some(words(sub, prefixes, prefix, after)),
             _ if second.eq_ignore_ascii_case("noop") => {
                 let why = "A trial run by comment does not exist; nothing was deployed.";
                 return Some(Err(Refusal::new(Code::InvalidCommand, why, None)));
@@ -108,11 +110,12 @@ pub(super) fn read(line: &str, prefixes: &Prefixes) -> Option<Result<Words, Refu
             _ => {}
         }
     }
-    Some(words(verb, prefix, rest))
+    Some(words(verb, prefixes, prefix, rest))
 }
 
 /// Whoever is called by name answers; `/` is shared with other bots, and only near misses are told.
-fn unknown(prefix: &str, written: &str, named: bool) -> Option<Refusal> {
+fn unknown(prefixes: &Prefixes, prefix: &str, written: &str) -> Option<Refusal> {
+    let named = prefix.ends_with(char::is_whitespace);
     let lower = written.to_ascii_lowercase();
     let near = VERBS.iter().find(|(known, _)| {
         let most = if known.len() >= 6 { 2 } else { 1 };
@@ -122,16 +125,19 @@ fn unknown(prefix: &str, written: &str, named: bool) -> Option<Refusal> {
         return None;
     }
     let help = match near {
-        Some((known, _)) => format!("Did you mean `{prefix}{known}`?"),
+        Some((known, _)) => {
+            format!("Did you mean `{}`?", prefixes.written(prefix, known))
+        }
         None => format!("`{prefix}help` tells what can be asked."),
     };
     let why = format!("There is no command {}.", code(written));
     Some(Refusal::new(Code::InvalidCommand, why, Some(help)))
 }
 
-fn words(verb: Verb, prefix: &str, rest: &str) -> Result<Words, Refusal> {
+fn words(verb: Verb, prefixes: &Prefixes, prefix: &str, rest: &str) -> Result<Words, Refusal> {
+    let usage = prefixes.written(prefix, verb.usage());
     let bad = |why: String| {
-        let help = format!("Write `{prefix}{}`.", verb.usage());
+        let help = format!("Write `{usage}`.");
         Refusal::new(Code::InvalidCommand, why, Some(help))
     };
     // A reason may hold anything, also what looks like a flag: it is cut out before anything else is read.
@@ -139,6 +145,7 @@ fn words(verb: Verb, prefix: &str, rest: &str) -> Result<Words, Refusal> {
     let mut read = Words {
         verb,
         prefix: prefix.to_owned(),
+        usage: usage.clone(),
         args: Vec::new(),
         reason,
         minutes: None,
@@ -174,7 +181,10 @@ fn words(verb: Verb, prefix: &str, rest: &str) -> Result<Words, Refusal> {
             }
             "force" => read.force = true,
             "no-lock" => read.hold = false,
-            _ => read.verb = Verb::Status,
+            _ => {
+                read.verb = Verb::Status;
+                read.usage = prefixes.written(prefix, read.verb.usage());
+            }
         }
     }
     Ok(read)

@@ -15,7 +15,8 @@ pub(super) async fn take(
     comment: &Comment,
 ) -> Result<TakenIn, StoreError> {
     let apps = door.settings.apps.iter().map(|app| &app.config);
-    let (commands, answer) = match matching::heard(apps, comment, &door.settings.chat) {
+    let prefixes = door.settings.prefixes(comment.forge);
+    let (commands, answer) = match matching::heard(apps, comment, &prefixes) {
         Err(reason) => {
             let body = json!({ "delivery": delivery.id, "result": "ignored", "reason": reason });
             (Vec::new(), Answer { status: 200, body })
@@ -29,7 +30,9 @@ pub(super) async fn take(
                     repository: repository.clone(),
                     public: comment.public,
                     author: comment.author.clone(),
+                    author_id: comment.author_id,
                     thread: comment.thread.clone(),
+                    head: comment.head.clone(),
                     comment: comment.id,
                     line: asked.line,
                     ask: asked.ask,

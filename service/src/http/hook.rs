@@ -1,16 +1,18 @@
-//! `POST /hooks/github`: prove, read, decide, commit, answer. Nothing slow happens before the answer.
+//! `POST /hooks/…`: prove, read, decide, commit, answer. Nothing slow happens before the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use cutover_deploy::config::ForgeKind;
 use cutover_deploy::{CommitSha, DeployRequest, DeploymentId, Kind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument as _, Span, info, info_span, warn};
 use uuid::Uuid;
 
@@ -18,9 +20,12 @@ use super::Door;
 use super::body;
 use super::chat;
 use super::rejection::Rejection;
-use crate::forge::github::hook::{self, Delivered, Headers, Unproven};
+use crate::forge::github::hook::{self, Headers, Unproven};
+use crate::forge::{self, Delivered};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
+
+pub(super) mod gitlab;
 
 /// A body takes no longer than this to come.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
@@ -39,27 +44,35 @@ pub(super) async fn github(
         delivery.id = tracing::field::Empty,
         event = tracing::field::Empty
     );
-    async {
-        match take(&door, &headers, body).await {
-            Ok(answer) => {
-                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-                (status, Json(answer.body)).into_response()
-            }
-            Err(rejection) => {
-                let response = rejection.into_response();
-                warn!(
-                    status = response.status().as_u16(),
-                    "a delivery is turned away"
-                );
-                response
-            }
+    async { respond(take(&door, &headers, body).await) }
+        .instrument(span)
+        .await
+}
+
+fn respond(taken: Result<Answer, Rejection>) -> Response {
+    match taken {
+        Ok(answer) => {
+            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+            (status, Json(answer.body)).into_response()
+        }
+        Err(rejection) => {
+            let response = rejection.into_response();
+            warn!(
+                status = response.status().as_u16(),
+                "a delivery is turned away"
+            );
+            response
         }
     }
-    .instrument(span)
-    .await
 }
 
 async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answer, Rejection> {
+    if headers.contains_key("x-gitlab-event") {
+        let why = "this is GitLab's: let its webhook send to /hooks/gitlab";
+        return Err(Rejection::Bad(why.to_owned()));
+    }
+    let github = door.settings.github.as_ref();
+    let github = github.ok_or(Rejection::NotFound("no app here is on GitHub"))?;
     let unproven = |why: &Unproven| warn!(reason = %why, "an unproven delivery");
     hook::signature(headers).inspect_err(unproven)?;
     let room = Arc::clone(&door.bodies)
@@ -67,18 +80,44 @@ async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answe
         .await
         .map_err(|_| Rejection::Unavailable)?;
     let body = body::read(body, BODY_LIMIT).await?;
-    hook::verify(headers, &body, &door.settings.github.webhook_secrets).inspect_err(unproven)?;
+    hook::verify(headers, &body, &github.webhook_secrets).inspect_err(unproven)?;
     let headers = Headers::read(headers)?;
     Span::current()
         .record("delivery.id", headers.delivery.as_str())
         .record("event", headers.event.as_str());
     let delivered = hook::read(&headers.event, &body)?;
+    let proven = Proven {
+        forge: ForgeKind::GitHub,
+        delivery: headers.delivery,
+        event: headers.event,
+        hook_id: headers.hook_id,
+        body,
+        delivered,
+    };
+    keep_apart(door, room, proven).await
+}
+
+/// A delivery that is proven and understood.
+struct Proven {
+    forge: ForgeKind,
+    delivery: String,
+    event: String,
+    hook_id: Option<String>,
+    body: Bytes,
+    delivered: Delivered,
+}
+
+/// Keeps a delivery in a task of its own: the caller may hang up, and a commit must not end half-way with it.
+async fn keep_apart(
+    door: &Arc<Door>,
+    room: OwnedSemaphorePermit,
+    proven: Proven,
+) -> Result<Answer, Rejection> {
     let door = Arc::clone(door);
-    // A task of its own: the caller may hang up, and a commit must not end half-way with it.
     let keeping = tokio::spawn(
         async move {
             let _room = room;
-            keep(&door, &headers, &body, &delivered).await
+            keep(&door, &proven).await
         }
         .in_current_span(),
     );
@@ -87,48 +126,34 @@ async fn take(door: &Arc<Door>, headers: &HeaderMap, body: Body) -> Result<Answe
         .map_err(|_| Rejection::Unavailable)?
 }
 
-async fn keep(
-    door: &Door,
-    headers: &Headers,
-    body: &[u8],
-    delivered: &Delivered,
-) -> Result<Answer, Rejection> {
+async fn keep(door: &Door, proven: &Proven) -> Result<Answer, Rejection> {
+    let delivery = &proven.delivery;
     let now = cutover_deploy::now();
-    if let Delivered::Comment(comment) = delivered {
-        let delivery = NewDelivery {
-            forge: "github",
-            id: &headers.delivery,
-            event: &headers.event,
-            hook_id: headers.hook_id.as_deref(),
-            body: None,
-            received_at: now,
-        };
-        return Ok(told(headers, chat::take(door, delivery, comment).await?));
-    }
-    let apps = door.settings.apps.iter().map(|app| &app.config);
-    let decision = matching::decide(apps, delivered);
-    let wanted = wanted(door, &decision, now);
-    // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
-    let kept = if wanted.is_empty() {
-        None
-    } else {
-        std::str::from_utf8(body).ok()
-    };
-    let delivery = NewDelivery {
-        forge: "github",
-        id: &headers.delivery,
-        event: &headers.event,
-        hook_id: headers.hook_id.as_deref(),
-        body: kept,
+    let mut new = NewDelivery {
+        forge: forge::word(proven.forge),
+        id: delivery,
+        event: &proven.event,
+        hook_id: proven.hook_id.as_deref(),
+        body: None,
         received_at: now,
     };
+    if let Delivered::Comment(comment) = &proven.delivered {
+        return Ok(told(delivery, chat::take(door, new, comment).await?));
+    }
+    let apps = door.settings.apps.iter().map(|app| &app.config);
+    let decision = matching::decide(apps, proven.forge, &proven.delivered);
+    let wanted = wanted(door, &decision, now);
+    // Only what led to a deployment is worth its room. JSON that parsed is UTF-8.
+    if !wanted.is_empty() {
+        new.body = std::str::from_utf8(&proven.body).ok();
+    }
     let taken = door
         .store
-        .take_in(&delivery, &wanted, |enqueued| {
-            answer(headers, &decision, enqueued)
+        .take_in(&new, &wanted, |enqueued| {
+            answer(delivery, &decision, enqueued)
         })
         .await?;
-    Ok(told(headers, taken))
+    Ok(told(delivery, taken))
 }
 
 fn wanted(door: &Door, decision: &Decision, now: Timestamp) -> Vec<NewDeployment> {
@@ -179,8 +204,7 @@ fn new_deployment(
     })
 }
 
-fn answer(headers: &Headers, decision: &Decision, enqueued: &[Enqueued]) -> Answer {
-    let delivery = &headers.delivery;
+fn answer(delivery: &str, decision: &Decision, enqueued: &[Enqueued]) -> Answer {
     match decision {
         Decision::Pong => Answer {
             status: 200,
@@ -215,13 +239,10 @@ fn queued(delivery: &str, enqueued: &[Enqueued], passed_over: &[PassedOver]) -> 
     json!({ "delivery": delivery, "result": "queued", "deployments": deployments, "passed_over": passed_over })
 }
 
-fn told(headers: &Headers, taken: TakenIn) -> Answer {
+fn told(delivery: &str, taken: TakenIn) -> Answer {
     match taken {
         TakenIn::New(answer, enqueued) => {
-            info!(
-                status = answer.status,
-                "delivery {} is kept", headers.delivery
-            );
+            info!(status = answer.status, "delivery {delivery} is kept");
             for new in enqueued {
                 let deployment = new.deployment;
                 info!(
@@ -235,10 +256,10 @@ fn told(headers: &Headers, taken: TakenIn) -> Answer {
             answer
         }
         TakenIn::Duplicate(first) => {
-            info!("delivery {} came again", headers.delivery);
+            info!("delivery {delivery} came again");
             Answer {
                 status: 200,
-                body: json!({ "delivery": headers.delivery, "result": "duplicate", "first": first.body }),
+                body: json!({ "delivery": delivery, "result": "duplicate", "first": first.body }),
             }
         }
     }

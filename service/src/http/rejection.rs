@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::error;
 
-use crate::forge::github::hook::{BadDelivery, Unproven};
+use crate::forge::{github, gitlab};
 use crate::store::StoreError;
 
 /// Why a request was turned away.
@@ -19,9 +19,9 @@ pub(super) enum Rejection {
     /// The connection broke while the body came.
     CutOff,
     /// Nobody proved to be the forge.
-    Unproven(Unproven),
+    Unproven(String),
     /// The forge sent something that cannot be read.
-    Bad(BadDelivery),
+    Bad(String),
     /// Nobody proved to be a reader.
     Unknown,
     /// There is nothing of that name.
@@ -30,15 +30,27 @@ pub(super) enum Rejection {
     Unavailable,
 }
 
-impl From<Unproven> for Rejection {
-    fn from(why: Unproven) -> Self {
-        Self::Unproven(why)
+impl From<github::hook::Unproven> for Rejection {
+    fn from(why: github::hook::Unproven) -> Self {
+        Self::Unproven(why.to_string())
     }
 }
 
-impl From<BadDelivery> for Rejection {
-    fn from(why: BadDelivery) -> Self {
-        Self::Bad(why)
+impl From<gitlab::hook::Unproven> for Rejection {
+    fn from(why: gitlab::hook::Unproven) -> Self {
+        Self::Unproven(why.to_string())
+    }
+}
+
+impl From<github::hook::BadDelivery> for Rejection {
+    fn from(why: github::hook::BadDelivery) -> Self {
+        Self::Bad(why.to_string())
+    }
+}
+
+impl From<gitlab::hook::BadDelivery> for Rejection {
+    fn from(why: gitlab::hook::BadDelivery) -> Self {
+        Self::Bad(why.to_string())
     }
 }
 
@@ -67,8 +79,8 @@ impl IntoResponse for Rejection {
                 StatusCode::BAD_REQUEST,
                 "the body did not come whole".to_owned(),
             ),
-            Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why.to_string()),
-            Self::Bad(why) => (StatusCode::BAD_REQUEST, why.to_string()),
+            Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why.clone()),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, why.clone()),
             Self::Unknown => (
                 StatusCode::UNAUTHORIZED,
                 "no token that is known here: send `Authorization: Bearer <token>`".to_owned(),

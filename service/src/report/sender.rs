@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cutover_deploy::CommitSha;
+use cutover_deploy::config::ForgeKind;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -11,9 +12,13 @@ use tracing::{info, warn};
 
 use super::{CommitState, Entry, EntryState, Report, context, is_production};
 use crate::forge::github::api::{
-    GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload, Trouble, Turn,
+    GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload,
 };
+use crate::forge::trouble::{Trouble, Turn};
+use crate::forge::{self, Forge, Forges};
 use crate::store::{Deployment, Store, StoreError, Waiting};
+
+mod gitlab;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -31,8 +36,15 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Sender {
     store: Store,
-    github: GitHub,
-    /// The forge wants no call before this.
+    forges: Forges,
+    github: Bearing,
+    gitlab: Bearing,
+}
+
+/// How one forge takes what it is told: the bad day of one is none of the other's.
+#[derive(Debug, Default)]
+struct Bearing {
+    /// It wants no call before this.
     quiet_until: Option<Timestamp>,
     stuck: Stuck,
 }
@@ -89,12 +101,12 @@ impl From<StoreError> for Unsettled {
 
 impl Sender {
     /// A sender for what `store` holds.
-    pub fn new(store: Store, github: GitHub) -> Self {
+    pub fn new(store: Store, forges: Forges) -> Self {
         Self {
             store,
-            github,
-            quiet_until: None,
-            stuck: Stuck::default(),
+            forges,
+            github: Bearing::default(),
+            gitlab: Bearing::default(),
         }
     }
 
@@ -122,22 +134,19 @@ impl Sender {
     pub async fn post_due(&mut self) -> Duration {
         loop {
             let now = cutover_deploy::now();
-            if let Some(until) = self.quiet_until.filter(|until| *until > now) {
-                return pause_until(until, now);
-            }
             match self.store.due(now).await {
-                Ok(due) if due.is_empty() => break,
+                Ok(due) if due.iter().all(|waiting| self.is_quiet(waiting, now)) => break,
                 Ok(due) => {
                     for waiting in due {
+                        if self.is_quiet(&waiting, now) {
+                            continue;
+                        }
                         if let Err(error) = self.post(&waiting).await {
                             warn!(
                                 error = chain(&error),
                                 "a report cannot be noted in the ledger"
                             );
                             return LOOK_AGAIN;
-                        }
-                        if self.quiet_until.is_some() {
-                            break;
                         }
                     }
                 }
@@ -147,21 +156,44 @@ impl Sender {
                 }
             }
         }
+        let now = cutover_deploy::now();
         match self.store.next_due().await {
-            Ok(Some(at)) => pause_until(at, cutover_deploy::now()).min(LOOK_AGAIN),
+            // What is due and was not posted waits for a forge that wants to be left alone.
+            Ok(Some(at)) => {
+                let quiet = [&self.github, &self.gitlab].map(|bearing| bearing.quiet_until);
+                let quiet = quiet.into_iter().flatten().filter(|until| *until > now);
+                let at = quiet.min().filter(|_| at <= now).unwrap_or(at);
+                pause_until(at, now).min(LOOK_AGAIN)
+            }
             _ => LOOK_AGAIN,
         }
     }
 
+    fn is_quiet(&self, waiting: &Waiting, now: Timestamp) -> bool {
+        let bearing = match self.forges.kind(&waiting.deployment.app) {
+            Some(ForgeKind::GitLab) => &self.gitlab,
+            _ => &self.github,
+        };
+        bearing.quiet_until.is_some_and(|until| until > now)
+    }
+
+    fn bearing(&mut self, waiting: &Waiting) -> &mut Bearing {
+        match self.forges.kind(&waiting.deployment.app) {
+            Some(ForgeKind::GitLab) => &mut self.gitlab,
+            _ => &mut self.github,
+        }
+    }
+
     async fn post(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
-        self.quiet_until = None;
         let now = cutover_deploy::now();
         let next = later(now, growing(waiting.attempts));
         self.store.attempt(waiting.ordinal, next).await?;
         let id = &waiting.deployment.id;
+        let home = self.forges.kind(&waiting.deployment.app);
+        let home = home.map_or("no forge", forge::word);
         match self.call(waiting).await {
             Ok(Settled::Sent) => {
-                self.stuck.posted(waiting.ordinal);
+                self.bearing(waiting).stuck.posted(waiting.ordinal);
                 self.store.settle(waiting, "sent", None, now).await
             }
             Ok(Settled::Skipped(why)) => {
@@ -171,10 +203,12 @@ impl Sender {
             Err(Unsettled::Forge(trouble)) => {
                 let old =
                     now.duration_since(waiting.deployment.request.requested_at) > GIVEN_UP_AFTER;
-                let stuck = trouble.turn == Turn::Again && self.stuck.failed(waiting.ordinal);
+                let stuck = &mut self.bearing(waiting).stuck;
+                let stuck = trouble.turn == Turn::Again && stuck.failed(waiting.ordinal);
                 if trouble.turn == Turn::Never || old || stuck {
-                    self.stuck.failures.remove(&waiting.ordinal);
-                    warn!(deployment.id = %id, report = ?waiting.report, error = %trouble, "a report to GitHub is given up");
+                    let failures = &mut self.bearing(waiting).stuck.failures;
+                    failures.remove(&waiting.ordinal);
+                    warn!(deployment.id = %id, report = ?waiting.report, error = %trouble, "a report to {home} is given up");
                     return self
                         .store
                         .settle(waiting, "given_up", Some(&trouble.message), now)
@@ -183,12 +217,12 @@ impl Sender {
                 let next = match trouble.turn {
                     Turn::Pause(pause) => {
                         let until = later(now, pause);
-                        self.quiet_until = Some(until);
+                        self.bearing(waiting).quiet_until = Some(until);
                         until
                     }
                     _ => next,
                 };
-                warn!(deployment.id = %id, error = %trouble, next_at = %next, "a report to GitHub has to wait");
+                warn!(deployment.id = %id, error = %trouble, next_at = %next, "a report to {home} has to wait");
                 self.store
                     .postpone(waiting.ordinal, next, &trouble.message)
                     .await
@@ -202,13 +236,24 @@ impl Sender {
         if tried && waiting.outdated {
             return Ok(Settled::Skipped("a later one says more"));
         }
+        let github = match self.forges.of(&deployment.app)? {
+            Forge::GitHub(github) => github,
+            Forge::GitLab(gitlab) => {
+                let line = gitlab::Line {
+                    store: &self.store,
+                    gitlab: &gitlab,
+                };
+                return line.tell(waiting).await;
+            }
+        };
+        let github = &github;
         match &waiting.report {
             Report::CommitStatus {
                 commit,
                 state,
                 description,
             } => {
-                self.mark_commit(deployment, commit, *state, description)
+                self.mark_commit(github, deployment, commit, *state, description)
                     .await
             }
             Report::Enter {
@@ -230,22 +275,23 @@ impl Sender {
                     transient_environment: false,
                     production_environment: is_production(deployment),
                 };
-                self.enter(deployment, *entry, &new, tried).await
+                self.enter(github, deployment, *entry, &new, tried).await
             }
             Report::EntryStatus {
                 entry,
                 state,
                 description,
             } => {
-                self.mark(deployment, *entry, *state, description, tried)
+                self.mark(github, waiting, *entry, *state, description)
                     .await
             }
-            Report::RetireOlder { entry } => self.retire_older(deployment, *entry).await,
+            Report::RetireOlder { entry } => self.retire_older(github, deployment, *entry).await,
         }
     }
 
     async fn mark_commit(
         &self,
+        github: &GitHub,
         deployment: &Deployment,
         commit: &CommitSha,
         state: CommitState,
@@ -257,7 +303,7 @@ impl Sender {
             description,
             context: &context(deployment),
         };
-        self.github
+        github
             .mark_commit(&deployment.repository, commit, &status)
             .await?;
         Ok(Settled::Sent)
@@ -266,19 +312,20 @@ impl Sender {
     /// Enters a deployment once: after a lost answer it is looked for before it is made again.
     async fn enter(
         &self,
+        github: &GitHub,
         deployment: &Deployment,
         entry: Entry,
         new: &NewDeployment<'_>,
         tried: bool,
     ) -> Result<Settled, Unsettled> {
         let found = if tried {
-            self.github.find_entry(&deployment.repository, new).await?
+            github.find_entry(&deployment.repository, new).await?
         } else {
             None
         };
         let number = match found {
             Some(number) => number,
-            None => self.github.enter(&deployment.repository, new).await?,
+            None => github.enter(&deployment.repository, new).await?,
         };
         self.store.entered(deployment, entry, number).await?;
         Ok(Settled::Sent)
@@ -286,12 +333,14 @@ impl Sender {
 
     async fn mark(
         &self,
-        deployment: &Deployment,
+        github: &GitHub,
+        waiting: &Waiting,
         entry: Entry,
         state: EntryState,
         description: &str,
-        tried: bool,
     ) -> Result<Settled, Unsettled> {
+        let deployment = &waiting.deployment;
+        let tried = waiting.attempts > 0;
         let Some(number) = self.store.entry_number(&deployment.id, entry).await? else {
             return Ok(Settled::Skipped("the forge has no such entry"));
         };
@@ -303,13 +352,8 @@ impl Sender {
             auto_inactive: true,
         };
         let repository = &deployment.repository;
-        if !(tried
-            && self
-                .github
-                .entry_is_marked(repository, number, &status)
-                .await?)
-        {
-            self.github.mark_entry(repository, number, &status).await?;
+        if !(tried && github.entry_is_marked(repository, number, &status).await?) {
+            github.mark_entry(repository, number, &status).await?;
         }
         self.store.entry_told(deployment, number, state).await?;
         Ok(Settled::Sent)
@@ -318,6 +362,7 @@ impl Sender {
     /// GitHub never sets older production deployments inactive by itself.
     async fn retire_older(
         &self,
+        github: &GitHub,
         deployment: &Deployment,
         entry: Entry,
     ) -> Result<Settled, Unsettled> {
@@ -332,8 +377,7 @@ impl Sender {
                 environment_url: None,
                 auto_inactive: false,
             };
-            match self
-                .github
+            match github
                 .mark_entry(&deployment.repository, older, &status)
                 .await
             {

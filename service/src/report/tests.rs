@@ -51,7 +51,7 @@ fn a_good_deployment_is_told_from_queue_to_success() {
         release: release("two"),
         previous: Some(release("one")),
     };
-    let mut reports = queued(&deployment);
+    let mut reports = queued(&deployment, None);
     reports.extend(began(&deployment));
     reports.extend(ended(&deployment, &outcome, deployment.commit()));
     insta::assert_snapshot!(lines(&reports), @"

@@ -13,6 +13,8 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) github: GitHub,
     #[serde(default)]
+    pub(super) gitlab: GitLab,
+    #[serde(default)]
     pub(super) chat: Chat,
     #[serde(default)]
     pub(super) pages: Pages,
@@ -32,13 +34,22 @@ pub(super) struct Pages {
     pub(super) token_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GitHub {
     pub(super) webhook_secret_file: Option<PathBuf>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) app_id: Option<u64>,
     pub(super) private_key_file: Option<PathBuf>,
+    pub(super) api_url: Option<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GitLab {
+    pub(super) webhook_token_file: Option<PathBuf>,
+    pub(super) signing_secret_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
     pub(super) api_url: Option<String>,
 }
 

@@ -2,6 +2,8 @@ use super::*;
 
 const APP: &str = include_str!("../../../templates/cutover.toml");
 
+const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -47,7 +49,7 @@ fn paths_are_taken_from_the_folder_of_the_file() {
     let settings = folder.load(SOUND).unwrap();
     assert_eq!(settings.data_dir, folder.0.path().join("data"));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8787");
-    assert_eq!(settings.github.api_url, "https://api.github.com");
+    assert_eq!(settings.github.unwrap().api_url, "https://api.github.com");
     assert_eq!(
         settings.secret_files,
         [folder.0.path().join("hook"), folder.0.path().join("token")]
@@ -112,7 +114,7 @@ fn secrets_may_come_from_the_environment_and_several_may_live() {
         "CUTOVER_GITHUB_TOKEN" => Some("ghp_sesame".to_owned()),
         _ => None,
     });
-    assert_eq!(settings.unwrap().github.webhook_secrets.len(), 2);
+    assert_eq!(settings.unwrap().github.unwrap().webhook_secrets.len(), 2);
 }
 
 #[test]
@@ -190,6 +192,8 @@ fn the_template_is_complete_and_sound() {
         "github-token",
         "github-app.pem",
         "pages-token",
+        "gitlab-webhook-token",
+        "gitlab-token",
         "shop/id_ed25519",
         "shop/known_hosts",
         "shop/ssh_config",
@@ -198,8 +202,10 @@ fn the_template_is_complete_and_sound() {
         folder.write(name, "-----BEGIN RSA PRIVATE KEY----- 0123456789");
     }
     folder.write("shop/cutover.toml", APP);
+    folder.write("gitlab-signing-secret", SIGNING_SECRET);
     let settings = folder.load(template).unwrap_or_else(|bad| panic!("{bad}"));
-    assert!(matches!(settings.github.login, Login::Token(_)));
+    assert!(matches!(settings.github.unwrap().login, Login::Token(_)));
+    assert!(settings.gitlab.is_none());
 
     // Every option, as if a reader had removed the mark in front of it; the App takes the place of the token.
     let option = |line: &str| {
@@ -211,14 +217,19 @@ fn the_template_is_complete_and_sound() {
         .lines()
         .map(|line| if option(line) { &line[2..] } else { line });
     let whole = options
-        .filter(|line| !line.starts_with("token_file"))
+        .filter(|line| *line != "token_file = \"github-token\"")
         .collect::<Vec<_>>()
         .join("\n");
     let settings = folder.load(&whole).unwrap_or_else(|bad| panic!("{bad}"));
     assert!(matches!(
-        settings.github.login,
+        settings.github.unwrap().login,
         Login::App { id: 123_456, .. }
     ));
+    let gitlab = settings.gitlab.unwrap();
+    assert_eq!(
+        (gitlab.hook.tokens.len(), gitlab.hook.signing.len()),
+        (1, 1)
+    );
     let app = &settings.apps[0];
     assert!(
         app.access.ssh_config.is_some() && app.git_url.is_some() && settings.public_url.is_some()
@@ -258,4 +269,77 @@ fn a_token_for_the_pages_is_optional_and_never_short_or_empty() {
         bad.problems,
         ["the token for the pages is empty: put it into CUTOVER_PAGES_TOKEN"]
     );
+}
+
+const ON_GITLAB: &str = r#"
+data_dir = "data"
+[gitlab]
+webhook_token_file = "hook"
+token_file = "token"
+[[apps]]
+config = "cutover.toml"
+"#;
+
+impl Folder {
+    fn on_gitlab() -> Self {
+        let folder = Self::new();
+        let repository = APP.lines().find(|line| line.starts_with("repository"));
+        let there = "repository = \"gitlab:acme/web/shop\"";
+        folder.write("cutover.toml", &APP.replace(repository.unwrap(), there));
+        folder
+    }
+}
+
+#[test]
+fn an_app_on_gitlab_needs_gitlab_and_no_github() {
+    let folder = Folder::on_gitlab();
+    let settings = folder.load(ON_GITLAB).unwrap_or_else(|bad| panic!("{bad}"));
+    assert!(settings.github.is_none());
+    let gitlab = settings.gitlab.as_ref().unwrap();
+    assert_eq!(gitlab.api_url, "https://gitlab.com/api/v4");
+    let shown = format!("{settings:?}");
+    assert!(
+        !shown.contains("sesame") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+    let nothing = "data_dir = \"data\"\n[[apps]]\nconfig = \"cutover.toml\"\n";
+    assert_eq!(
+        folder.problems(nothing),
+        [
+            "nothing proves what GitLab sends: set `gitlab.signing_secret_file = \"…\"` or \
+             `gitlab.webhook_token_file = \"…\"`",
+            "no token for GitLab: write it to a file and set `gitlab.token_file = \"…\"`, or set the variable \
+             CUTOVER_GITLAB_TOKEN",
+        ]
+    );
+}
+
+#[test]
+fn a_webhook_secret_of_gitlab_that_proves_nothing_is_refused() {
+    let folder = Folder::on_gitlab();
+    folder.write("short", "sesame");
+    assert_eq!(
+        folder.problems(&ON_GITLAB.replace("\"hook\"", "\"short\"")),
+        [
+            "a webhook token of GitLab is shorter than 16 characters: make one with `openssl rand -hex 32`"
+        ]
+    );
+    let signing = ON_GITLAB.replace("webhook_token_file", "signing_secret_file");
+    for bad in [
+        "0123456789abcdef0123456789abcdef",
+        "whsec_",
+        "whsec_c2hvcnQ=",
+        "whsec_%",
+    ] {
+        folder.write("hook", bad);
+        assert_eq!(
+            folder.problems(&signing),
+            [
+                "a signing secret of GitLab is not `whsec_` and base64: copy it from the webhook's page"
+            ],
+            "{bad}"
+        );
+    }
+    folder.write("hook", SIGNING_SECRET);
+    folder.load(&signing).unwrap_or_else(|bad| panic!("{bad}"));
 }

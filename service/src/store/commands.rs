@@ -1,16 +1,18 @@
 //! Commands from comments: received with their delivery, decided once, told until the forge has heard the end.
 
-use cutover_deploy::DeploymentId;
 use cutover_deploy::config::ForgeKind;
+use cutover_deploy::{CommitSha, DeploymentId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
+use tokio::sync::watch;
 
 use super::deployments::NewDeployment;
 use super::holds::Hold;
 use super::rows::{self, to_json};
 use super::{Store, StoreError, deployments, holds, millis, reading, writing};
 use crate::chat::{Ask, Place, Refusal, Thread};
+use crate::forge::word;
 
 /// A command that is to be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +27,12 @@ pub struct NewCommand {
     pub public: bool,
     /// Who wrote it, by login.
     pub author: String,
+    /// What the forge calls them for ever, where it says so.
+    pub author_id: Option<u64>,
     /// Where.
     pub thread: Thread,
+    /// The newest commit of the change at that moment, where the forge says so.
+    pub head: Option<CommitSha>,
     /// What the forge calls the comment.
     pub comment: u64,
     /// The line as it was written.
@@ -116,9 +122,9 @@ pub enum Effect {
 }
 
 impl Store {
-    /// Returns once a command was received or decided since the last call.
-    pub async fn commanded(&self) {
-        self.commanded.notified().await;
+    /// Changes whenever commands were received.
+    pub fn commanded(&self) -> watch::Receiver<()> {
+        self.commanded.subscribe()
     }
 
     /// The commands that nobody has judged yet, the oldest first.
@@ -149,10 +155,11 @@ impl Store {
     }
 
     /// When a reply that has to wait may be tried next.
-    pub async fn next_reply(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_reply(&self, forge: ForgeKind) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(
-            "select min(next_at) as at from command where state = 'decided' and next_at > 0",
+            "select min(next_at) as at from command where state = 'decided' and forge = $1 and next_at > 0",
         )
+        .bind(word(forge))
         .fetch_one(&self.pool)
         .await
         .map_err(reading)?;
@@ -311,9 +318,10 @@ pub(super) async fn receive(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into command (id, ordinal, forge, repository, public, author, thread, comment, line, ask, state,
-             received_at, attempts, next_at)
-         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, 'received', $10, 0, 0 from command",
+        "insert into command (id, ordinal, forge, repository, public, author, thread, comment, line, ask, author_id,
+             head, state, received_at, attempts, next_at)
+         select $1, coalesce(max(ordinal), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+             'received', $12, 0, 0 from command",
     )
     .bind(new.id.as_str())
     .bind(word(new.forge))
@@ -324,18 +332,13 @@ pub(super) async fn receive(
     .bind(new.comment.to_string())
     .bind(new.line.as_str())
     .bind(to_json(&new.ask))
+    .bind(new.author_id.map(|id| id.to_string()))
+    .bind(new.head.as_ref().map(CommitSha::as_str))
     .bind(millis(now))
     .execute(&mut *tx)
     .await
     .map_err(writing)?;
     Ok(())
-}
-
-fn word(forge: ForgeKind) -> &'static str {
-    match forge {
-        ForgeKind::GitHub => "github",
-        ForgeKind::GitLab => "gitlab",
-    }
 }
 
 fn read(row: &AnyRow) -> Result<Command, StoreError> {
@@ -355,6 +358,10 @@ fn read(row: &AnyRow) -> Result<Command, StoreError> {
             repository: rows::text(row, "repository")?,
             public: rows::number(row, "public")? != 0,
             author: rows::text(row, "author")?,
+            author_id: rows::maybe_text(row, "author_id")?
+                .map(|text| number("author_id", text))
+                .transpose()?,
+            head: rows::maybe_name(row, "head")?,
             thread: rows::json(row, "thread")?,
             comment: number("comment", rows::text(row, "comment")?)?,
             line: rows::text(row, "line")?,

@@ -68,7 +68,7 @@ impl Store {
         let taken = self
             .take_in_all(delivery, &[], commands, |_| answer)
             .await?;
-        self.commanded.notify_one();
+        self.commanded.send_replace(());
         Ok(taken)
     }
 

@@ -399,10 +399,8 @@ pub(super) async fn enqueue(
     let deployment = read(&row)?;
     let held = holds::against(tx, &deployment, now).await?;
     let superseded = supersede(tx, &deployment, held.is_some(), now).await?;
-    let mut reports = report::queued(&deployment);
-    if let Some(hold) = &held {
-        reports.extend(report::held(&deployment, &hold.line()));
-    }
+    let held_by = held.as_ref().map(holds::Hold::line);
+    let reports = report::queued(&deployment, held_by.as_deref());
     outbox::write(tx, &deployment, &reports, now).await?;
     Ok(Enqueued {
         deployment,

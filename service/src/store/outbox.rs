@@ -176,6 +176,24 @@ impl Store {
         row.as_ref().map(parse_number).transpose()
     }
 
+    /// Whether the forge's `number` is an entry that is known already, of any deployment of this environment.
+    pub async fn knows_entry(
+        &self,
+        deployment: &Deployment,
+        number: u64,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "select number from forge_deployment where app = $1 and environment = $2 and number = $3",
+        )
+        .bind(deployment.app.as_str())
+        .bind(deployment.environment.as_str())
+        .bind(number.to_string())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(reading)?;
+        Ok(row.is_some())
+    }
+
     /// Remembers what the forge calls an entry.
     pub async fn entered(
         &self,

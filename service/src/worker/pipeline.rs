@@ -10,22 +10,23 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{Deployer, Job};
-use crate::chat::clerk;
-use crate::forge::github::api::GitHub;
+use crate::chat::{Code, Refusal, clerk};
+use crate::forge::trouble::Trouble;
+use crate::forge::{Forge, Forges};
 use crate::settings::{App, Settings};
 use crate::store::Command;
 
 /// The pipeline of `cutover_deploy`.
 #[derive(Debug)]
 pub struct Pipeline {
-    github: GitHub,
+    forges: Forges,
     apps_dir: PathBuf,
     hidden: Vec<PathBuf>,
 }
 
 impl Pipeline {
     /// The pipeline with the service's folders and keys.
-    pub fn new(settings: &Settings, github: GitHub) -> Self {
+    pub fn new(settings: &Settings, forges: Forges) -> Self {
         let mut hidden: Vec<PathBuf> = settings
             .secret_files
             .iter()
@@ -36,7 +37,7 @@ impl Pipeline {
         hidden.sort();
         hidden.dedup();
         Self {
-            github,
+            forges,
             apps_dir: settings.data_dir.join("apps"),
             hidden,
         }
@@ -54,20 +55,22 @@ impl Pipeline {
         let (url, authorization) = if let Some(url) = &app.git_url {
             (url.clone(), None)
         } else {
-            let header = self
-                .github
-                .git_authorization(repository)
-                .await
-                .map_err(|trouble| Failure {
-                    host: None,
-                    step: "fetch".to_owned(),
-                    message: format!("cannot get a token for {repository}: {trouble}"),
-                    hint: Some(
-                        "Check that the GitHub App is installed on the repository.".to_owned(),
-                    ),
-                })?;
+            let unauthorized = |trouble: Trouble| {
+                Failure {
+                host: None,
+                step: "fetch".to_owned(),
+                message: format!("cannot get a token for {repository}: {trouble}"),
+                hint: Some(
+                    "Check the login at the forge; a GitHub App must be installed on the repository."
+                        .to_owned(),
+                ),
+            }
+            };
+            let forge = self.forges.of(&app.config.app).map_err(unauthorized)?;
+            let header = forge.git_authorization(repository).await;
+            let header = header.map_err(unauthorized)?;
             (
-                self.github.git_url(repository),
+                forge.git_url(repository),
                 Some(header.expose_secret().to_owned()),
             )
         };
@@ -136,7 +139,15 @@ impl Deployer for Pipeline {
     }
 
     async fn may_begin(&self, command: &Command) -> Result<(), Failure> {
-        let allowed = clerk::may_begin(&self.github, command).await;
+        let allowed = match self.forges.at(command.new.forge) {
+            Some(Forge::GitHub(github)) => clerk::may_begin(&github, command).await,
+            Some(Forge::GitLab(gitlab)) => clerk::may_begin(&gitlab, command).await,
+            None => Err(Refusal::new(
+                Code::PermissionUnavailable,
+                "no login at the forge of the command is in the settings",
+                None,
+            )),
+        };
         allowed.map_err(|refusal| Failure {
             host: None,
             step: "permission".to_owned(),

@@ -1,97 +1,15 @@
 //! People write commands in comments; what they ask for happens, and the thread tells how it went.
 
-mod more;
-
-use std::fmt::Write as _;
-use std::time::Duration;
+mod gitlab;
+mod meaning;
+mod scene;
 
 use insta::assert_snapshot;
-use kit::github::{Delivery, Trouble};
-use kit::{REPOSITORY, World, numbered, wait_for};
+use kit::REPOSITORY;
+use kit::github::Trouble;
 use serde_json::Value;
 
-/// The pull request that everybody talks in.
-const PULL: u64 = 7;
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A world whose release `two` is live, with a pull request; alice may write, rita only read.
-async fn world() -> World {
-    let world = World::plain().await;
-    world.github.set_role(REPOSITORY, "alice", "write");
-    world.github.set_role(REPOSITORY, "rita", "read");
-    let head = world.repo.head().await;
-    world
-        .github
-        .open_pull(REPOSITORY, PULL, "topic", head.as_str());
-    push(&world, "two").await;
-    world.settled().await;
-    world
-}
-
-async fn push(world: &World, text: &str) {
-    world.push_file("index.html", &format!("{text}\n")).await;
-}
-
-/// Sends a hook, which must get this status.
-async fn send(world: &World, delivery: &Delivery, status: u16) -> String {
-    let reception = delivery.send(&world.hook_url()).await.unwrap();
-    assert_eq!(reception.status, status, "{}", reception.body);
-    reception.body
-}
-
-/// Somebody writes a command into the pull request.
-async fn say(world: &World, who: &str, text: &str) {
-    let delivery = world.github.comment(REPOSITORY, PULL, who, text);
-    send(world, &delivery, 202).await;
-}
-
-/// Waits until so many comments carry the sign that nothing more will be said.
-async fn answered(world: &World, wanted: usize) {
-    let over = |reactions: &[String]| reactions.iter().any(|r| r == "rocket" || r == "confused");
-    wait_for("the commands to be answered", PATIENCE, async || {
-        let comments = world.github.comments(REPOSITORY);
-        let count = comments
-            .iter()
-            .filter(|comment| over(&comment.reactions))
-            .count();
-        if count >= wanted {
-            Ok(())
-        } else {
-            Err(format!(
-                "{}\n{}",
-                world.github.talk(REPOSITORY),
-                world.service().log()
-            ))
-        }
-    })
-    .await;
-}
-
-/// The thread as a reader sees it, with numbers for ids and without times.
-fn talk(world: &World) -> String {
-    let text = numbered(&world.github.talk(REPOSITORY));
-    let mut shown = String::new();
-    for line in text.lines() {
-        let mut line = line.to_owned();
-        while let Some(end) = line.find(" UTC") {
-            let start = end - "2026-01-01 00:00".len();
-            line.replace_range(start..end + " UTC".len(), "<time>");
-        }
-        writeln!(shown, "{line}").unwrap();
-    }
-    shown
-}
-
-fn live(world: &World) -> String {
-    let text = world.host.read("current/index.html").unwrap_or_default();
-    text.trim().to_owned()
-}
-
-async fn waiting(world: &World) -> usize {
-    world.production().await["waiting"]
-        .as_array()
-        .map_or(0, Vec::len)
-}
+use scene::{answered, live, push, say, talk, waiting, world};
 
 #[tokio::test]
 async fn a_rollback_by_comment_returns_to_the_previous_release_and_holds_pushes_until_unlock() {

@@ -14,10 +14,10 @@ use tokio_util::io::ReaderStream;
 use super::Shared;
 use super::access::{Caller, Stranger};
 use super::contract::{Contract, NotSpoken, Operation};
-use super::line::{Broken, Line};
 use super::routes::{self, Admits, Call, Reply, Verdict};
-use super::trouble::Trouble;
 use super::world::World;
+use crate::line::{Broken, Line};
+use crate::trouble::Trouble;
 
 /// Media types that GitHub answers in JSON.
 const ACCEPTED: [&str; 5] = [

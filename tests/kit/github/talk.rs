@@ -1,7 +1,5 @@
 //! What people say in this world, and the hooks that tell of it.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use super::GitHub;
@@ -11,6 +9,7 @@ use super::delivery::Delivery;
 use super::examples::published_examples;
 use super::hooks::delivery;
 use super::world::World;
+use crate::talk;
 
 impl GitHub {
     /// Gives somebody a role in a repository: `admin`, `maintain`, `write`, `triage`, `read`, `none`. Who has none given
@@ -98,16 +97,12 @@ impl GitHub {
     pub fn talk(&self, repository: &str) -> String {
         let mut text = String::new();
         for comment in self.comments(repository) {
-            let reactions = if comment.reactions.is_empty() {
-                String::new()
-            } else {
-                format!(" [{}]", comment.reactions.join(" "))
-            };
-            writeln!(text, "{}{reactions}", comment.author)
-                .expect("a String takes all that is written");
-            for line in comment.body.lines() {
-                writeln!(text, "  {line}").expect("a String takes all that is written");
-            }
+            talk::draw(
+                &mut text,
+                &comment.author,
+                &comment.reactions,
+                &comment.body,
+            );
         }
         text
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::comments::{Comment, Pull};
-use super::trouble::Troubles;
+use crate::trouble::Troubles;
 
 /// A commit status as the world keeps it, in the order of its posting.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! One environment, and whether its parts fit together.
 
+use std::time::Duration;
+
 use super::super::findings::{Fault, Findings, Noted};
 use super::super::grammar;
 use super::super::place::Place;
@@ -30,6 +32,9 @@ pub(super) fn environment(
     let at = |key: &str| place.key(key);
     let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
     check_roles(&raw, rim.steps, &hosts, place, findings);
+    let watch = Time::waiting(raw.watch.clone(), defaults::WATCH);
+    let watch = watch.read(&at("watch"), findings);
+    check_watch(&raw, watch, place, findings);
     let branch = optional(raw.branch, &at("branch"), findings, grammar::branch);
     let path = optional(raw.path, &at("path"), findings, grammar::absolute_path);
     let url = optional(raw.url, &at("url"), findings, |text| {
@@ -64,11 +69,28 @@ pub(super) fn environment(
         keep_failed: raw.keep_failed.unwrap_or(defaults::KEEP_FAILED),
         lock_wait: lock_wait?,
         step_timeout: step_timeout?,
+        strategy: raw.strategy.unwrap_or(defaults::STRATEGY),
+        batch: raw.batch.unwrap_or(defaults::BATCH),
+        watch: watch?,
         hosts: hosts.whole()?,
         health: health.transpose().ok()?,
         workers: workers.into_iter().map(|(_, workers)| workers).collect(),
         php_fpm: php_fpm.transpose().ok()?,
     })
+}
+
+/// Whether there is something to watch.
+fn check_watch(
+    raw: &raw::Environment,
+    watch: Option<Duration>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
+    if raw.health.is_none() && watch.is_some_and(|watch| !watch.is_zero()) {
+        let help = "add a table `health` to the environment, or take `watch` out";
+        let message = "what is watched is health, and the app is not asked for it";
+        findings.add(&place.key("watch"), Fault::new(message, help));
+    }
 }
 
 /// Whether there is a host for everything that needs one of some role.

@@ -136,7 +136,7 @@ fn a_comment_as_long_as_forges_allow_is_read_to_its_end_and_soon() {
 
 #[test]
 fn by_default_only_the_slash_is_heard() {
-    let slash = Prefixes::default();
+    let slash = Prefixes::usual(ForgeKind::GitHub);
     assert_eq!(read(".status\n@cutover status", &slash, &two()), []);
     assert_eq!(read("/status", &slash, &two()).len(), 1);
 }

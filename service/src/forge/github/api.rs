@@ -25,7 +25,7 @@ use crate::settings::{GitHub as Settings, Login};
 
 mod answer;
 
-pub use answer::{Trouble, Turn};
+pub use crate::forge::trouble::{Trouble, Turn};
 
 pub(super) use answer::parse;
 

@@ -3,8 +3,9 @@
 use cutover_deploy::config::ForgeKind;
 use serde::Deserialize;
 
-use super::hook::{Delivered, LONGEST_NAME, printable};
 use crate::chat::{Comment, Thread, reply};
+use crate::forge::Delivered;
+use crate::forge::push::{LONGEST_NAME, printable};
 
 /// The events that tell of comments.
 pub(super) const EVENTS: [&str; 3] = [
@@ -68,7 +69,11 @@ pub(super) fn delivered(payload: Payload) -> Delivered {
     let thread = match (payload.pull_request, payload.issue) {
         (Some(pull), _) => Thread::Review {
             number: pull.number,
-            first: payload.comment.in_reply_to_id.unwrap_or(payload.comment.id),
+            first: payload
+                .comment
+                .in_reply_to_id
+                .unwrap_or(payload.comment.id)
+                .to_string(),
         },
         (None, Some(issue)) if issue.pull_request.is_some() => Thread::Change {
             number: issue.number,
@@ -97,7 +102,9 @@ pub(super) fn delivered(payload: Payload) -> Delivered {
         repository: printable(&payload.repository.full_name, 2 * LONGEST_NAME),
         public: !payload.repository.private,
         author: printable(&user.login, LONGEST_NAME),
+        author_id: None,
         thread,
+        head: None,
         id: payload.comment.id,
         text,
     }))
@@ -135,7 +142,7 @@ mod tests {
     fn comments_stand_where_they_were_written() {
         let told = EVENTS.map(|event| comment(event, |_| {}));
         assert_eq!(told[0], "alice Change { number: 5 }");
-        assert_eq!(told[1], "alice Review { number: 6, first: 7 }");
+        assert_eq!(told[1], "alice Review { number: 6, first: \"7\" }");
         assert!(
             told[2].starts_with("alice Commit { sha: \"aaaa"),
             "{}",

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::api::{GitHub, Trouble, parse};
 use crate::chat::Thread;
-use crate::chat::desk::{At, Change, Desk, Reaction, Role};
+use crate::chat::desk::{At, Change, Desk, Person, Reaction, Role};
 
 const PER_PAGE: u32 = 100;
 
@@ -53,8 +53,8 @@ struct Answer {
 impl Desk for GitHub {
     const FORGE: ForgeKind = ForgeKind::GitHub;
 
-    async fn role(&self, repository: &str, person: &str) -> Result<Role, Trouble> {
-        let person = segment(person);
+    async fn role(&self, repository: &str, person: Person<'_>) -> Result<Role, Trouble> {
+        let person = segment(person.login);
         let route = format!("/repos/{repository}/collaborators/{person}/permission");
         let Some(body) = self.get_if_there(repository, &route).await? else {
             return Ok(Role::None);

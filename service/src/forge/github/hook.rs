@@ -2,8 +2,6 @@
 //!
 //! Everything here is hostile until the signature holds, and bounded afterwards.
 
-use std::fmt;
-
 use axum::http::HeaderMap;
 use cutover_deploy::CommitSha;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -12,10 +10,8 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use super::comment;
-use crate::chat::Comment;
-
-pub(super) const LONGEST_NAME: usize = 100;
-const LONGEST_REF: usize = 1024;
+use crate::forge::Delivered;
+use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
 
 /// Why a delivery is not from GitHub as far as can be told. Tells a caller nothing of the secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -135,54 +131,6 @@ impl Headers {
     }
 }
 
-/// What a delivery says, as far as it is understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivered {
-    /// The hook was just made.
-    Ping,
-    /// A ref moved.
-    Push(Push),
-    /// A person wrote a comment.
-    Comment(Box<Comment>),
-    /// A comment that is not read, and why.
-    Unheard(String),
-    /// An event that asks for nothing here.
-    Other,
-}
-
-/// A ref moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
-    /// `owner/name`, as GitHub writes it.
-    pub repository: String,
-    /// What moved.
-    pub what: Moved,
-    /// Who pushed; at most 100 characters, none of them control characters.
-    pub pusher: String,
-}
-
-/// What a push moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
-    /// A branch, to this commit.
-    Branch {
-        /// Without `refs/heads/`.
-        name: String,
-        /// Where it points now.
-        commit: CommitSha,
-    },
-    /// A branch or tag that is gone.
-    Deleted {
-        /// The whole ref.
-        name: String,
-    },
-    /// A tag, or a ref of some other kind.
-    Other {
-        /// The whole ref.
-        name: String,
-    },
-}
-
 #[derive(Deserialize)]
 struct PushPayload {
     #[serde(rename = "ref")]
@@ -260,22 +208,6 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
             LONGEST_NAME,
         ),
     })
-}
-
-pub(super) fn printable(text: &str, longest: usize) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(longest)
-        .collect()
-}
-
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Branch { name, commit } => write!(f, "{name} at {}", commit.short()),
-            Self::Deleted { name } | Self::Other { name } => f.write_str(name),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Holds: who is kept waiting, who is not, and what is remembered.
 
 use cutover_deploy::config::ForgeKind;
-use cutover_deploy::{Failure, Kind, Outcome, ReleaseId};
+use cutover_deploy::{CommitSha, Failure, Kind, Outcome, ReleaseId};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -47,7 +47,9 @@ async fn command(store: &Store, id: &str, author: &str) -> Command {
         repository: "acme/shop".to_owned(),
         public: false,
         author: author.to_owned(),
+        author_id: Some(8_400_000_002),
         thread: Thread::Change { number: 7 },
+        head: CommitSha::parse(&"c".repeat(40)).ok(),
         comment: 4_400_000_001,
         line: "/help".to_owned(),
         ask: Ask::Help,
@@ -57,14 +59,14 @@ async fn command(store: &Store, id: &str, author: &str) -> Command {
         body: json!({}),
     };
     store
-        .take_in_commands(&delivery, &[new], answer)
+        .take_in_commands(&delivery, std::slice::from_ref(&new), answer)
         .await
         .unwrap();
     let received = store.received(ForgeKind::GitHub).await.unwrap();
-    received
-        .into_iter()
-        .find(|command| command.new.id == id)
-        .unwrap()
+    let found = received.into_iter().find(|command| command.new.id == id);
+    let found = found.unwrap();
+    assert_eq!(found.new, new, "a command is kept as it came");
+    found
 }
 
 async fn decide(store: &Store, id: &str, author: &str, effect: Effect) -> bool {

@@ -7,50 +7,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::forge::trouble::{Trouble, Turn, clip, seconds_between};
+
 /// GitHub asks for at least a minute after a secondary limit that names no time.
 const SECONDARY_LIMIT_PAUSE: Duration = Duration::from_mins(1);
-/// A wrong clock or a wrong header must not silence reports for ever.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
-const LONGEST_MESSAGE: usize = 300;
-
-/// Why a call did not do what it was for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Trouble {
-    /// What GitHub said; never holds a secret.
-    pub message: String,
-    /// What may be done about it.
-    pub turn: Turn,
-    /// Whether the forge says that there is no such thing.
-    pub missing: bool,
-}
-
-/// What may be done about a call that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// Try again with growing pauses; GitHub may or may not have acted on it.
-    Again,
-    /// GitHub wants no call at all before this much time has passed.
-    Pause(Duration),
-    /// It cannot succeed as it is.
-    Never,
-}
 
 impl Trouble {
     pub(super) fn no_answer(why: &str) -> Self {
-        Self {
-            message: format!("no answer from GitHub: {}", clip(why)),
-            turn: Turn::Again,
-            missing: false,
-        }
-    }
-
-    pub(super) fn refused(message: String) -> Self {
-        Self {
-            message,
-            turn: Turn::Never,
-            missing: false,
-        }
+        Self::silence("GitHub", why)
     }
 }
 
@@ -124,11 +88,6 @@ fn pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     None
 }
 
-fn seconds_between(from: i64, to: i64) -> Duration {
-    let seconds = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
-    Duration::from_secs(seconds.max(1)).min(LONGEST_PAUSE)
-}
-
 /// Whether GitHub knows no such installation, or no longer.
 pub(super) fn is_gone(error: &octocrab::Error) -> bool {
     let octocrab::Error::GitHub { source, .. } = error else {
@@ -189,16 +148,10 @@ pub(in crate::forge::github) fn parse<T: DeserializeOwned>(body: &[u8]) -> Resul
     })
 }
 
-fn clip(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_MESSAGE)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forge::trouble::LONGEST_PAUSE;
 
     fn turn(status: u16, headers: &[(&'static str, &str)], body: &str) -> Turn {
         let mut map = HeaderMap::new();

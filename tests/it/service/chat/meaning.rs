@@ -1,11 +1,24 @@
-//! Commands, continued: what stops, waits and holds.
+//! What counts as a command, what is meant by it, and where it is answered.
 
-use super::*;
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+use kit::github::{Delivery, Trouble};
+use kit::{REPOSITORY, World};
+use serde_json::Value;
+
+use super::scene::{CHANGE, answered, live, push, say, taken, talk, world};
+
+/// Sends a hook, which must get this status.
+async fn send(world: &World, delivery: &Delivery, status: u16) -> String {
+    let reception = delivery.send(&world.hook_url()).await.unwrap();
+    taken(&reception, status).to_owned()
+}
 
 #[tokio::test]
 async fn what_nobody_meant_as_a_command_does_nothing() {
     let world = world().await;
-    let alice = |text: &str| world.github.comment(REPOSITORY, PULL, "alice", text);
+    let alice = |text: &str| world.github.comment(REPOSITORY, CHANGE, "alice", text);
     let edited = |action: &str| {
         let delivery = alice("/rollback production");
         let mut body = delivery.json();
@@ -24,7 +37,7 @@ async fn what_nobody_meant_as_a_command_does_nothing() {
             "bot",
             world
                 .github
-                .comment(REPOSITORY, PULL, "helper[bot]", "/rollback production"),
+                .comment(REPOSITORY, CHANGE, "helper[bot]", "/rollback production"),
         ),
         (
             "issue",
@@ -149,7 +162,7 @@ async fn a_commit_a_branch_and_the_head_of_a_pull_request_are_deployed_by_commen
     assert_eq!(live(&world), "three");
     world
         .github
-        .open_pull(REPOSITORY, PULL, "topic", two.as_str());
+        .open_pull(REPOSITORY, CHANGE, "topic", two.as_str());
     say(&world, "alice", "/deploy to production").await;
     answered(&world, 3).await;
     assert_eq!(live(&world), "two");
@@ -160,12 +173,12 @@ async fn a_commit_a_branch_and_the_head_of_a_pull_request_are_deployed_by_commen
         say(&world, "alice", text).await;
         answered(&world, 4 + at).await;
     }
-    world.github.close_pull(REPOSITORY, PULL);
+    world.github.close_pull(REPOSITORY, CHANGE);
     say(&world, "alice", "/deploy to production").await;
     answered(&world, 6).await;
     world
         .github
-        .open_pull_of_fork(REPOSITORY, PULL, two.as_str());
+        .open_pull_of_fork(REPOSITORY, CHANGE, two.as_str());
     say(&world, "alice", "/deploy to production").await;
     answered(&world, 7).await;
     assert_eq!(
@@ -253,7 +266,7 @@ async fn remarks_and_commits_are_answered_where_they_stand() {
     let head = world.repo.head().await;
     let remark = world
         .github
-        .review_comment(REPOSITORY, PULL, "alice", "/status");
+        .review_comment(REPOSITORY, CHANGE, "alice", "/status");
     send(&world, &remark, 202).await;
     answered(&world, 1).await;
     let on_commit = "/deploy to production";

@@ -1,0 +1,27 @@
+//! In which order the hosts of an environment become live.
+
+use crate::config::{Environment, Strategy};
+use crate::names::HostName;
+use crate::request::Kind;
+
+/// The hosts that swap at once, wave after wave, each proven before the next begins. A way back is always one wave:
+/// whoever goes back wants it over.
+pub(super) fn waves(environment: &Environment, kind: &Kind) -> Vec<Vec<HostName>> {
+    let hosts: Vec<HostName> = environment
+        .hosts
+        .iter()
+        .map(|host| host.name.clone())
+        .collect();
+    let batch = (environment.batch as usize).max(1);
+    match (kind, environment.strategy) {
+        (Kind::Rollback { .. }, _) | (_, Strategy::All) => vec![hosts],
+        (Kind::Deploy { .. }, Strategy::Rolling) => {
+            hosts.chunks(batch).map(<[HostName]>::to_vec).collect()
+        }
+        (Kind::Deploy { .. }, Strategy::Canary) => {
+            let (first, rest) = hosts.split_at(batch.min(hosts.len()));
+            let waves = [first, rest].into_iter().filter(|wave| !wave.is_empty());
+            waves.map(<[HostName]>::to_vec).collect()
+        }
+    }
+}
