@@ -3,8 +3,8 @@
 # and a driver for the browser. Nothing of it is committed. Does nothing when the cache already holds these versions.
 set -eu
 
-axe=axe-core@4.14.1
-driver=playwright-core@1.65.1
+axe='axe-core@4.14.1'
+driver='playwright-core@1.65.1'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/cutover-kit}
