@@ -22,6 +22,7 @@ mod holds;
 mod outbox;
 mod put_back;
 mod rows;
+mod subjects;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::Door;
 use super::rejection::Rejection;
 use super::view::{DeploymentView, EnvironmentView, LiveView, WholeView};
-use crate::store::{Deployment, KeptEvent, State as Stands};
+use crate::store::{Deployment, KeptEvent, State as Stands, Store, StoreError};
 
 const ENDED_SHOWN: u32 = 5;
 pub(super) const EVENTS_SHOWN: u32 = 30_000;
@@ -125,7 +125,7 @@ pub(super) async fn place(
             .filter(move |open| open.state == state)
             .map(DeploymentView::from)
     };
-    Ok(EnvironmentView {
+    let mut view = EnvironmentView {
         app: app.to_string(),
         environment: name.to_string(),
         branch: environment.branch.clone(),
@@ -135,7 +135,23 @@ pub(super) async fn place(
         running: of(Stands::Running).next(),
         waiting: of(Stands::Queued).collect(),
         ended: ended.iter().map(DeploymentView::from).collect(),
-    })
+    };
+    for (commit, subject) in view.commits() {
+        *subject = door.store.subject(commit).await?;
+    }
+    Ok(view)
+}
+
+/// A deployment in one line, with what its commit is about.
+pub(super) async fn line(
+    store: &Store,
+    deployment: &Deployment,
+) -> Result<DeploymentView, StoreError> {
+    let mut view = DeploymentView::from(deployment);
+    if let Some((commit, subject)) = view.described() {
+        *subject = store.subject(commit).await?;
+    }
+    Ok(view)
 }
 
 pub(super) async fn find(door: &Door, id: &str) -> Result<Deployment, Rejection> {
@@ -150,6 +166,6 @@ pub(super) async fn whole(door: &Door, deployment: &Deployment) -> Result<WholeV
     Ok(WholeView {
         reports: door.store.reports(&deployment.id).await?,
         events: door.store.events(&deployment.id, 0, EVENTS_SHOWN).await?,
-        deployment: DeploymentView::from(deployment),
+        deployment: line(&door.store, deployment).await?,
     })
 }

@@ -17,7 +17,6 @@ use tokio::sync::broadcast;
 
 use super::log::{self, Change, Item};
 use super::rejection::Rejection;
-use super::view::DeploymentView;
 use super::{Door, api, pages};
 use crate::store::{Deployment, KeptEvent, State as Stands, StoreError};
 
@@ -98,14 +97,16 @@ impl Follower {
         let is_new = self.shown.as_ref() != Some(&shown) && deployment.state != Stands::Done;
         if is_new {
             self.shown = Some(shown);
-            self.ready.push_back(self.head("head", &deployment));
+            let head = self.head("head", &deployment).await?;
+            self.ready.push_back(head);
         }
         for kept in &events {
             self.after = kept.seq;
             self.ready.push_back(self.event(kept));
         }
         if self.over {
-            self.ready.push_back(self.head("end", &deployment));
+            let head = self.head("end", &deployment).await?;
+            self.ready.push_back(head);
         }
         if !self.ready.is_empty() || !events.is_empty() {
             return Ok(true);
@@ -117,13 +118,14 @@ impl Follower {
     }
 
     /// How the deployment stands: the head of its page, and a sentence for who does not see it.
-    fn head(&self, name: &str, deployment: &Deployment) -> Event {
-        let values = pages::head(deployment);
+    async fn head(&self, name: &str, deployment: &Deployment) -> Result<Event, StoreError> {
+        let view = api::line(&self.door.store, deployment).await?;
+        let values = pages::head(deployment, &view);
         let data = json!({
             "html": self.door.pages.piece("head.html", &values),
-            "said": pages::said(&DeploymentView::from(deployment)),
+            "said": pages::said(&view),
         });
-        Event::default().event(name).data(data.to_string())
+        Ok(Event::default().event(name).data(data.to_string()))
     }
 
     fn event(&self, kept: &KeptEvent) -> Event {

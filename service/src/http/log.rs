@@ -164,6 +164,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
         Event::Waiting { host, holder } => {
             (Some(host.clone()), format!("waits for {holder}"), None)
         }
+        Event::Fetched { commit, subject } => (None, format!("{} {subject}", commit.short()), None),
         Event::Planned {
             release,
             previous,

@@ -172,7 +172,8 @@ async fn whole(
         .await?;
     let first = events.first().map_or(1, |first| first.seq);
     let last = events.last().map_or(0, |last| last.seq);
-    let mut values = head(found);
+    let view = api::line(&door.store, found).await?;
+    let mut values = head(found, &view);
     let is_over = found.state == Stands::Done;
     values["items"] = json!(log::items(&events));
     values["open"] = json!(!is_over && before.is_none());
@@ -180,7 +181,7 @@ async fn whole(
     values["after"] = json!(last);
     values["before"] = json!(before);
     values["earlier"] = json!((first > 1).then_some(first));
-    values["said"] = json!(said(&DeploymentView::from(found)));
+    values["said"] = json!(said(&view));
     let in_state = |state: &str| -> Vec<&Posted> {
         reports
             .iter()
@@ -193,13 +194,13 @@ async fn whole(
 }
 
 /// What the head of a deployment's page shows.
-pub(super) fn head(found: &Deployment) -> Value {
+pub(super) fn head(found: &Deployment, view: &DeploymentView) -> Value {
     let left = match &found.outcome {
         Some(Outcome::Failed { left, .. }) => left.as_slice(),
         _ => &[],
     };
     json!({
-        "deployment": DeploymentView::from(found),
+        "deployment": view,
         "live": found.live,
         "branch": found.branch,
         "url": found.environment_url,

@@ -27,6 +27,8 @@ pub(super) struct EnvironmentView {
 pub(super) struct LiveView {
     #[serde(flatten)]
     pub(super) live: Live,
+    /// The first line of the commit's message, where known.
+    pub(super) subject: Option<String>,
     pub(super) deployment: DeploymentId,
     /// Who asked for that.
     pub(super) actor: String,
@@ -41,6 +43,8 @@ pub(super) struct DeploymentView {
     pub(super) environment: String,
     pub(super) kind: &'static str,
     pub(super) commit: Option<CommitSha>,
+    /// The first line of the commit's message, once it was fetched.
+    pub(super) subject: Option<String>,
     pub(super) release: Option<ReleaseId>,
     pub(super) actor: String,
     pub(super) state: State,
@@ -84,9 +88,25 @@ impl EnvironmentView {
         }
     }
 
+    /// Everything in it that has a commit, with the place for what that is about.
+    pub(super) fn commits(&mut self) -> impl Iterator<Item = (&CommitSha, &mut Option<String>)> {
+        let live = self.live.iter_mut();
+        let live = live.filter_map(|live| Some((live.live.commit.as_ref()?, &mut live.subject)));
+        let rows = self.running.iter_mut().chain(&mut self.waiting);
+        let rows = rows.chain(&mut self.ended);
+        live.chain(rows.filter_map(DeploymentView::described))
+    }
+
     /// Whether its page is another one soon.
     pub(super) fn is_busy(&self) -> bool {
         self.running.is_some() || !self.waiting.is_empty()
+    }
+}
+
+impl DeploymentView {
+    /// Its commit, with the place for what that is about.
+    pub(super) fn described(&mut self) -> Option<(&CommitSha, &mut Option<String>)> {
+        Some((self.commit.as_ref()?, &mut self.subject))
     }
 }
 
@@ -95,6 +115,7 @@ impl LiveView {
     pub(super) fn of(deployment: Deployment) -> Option<Self> {
         Some(Self {
             live: deployment.live?,
+            subject: None,
             deployment: deployment.id,
             actor: deployment.request.actor,
             since: deployment.ended_at,
@@ -115,6 +136,7 @@ impl From<&Deployment> for DeploymentView {
             environment: deployment.environment.to_string(),
             kind: deployment.request.kind.word(),
             commit: deployment.commit().cloned(),
+            subject: None,
             release: deployment.release.clone(),
             actor: deployment.request.actor.clone(),
             state: deployment.state,

@@ -39,13 +39,26 @@ pub(super) fn ago(at: &str, now: Timestamp) -> String {
     };
     let seconds = (now - at).get_seconds();
     let size = seconds.unsigned_abs();
-    let (count, unit) = match size {
-        0..60 if seconds >= 0 => return "just now".to_owned(),
-        0..60 => return "in a moment".to_owned(),
-        60..3_600 => (size / 60, "min"),
-        3_600..86_400 => (size / 3_600, "hour"),
-        _ => (size / 86_400, "day"),
+    if size < 60 {
+        let said = if seconds >= 0 {
+            "just now"
+        } else {
+            "in a moment"
+        };
+        return said.to_owned();
+    }
+    let (length, unit) = match size {
+        60..3_600 => (60, "min"),
+        3_600..86_400 => (3_600, "hour"),
+        _ => (86_400, "day"),
     };
+    // What was set to end in two hours does not end "in 1 hour" a second later.
+    let whole = if seconds >= 0 {
+        size
+    } else {
+        size + length / 2
+    };
+    let count = whole / length;
     let plural = if count == 1 || unit == "min" { "" } else { "s" };
     if seconds >= 0 {
         format!("{count} {unit}{plural} ago")
@@ -102,7 +115,7 @@ mod tests {
         let at = "2026-05-20T12:34:56Z";
         let now: Timestamp = at.parse().unwrap();
         let said = [
-            0, 59, 60, 3_599, 3_600, 7_200, 86_400, 800_000, -30, -90, -86_400,
+            0, 59, 60, 3_599, 3_600, 7_200, 86_400, 800_000, -30, -90, -7_199, -86_400,
         ]
         .map(|later| ago(at, now + SignedDuration::from_secs(later)));
         assert_eq!(
@@ -117,7 +130,8 @@ mod tests {
                 "1 day ago",
                 "9 days ago",
                 "in a moment",
-                "in 1 min",
+                "in 2 min",
+                "in 2 hours",
                 "in 1 day"
             ]
         );

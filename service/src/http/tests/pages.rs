@@ -117,12 +117,17 @@ async fn what_a_person_wrote_shows_as_it_is_and_moves_nothing() {
         .append(&parsed, &[event], cutover_deploy::now())
         .await
         .unwrap();
+    let commit = testing::commit('a');
+    let subject = "mend <u>it</u>\u{202e}";
+    world.store.describe(&commit, subject).await.unwrap();
+    world.store.describe(&commit, "another").await.unwrap();
     for path in ["/".to_owned(), format!("/deployments/{id}")] {
         let page = world.get(&path).await.text;
         assert!(
             page.contains("&lt;b&gt;") && page.contains("\u{fffd}alice"),
             "{page}"
         );
+        assert!(page.contains("mend &lt;u&gt;it"), "{page}");
         let bare = |c: char| c == '\u{1b}' || c == '\u{7}' || c == '\u{202e}';
         assert!(!page.contains(bare) && !page.contains("<i>"), "{page}");
     }
