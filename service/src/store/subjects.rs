@@ -5,10 +5,12 @@ use cutover_deploy::CommitSha;
 use super::{Store, StoreError, reading, rows, writing};
 
 impl Store {
-    /// Remembers the first line of a commit's message.
+    /// Remembers the first line of a commit's message; what git says comes after what a forge said, and stays.
     pub async fn describe(&self, commit: &CommitSha, subject: &str) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into commit_subject (commit_sha, subject) values ($1, $2) on conflict (commit_sha) do nothing",
+            "insert into commit_subject (commit_sha, subject) values ($1, $2)
+             on conflict (commit_sha) do update
+             set subject = excluded.subject",
         )
         .bind(commit.as_str())
         .bind(subject)

@@ -118,9 +118,9 @@ async fn what_a_person_wrote_shows_as_it_is_and_moves_nothing() {
         .await
         .unwrap();
     let commit = testing::commit('a');
+    world.store.describe(&commit, "another").await.unwrap();
     let subject = "mend <u>it</u>\u{202e}";
     world.store.describe(&commit, subject).await.unwrap();
-    world.store.describe(&commit, "another").await.unwrap();
     for path in ["/".to_owned(), format!("/deployments/{id}")] {
         let page = world.get(&path).await.text;
         assert!(
@@ -183,6 +183,21 @@ async fn an_environment_has_a_page_and_says_what_to_do_when_it_is_empty() {
         busy.contains("aaaaaaa") && busy.contains("waiting"),
         "{busy}"
     );
+}
+
+#[tokio::test]
+async fn a_push_that_waits_is_shown_with_the_first_line_of_its_message() {
+    let world = World::start().await;
+    let message = "\nmend the cart\n\nIt lost a line.";
+    let push = json!({"head_commit": {"message": message}});
+    world.send(Delivery::push("refs/heads/main", &push)).await;
+    let page = world.get("/").await.text;
+    assert!(page.contains("mend the cart</span>"), "{page}");
+    // A branch that nothing follows leaves nothing behind.
+    let other = json!({"after": "b".repeat(40), "head_commit": {"message": "elsewhere"}});
+    world.send(Delivery::push("refs/heads/other", &other)).await;
+    let known = world.store.subject(&testing::commit('b')).await.unwrap();
+    assert_eq!(known, None);
 }
 
 #[tokio::test]
