@@ -18,6 +18,7 @@ php php-cli
 php-fpm php-fpm
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework
 redis-cli redis-tools
+rsync rsync
 redis-server redis-server
 shellcheck shellcheck
 sqlite3 sqlite3

@@ -1,10 +1,13 @@
 // Tidies up after a step whose launcher was killed: ends what still runs, and removes the folder with the key.
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
+
+import { findBinary } from './binary.mjs';
 
 /** A deployment that is past its swap is brought to its end or taken back first, which takes a while. */
 const PATIENCE_MS = 60_000;
@@ -23,7 +26,24 @@ if (folder && existsSync(folder) && isOurs(folder)) {
       console.log(`::warning title=cutover::process ${pid} still ends a deployment; it can no longer open connections`);
     }
   }
+  settle();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Has the program look after what it was killed over: a release that is live is proven or taken back, and GitHub hears
+ * the end. It finds in the folder what that was; nothing when it came to its end after all.
+ */
+function settle() {
+  if (runs() || !existsSync(join(folder, 'deployment.json'))) {
+    return;
+  }
+  // Found anew and not taken from the state: what gets the key is proven to be the program once more.
+  const found = findBinary(process.env);
+  if (found.path) {
+    const env = { ...process.env, CUTOVER_PRIVATE_DIR: folder, CUTOVER_AFTER: 'yes' };
+    spawnSync(found.path, [], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  }
 }
 
 /** Only what `main` makes is removed, whatever the state says. */

@@ -36,16 +36,12 @@ pub(crate) async fn run<W: Write>(
     } else {
         "refused"
     };
-    let outputs = Outputs {
+    Outputs {
         outcome: outcome.to_owned(),
+        url: inputs.environment.url.clone(),
         ..Outputs::default()
-    };
-    let delimiter = uuid::Uuid::new_v4().simple().to_string();
-    outputs::append(
-        runner.output.as_deref(),
-        &outputs.lines(&delimiter),
-        console,
-    );
+    }
+    .hand_over(runner, console);
     let summary = summary::of_check(name, &faults);
     outputs::append(runner.summary.as_deref(), &summary, console);
     if faults.is_empty() { 0 } else { 2 }

@@ -4,117 +4,227 @@ use std::io::Write;
 use std::path::Path;
 
 use cutover_deploy::{
-    Artifact, CommitSha, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId, now, run,
-    source,
+    Artifact, CommitSha, DeployRequest, DeploymentId, Event, Kind, Outcome, now, run, source,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::console::Console;
 use crate::failure::{Failure, Fault};
 use crate::inputs::{Inputs, Runner};
+use crate::kept::{End, Kept};
 use crate::keys::Keys;
 use crate::log::Seen;
 use crate::outputs::{self, Outputs};
+use crate::report::Report;
+use crate::signals::Signals;
 use crate::summary;
 
-/// What becomes live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// What the job has built of this commit.
-    Workspace { commit: CommitSha },
-    /// A release that hosts have kept; the healthy one before the live one when absent.
-    Kept { to: Option<ReleaseId> },
+/// Where the bytes of a new release come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    /// What the job has built.
+    Workspace,
+    /// From nowhere: only what hosts have already can become live.
+    None,
 }
 
-/// The workspace, and the commit that it was built from: the one that is checked out there, which may be another than
-/// the run's own.
-pub(crate) async fn source(inputs: &Inputs, runner: &Runner) -> Result<Source, Failure> {
+/// A deployment, and everybody who hears of it.
+pub(crate) struct Job<'a> {
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) runner: &'a Runner,
+    pub(crate) keys: &'a Keys,
+    pub(crate) request: DeployRequest,
+    pub(crate) report: Option<Report>,
+    pub(crate) kept: Kept,
+    pub(crate) seen: Seen,
+}
+
+/// The workspace as it is to become live: the commit that is checked out there, which may be another than the run's own.
+pub(crate) async fn workspace(inputs: &Inputs, runner: &Runner) -> Result<Kind, Failure> {
     let checked_out = source::workspace_commit(&inputs.workspace).await;
     let commit = checked_out.or_else(|| runner.commit.clone());
     let commit = commit.ok_or_else(|| {
         let workspace = inputs.workspace.display();
         Failure::runner(format!(
-            "{workspace} is no git checkout and GITHUB_SHA is not set, so nobody knows which commit this is"
+            "{workspace} is no git checkout and the runner names no commit, so nobody knows which one this is"
         ))
     })?;
-    Ok(Source::Workspace { commit })
+    Ok(Kind::Deploy { commit })
 }
 
-/// Runs one deployment to its end, tells it, and returns its exit code.
-pub(crate) async fn run<W: Write>(
+/// A request of this run's own.
+pub(crate) fn request(kind: Kind, runner: &Runner) -> DeployRequest {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let actor = runner.actor.clone();
+    DeployRequest {
+        deployment: DeploymentId::parse(&id).expect("hexadecimal digits are a deployment id"),
+        kind,
+        actor: actor.unwrap_or_else(|| "a CI job".to_owned()),
+        run_url: runner.run_url.clone(),
+        requested_at: now(),
+    }
+}
+
+/// What a request needs to be brought to hosts, packed in `to`; nothing for a rollback.
+pub(crate) async fn artifact(
     inputs: &Inputs,
-    runner: &Runner,
-    keys: &Keys,
-    source: Source,
-    console: &mut Console<W>,
-) -> u8 {
-    let (events, mut heard) = unbounded_channel();
-    let cancel = CancellationToken::new();
-    let mut signals = Signals::listen();
-    let mut seen = Seen::default();
-    let commit = match &source {
-        Source::Workspace { commit } => Some(commit.clone()),
-        Source::Kept { .. } => None,
+    request: &DeployRequest,
+    to: &Path,
+    events: &UnboundedSender<Event>,
+) -> Result<Option<Artifact>, cutover_deploy::Failure> {
+    let Kind::Deploy { commit } = &request.kind else {
+        return Ok(None);
     };
-    let work = async {
-        let outcome = deploy(inputs, runner, keys, source, &events, &cancel).await;
-        // Nothing is told after its end, so the listener below ends as well.
-        drop(events);
-        outcome
-    };
-    let show = async {
-        loop {
-            tokio::select! {
-                event = heard.recv() => match event {
-                    Some(event) => seen.event(&event, console),
-                    None => break,
-                },
-                () = Signals::next(&mut signals) => {
-                    console.text(if cancel.is_cancelled() {
-                        "still ending: a release that is being made live is brought to its end or taken back first"
-                    } else {
-                        "calling off; nothing is swapped any more unless it has begun"
-                    });
-                    cancel.cancel();
+    let Inputs {
+        config, workspace, ..
+    } = inputs;
+    let packed = source::pack_workspace(config, commit, workspace, to, events).await;
+    packed.map(Some)
+}
+
+impl<'a> Job<'a> {
+    /// A deployment that begins now: it is kept for the case that the step is killed, and GitHub hears of it.
+    pub(crate) fn begin<W: Write>(
+        inputs: &'a Inputs,
+        runner: &'a Runner,
+        keys: &'a Keys,
+        request: DeployRequest,
+        console: &mut Console<W>,
+    ) -> Self {
+        let kept = Kept::begin(runner, &request);
+        let report = Report::of(inputs, runner, &request, &kept);
+        let mut report = report.unwrap_or_else(|why| {
+            console.text(&why);
+            None
+        });
+        if let (Some(report), Kind::Deploy { commit }) = (&mut report, &request.kind) {
+            report.begin(commit);
+        }
+        Self {
+            inputs,
+            runner,
+            keys,
+            request,
+            report,
+            kept,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Runs it to its end, shows it, and lets it be called off.
+    pub(crate) async fn run<W: Write>(
+        &mut self,
+        bytes: Bytes,
+        console: &mut Console<W>,
+    ) -> Outcome {
+        let (events, mut heard) = unbounded_channel();
+        let cancel = CancellationToken::new();
+        let mut signals = Signals::listen();
+        let Self {
+            inputs,
+            keys,
+            request,
+            report,
+            seen,
+            ..
+        } = self;
+        let work = async {
+            let outcome = deploy(inputs, keys, request, bytes, &events, &cancel).await;
+            // Nothing is told after its end, so the listener below ends as well.
+            drop(events);
+            outcome
+        };
+        let show = async {
+            loop {
+                tokio::select! {
+                    event = heard.recv() => {
+                        let Some(event) = event else { break };
+                        seen.event(&event, console);
+                        if let (Some(report), Some(commit)) = (report.as_mut(), &seen.commit) {
+                            report.begin(commit);
+                        }
+                    }
+                    () = Signals::next(&mut signals) => {
+                        console.text(if cancel.is_cancelled() {
+                            "still ending: a release that is being made live is brought to its end or taken back first"
+                        } else {
+                            "calling off; nothing is swapped any more unless it has begun"
+                        });
+                        cancel.cancel();
+                    }
                 }
             }
+        };
+        let (outcome, ()) = tokio::join!(work, show);
+        outcome
+    }
+
+    /// Tells the end to everybody, and returns its exit code.
+    pub(crate) async fn conclude<W: Write>(
+        self,
+        outcome: &Outcome,
+        console: &mut Console<W>,
+    ) -> u8 {
+        let environment = &self.inputs.environment;
+        console.end_group();
+        console.text(&outcome.to_string());
+        if let Some(failure) = outcome.failure() {
+            let title = format!("{}: {}", environment.name, outcome.word().replace('_', " "));
+            console.error(&Fault::of(title, failure));
         }
-    };
-    let (outcome, ()) = tokio::join!(work, show);
-    conclude(inputs, runner, &outcome, &seen, commit.as_ref(), console);
-    outcome.exit_code()
+        let url = environment.url.as_deref();
+        let outputs = Outputs::of(outcome, self.seen.live.as_ref(), self.commit(), url);
+        outputs.hand_over(self.runner, console);
+        let summary = summary::of_deployment(&environment.name, outcome, &self.seen);
+        outputs::append(self.runner.summary.as_deref(), &summary, console);
+        let end = End {
+            outcome: outcome.clone(),
+            live_commit: self.seen.live_commit.clone(),
+        };
+        self.report(&end, console).await;
+        outcome.exit_code()
+    }
+
+    /// Has GitHub hear the end, which is kept until then.
+    pub(crate) async fn report<W: Write>(self, end: &End, console: &mut Console<W>) {
+        self.kept.ended(end);
+        if let Some(report) = self.report
+            && let Some(warning) = report.end(&end.outcome, end.live_commit.as_ref()).await
+        {
+            console.warning(&warning);
+        }
+        self.kept.over();
+    }
+
+    fn commit(&self) -> Option<&CommitSha> {
+        match &self.request.kind {
+            Kind::Deploy { commit } => Some(commit),
+            Kind::Rollback { .. } => None,
+        }
+    }
 }
 
 async fn deploy(
     inputs: &Inputs,
-    runner: &Runner,
     keys: &Keys,
-    source: Source,
+    request: &DeployRequest,
+    bytes: Bytes,
     events: &UnboundedSender<Event>,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let (kind, artifact) = match source {
-        Source::Kept { to } => (Kind::Rollback { to }, None),
-        Source::Workspace { commit } => match pack(inputs, &commit, keys.folder(), events).await {
-            Ok(artifact) => (Kind::Deploy { commit }, Some(artifact)),
-            Err(failure) => {
-                let left = Vec::new();
-                return Outcome::Failed { failure, left };
-            }
+    let artifact = match bytes {
+        Bytes::None => None,
+        Bytes::Workspace => tokio::select! {
+            () = cancel.cancelled() => return Outcome::Cancelled,
+            packed = artifact(inputs, request, keys.folder(), events) => match packed {
+                Ok(artifact) => artifact,
+                Err(failure) => {
+                    let left = Vec::new();
+                    return Outcome::Failed { failure, left };
+                }
+            },
         },
-    };
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let request = DeployRequest {
-        deployment: DeploymentId::parse(&id).expect("hexadecimal digits are a deployment id"),
-        kind,
-        actor: runner
-            .actor
-            .clone()
-            .unwrap_or_else(|| "a CI job".to_owned()),
-        run_url: runner.run_url.clone(),
-        requested_at: now(),
     };
     let Inputs {
         config,
@@ -124,75 +234,11 @@ async fn deploy(
     run::deploy(
         config,
         environment,
-        &request,
+        request,
         artifact.as_ref(),
         &keys.access(),
         events,
         cancel,
     )
     .await
-}
-
-async fn pack(
-    inputs: &Inputs,
-    commit: &CommitSha,
-    to: &Path,
-    events: &UnboundedSender<Event>,
-) -> Result<Artifact, cutover_deploy::Failure> {
-    let Inputs {
-        config, workspace, ..
-    } = inputs;
-    source::pack_workspace(config, commit, workspace, to, events).await
-}
-
-fn conclude<W: Write>(
-    inputs: &Inputs,
-    runner: &Runner,
-    outcome: &Outcome,
-    seen: &Seen,
-    commit: Option<&CommitSha>,
-    console: &mut Console<W>,
-) {
-    let environment = &inputs.environment.name;
-    console.end_group();
-    console.text(&outcome.to_string());
-    if let Some(failure) = outcome.failure() {
-        let title = format!("{environment}: {}", outcome.word().replace('_', " "));
-        console.error(&Fault::of(title, failure));
-    }
-    let outputs = Outputs::of(outcome, seen.live.as_ref(), commit);
-    let delimiter = uuid::Uuid::new_v4().simple().to_string();
-    outputs::append(
-        runner.output.as_deref(),
-        &outputs.lines(&delimiter),
-        console,
-    );
-    let summary = summary::of_deployment(environment, outcome, seen);
-    outputs::append(runner.summary.as_deref(), &summary, console);
-}
-
-/// The signals by which a runner calls a step off.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Option<Self> {
-        Some(Self {
-            interrupt: signal(SignalKind::interrupt()).ok()?,
-            terminate: signal(SignalKind::terminate()).ok()?,
-        })
-    }
-
-    /// Waits for the next one; for ever where they cannot be heard.
-    async fn next(signals: &mut Option<Self>) {
-        let Some(signals) = signals else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = signals.interrupt.recv() => {}
-            _ = signals.terminate.recv() => {}
-        }
-    }
 }

@@ -57,16 +57,6 @@ impl Failure {
 }
 
 impl Fault {
-    /// What is wrong with the input `name`.
-    pub(crate) fn input(name: &str, message: &str, hint: &str) -> Self {
-        Self {
-            title: format!("input {name}"),
-            spot: None,
-            message: format!("`{name}` {message}"),
-            hint: Some(hint.to_owned()),
-        }
-    }
-
     /// What is wrong at one place of a `cutover.toml`.
     pub(crate) fn config(file: &str, problem: &config::Problem) -> Self {
         let message = if problem.key.is_empty() {

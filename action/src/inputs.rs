@@ -6,32 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cutover_deploy::config::Environment;
-use cutover_deploy::{CommitSha, Config, EnvironmentName, ReleaseId};
+use cutover_deploy::{Config, EnvironmentName, ReleaseId};
 use secrecy::SecretString;
 
 use crate::failure::{Failure, Fault};
 
+mod ci;
+mod runner;
 mod ssh;
 
-/// What the runner says of the job. All of it may be absent.
-#[derive(Debug, Clone)]
-pub(crate) struct Runner {
-    /// The folder that the job checked out and built (`GITHUB_WORKSPACE`).
-    pub(crate) workspace: Option<PathBuf>,
-    /// The commit that the job runs for (`GITHUB_SHA`).
-    pub(crate) commit: Option<CommitSha>,
-    /// Who began the run (`GITHUB_ACTOR`).
-    pub(crate) actor: Option<String>,
-    /// Where people can follow the run.
-    pub(crate) run_url: Option<String>,
-    /// The file that takes outputs (`GITHUB_OUTPUT`).
-    pub(crate) output: Option<PathBuf>,
-    /// The file that takes the summary (`GITHUB_STEP_SUMMARY`).
-    pub(crate) summary: Option<PathBuf>,
-    /// Where keys and artifacts lie while the step runs: the launcher's folder, which it removes in any case
-    /// (`CUTOVER_PRIVATE_DIR`), or the runner's for temporary files.
-    pub(crate) temp: PathBuf,
-}
+pub(crate) use ci::Ci;
+pub(crate) use runner::{Place, Runner};
 
 /// The inputs of a step. Valid by construction.
 #[derive(Debug, Clone)]
@@ -48,6 +33,8 @@ pub(crate) struct Inputs {
     pub(crate) ssh_key: SecretString,
     /// The pinned host keys, as `ssh` reads them.
     pub(crate) known_hosts: String,
+    /// The token that a deployment is entered at GitHub with.
+    pub(crate) token: Option<SecretString>,
 }
 
 /// What a step is to do.
@@ -60,42 +47,22 @@ pub(crate) enum Command {
         /// Which; the healthy one before the live one when absent.
         to: Option<ReleaseId>,
     },
+    /// Say what a deployment would do, and change nothing.
+    Plan,
     /// Look whether a deployment could go ahead, and change nothing.
     Check,
-}
-
-impl Runner {
-    /// Reads the environment.
-    pub(crate) fn from_env() -> Self {
-        Self::read(&|name| env::var(name).ok(), env::temp_dir())
-    }
-
-    fn read(variable: &dyn Fn(&str) -> Option<String>, temp: PathBuf) -> Self {
-        let variable = |name: &str| variable(name).filter(|text| !text.is_empty());
-        let path = |name: &str| variable(name).map(PathBuf::from);
-        let run_url = || {
-            let server = variable("GITHUB_SERVER_URL")?;
-            let (repository, run) = (variable("GITHUB_REPOSITORY")?, variable("GITHUB_RUN_ID")?);
-            Some(format!("{server}/{repository}/actions/runs/{run}"))
-        };
-        Self {
-            workspace: path("GITHUB_WORKSPACE"),
-            commit: variable("GITHUB_SHA").and_then(|sha| CommitSha::parse(&sha).ok()),
-            actor: variable("GITHUB_ACTOR"),
-            run_url: run_url(),
-            output: path("GITHUB_OUTPUT"),
-            summary: path("GITHUB_STEP_SUMMARY"),
-            temp: path("CUTOVER_PRIVATE_DIR")
-                .or_else(|| path("RUNNER_TEMP"))
-                .unwrap_or(temp),
-        }
-    }
 }
 
 impl Inputs {
     /// Reads the environment and the configuration, and tells everything that is wrong with either.
     pub(crate) fn from_env(runner: &Runner) -> Result<Self, Failure> {
-        let input = |name: &str| env::var(variable_name(name)).unwrap_or_default();
+        let input = |name: &str| {
+            let given = env::var(runner.ci.variable(name)).unwrap_or_default();
+            match runner.ci {
+                Ci::GitHub => given,
+                Ci::GitLab => of_a_file(given),
+            }
+        };
         Self::read(runner, &input, &|file| fs::read_to_string(file))
     }
 
@@ -105,26 +72,17 @@ impl Inputs {
         file: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, Failure> {
         let mut faults = Faults(Vec::new());
-        let command = faults.take(command(
-            &trimmed(input, "command"),
-            &trimmed(input, "release"),
-        ));
-        let workspace = faults.take(runner.workspace.clone().ok_or_else(|| {
-            let mut fault = Fault::input(
-                "GITHUB_WORKSPACE",
-                "is not set, so there is nothing to take a release from",
-                "A runner sets it. Elsewhere set it to the folder that holds the repository.",
-            );
-            "GITHUB_WORKSPACE".clone_into(&mut fault.title);
-            fault
-        }));
-        let ssh_key = faults.take(ssh::private_key(&input("ssh-key")));
-        let known_hosts = faults.take(ssh::known_hosts(&input("known-hosts")));
-        let config = workspace.as_deref().and_then(|workspace| {
-            let name = trimmed(input, "config");
-            faults.take_all(config(workspace, &name, file))
-        });
-        let environment = faults.take(environment(&trimmed(input, "environment"), config.as_ref()));
+        let ci = runner.ci;
+        let given = Given { ci, input };
+        let command = faults.take(given.command());
+        let workspace = faults.take(runner.workspace.clone().ok_or_else(|| no_workspace(ci)));
+        let ssh_key = faults.take(ssh::private_key(ci, &input("ssh-key")));
+        let known_hosts = faults.take(ssh::known_hosts(ci, &input("known-hosts")));
+        let config = workspace
+            .as_deref()
+            .and_then(|workspace| faults.take_all(given.config(workspace, file)));
+        let environment = faults.take(given.environment(config.as_ref()));
+        let token = Some(given.trimmed("token")).filter(|token| !token.is_empty());
         match (
             command,
             environment,
@@ -147,6 +105,7 @@ impl Inputs {
                 workspace,
                 ssh_key,
                 known_hosts,
+                token: token.map(SecretString::from),
             }),
             _ => Err(Failure::input(faults.0)),
         }
@@ -166,98 +125,139 @@ impl Faults {
     }
 }
 
-/// The variable by which a runner hands an input over.
-fn variable_name(input: &str) -> String {
-    format!("INPUT_{}", input.to_uppercase().replace(' ', "_"))
+fn no_workspace(ci: Ci) -> Fault {
+    let name = ci.workspace();
+    Fault {
+        title: name.to_owned(),
+        spot: None,
+        message: format!("`{name}` is not set, so there is nothing to take a release from"),
+        hint: Some(
+            "A runner sets it. Elsewhere set it to the folder that holds the repository."
+                .to_owned(),
+        ),
+    }
 }
 
-fn trimmed(input: &dyn Fn(&str) -> String, name: &str) -> String {
-    input(name).trim().to_owned()
+/// A variable of GitLab's type `File` is the path of a file that holds the value.
+fn of_a_file(given: String) -> String {
+    let is_path = given.starts_with('/') && !given.contains('\n');
+    let text = is_path.then(|| fs::read_to_string(&given).ok()).flatten();
+    text.unwrap_or(given)
 }
 
-fn command(command: &str, release: &str) -> Result<Command, Fault> {
-    let to = || match release {
-        "" => Ok(None),
-        text => ReleaseId::parse(text).map(Some).map_err(|_| {
-            Fault::input(
-                "release",
-                &format!("is {text:?}, which is no release"),
-                "Write one as `cutover releases` lists it: `release: 20260520T123456Z-1a2b3c4`.",
-            )
-        }),
-    };
-    match command {
-        "rollback" => Ok(Command::Rollback { to: to()? }),
-        "deploy" | "check" | "" if !release.is_empty() => Err(Fault::input(
+/// The inputs as they were given.
+struct Given<'a> {
+    ci: Ci,
+    input: &'a dyn Fn(&str) -> String,
+}
+
+impl Given<'_> {
+    fn trimmed(&self, name: &str) -> String {
+        (self.input)(name).trim().to_owned()
+    }
+
+    fn command(&self) -> Result<Command, Fault> {
+        let (command, release) = (self.trimmed("command"), self.trimmed("release"));
+        let ci = self.ci;
+        let to = || match release.as_str() {
+            "" => Ok(None),
+            text => ReleaseId::parse(text).map(Some).map_err(|_| {
+                let written = ci.written("release", "20260520T123456Z-1a2b3c4");
+                ci.fault(
+                    "release",
+                    &format!("is {text:?}, which is no release"),
+                    &format!("Write one as `cutover releases` lists it: {written}."),
+                )
+            }),
+        };
+        let read = match command.as_str() {
+            "rollback" => return Ok(Command::Rollback { to: to()? }),
+            "deploy" | "" => Command::Deploy,
+            "plan" => Command::Plan,
+            "check" => Command::Check,
+            other => {
+                let known = ["deploy", "rollback", "plan", "check"];
+                let known = known.map(|command| ci.written("command", command));
+                let (last, others) = (&known[3], known[..3].join(", "));
+                return Err(ci.fault(
+                    "command",
+                    &format!("is {other:?}, which is no command"),
+                    &format!("Write {others} or {last}."),
+                ));
+            }
+        };
+        if release.is_empty() {
+            return Ok(read);
+        }
+        let written = ci.written("command", "rollback");
+        Err(ci.fault(
             "release",
             "is only for a rollback",
-            "Write `command: rollback`, or leave `release` out.",
-        )),
-        "deploy" | "" => Ok(Command::Deploy),
-        "check" => Ok(Command::Check),
-        other => Err(Fault::input(
-            "command",
-            &format!("is {other:?}, which is no command"),
-            "Write `command: deploy`, `command: rollback` or `command: check`.",
-        )),
+            &format!("Write {written}, or leave `{}` out.", ci.named("release")),
+        ))
     }
-}
 
-fn config(
-    workspace: &Path,
-    name: &str,
-    file: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Config, Vec<Fault>> {
-    let name = if name.is_empty() {
-        "cutover.toml"
-    } else {
-        name
-    };
-    let path = workspace.join(name);
-    let text = file(&path).map_err(|error| {
-        vec![Fault::input(
-            "config",
-            &format!("leads to {name}, which cannot be read: {error}"),
-            "Check out the repository in an earlier step, and write the file's path below it: `config: cutover.toml`.",
-        )]
-    })?;
-    // Annotations are shown beside files only where their path is the repository's own.
-    let below = path.strip_prefix(workspace).unwrap_or(&path);
-    let shown = below.display().to_string();
-    let shown = shown.trim_start_matches("./");
-    Config::parse(shown, &text).map_err(|bad| {
-        let faults = bad.problems.iter();
-        faults
-            .map(|problem| Fault::config(shown, problem))
-            .collect()
-    })
-}
+    fn config(
+        &self,
+        workspace: &Path,
+        file: &dyn Fn(&Path) -> io::Result<String>,
+    ) -> Result<Config, Vec<Fault>> {
+        let given = self.trimmed("config");
+        let name = match given.as_str() {
+            "" => "cutover.toml",
+            name => name,
+        };
+        let path = workspace.join(name);
+        let text = file(&path).map_err(|error| {
+            let written = self.ci.written("config", "cutover.toml");
+            vec![self.ci.fault(
+                "config",
+                &format!("leads to {name}, which cannot be read: {error}"),
+                &format!(
+                    "Check out the repository in an earlier step, and write the file's path below it: {written}."
+                ),
+            )]
+        })?;
+        // Annotations are shown beside files only where their path is the repository's own.
+        let below = path.strip_prefix(workspace).unwrap_or(&path);
+        let shown = below.display().to_string();
+        let shown = shown.trim_start_matches("./");
+        Config::parse(shown, &text).map_err(|bad| {
+            let faults = bad.problems.iter();
+            faults
+                .map(|problem| Fault::config(shown, problem))
+                .collect()
+        })
+    }
 
-/// The environment; none yet where the configuration could not be read.
-fn environment(name: &str, config: Option<&Config>) -> Result<Option<Environment>, Fault> {
-    if name.is_empty() {
-        return Err(Fault::input(
+    /// The environment; none yet where the configuration could not be read.
+    fn environment(&self, config: Option<&Config>) -> Result<Option<Environment>, Fault> {
+        let name = self.trimmed("environment");
+        if name.is_empty() {
+            let written = self.ci.written("environment", "production");
+            return Err(self.ci.fault(
+                "environment",
+                "is missing",
+                &format!("Write the name of an environment of cutover.toml: {written}."),
+            ));
+        }
+        let Some(config) = config else {
+            return Ok(None);
+        };
+        if let Some(environment) = config.environment(&name) {
+            return Ok(Some(environment.clone()));
+        }
+        let known: Vec<&str> = config
+            .environments
+            .keys()
+            .map(EnvironmentName::as_str)
+            .collect();
+        Err(self.ci.fault(
             "environment",
-            "is missing",
-            "Write the name of an environment of cutover.toml: `environment: production`.",
-        ));
+            &format!("is {name:?}, which cutover.toml does not have"),
+            &format!("There are: {}.", known.join(", ")),
+        ))
     }
-    let Some(config) = config else {
-        return Ok(None);
-    };
-    if let Some(environment) = config.environment(name) {
-        return Ok(Some(environment.clone()));
-    }
-    let known: Vec<&str> = config
-        .environments
-        .keys()
-        .map(EnvironmentName::as_str)
-        .collect();
-    Err(Fault::input(
-        "environment",
-        &format!("is {name:?}, which cutover.toml does not have"),
-        &format!("There are: {}.", known.join(", ")),
-    ))
 }
 
 #[cfg(test)]

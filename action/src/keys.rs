@@ -10,8 +10,8 @@ use cutover_deploy::run::Access;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
-use crate::failure::{Failure, Fault};
-use crate::inputs::{Inputs, Runner};
+use crate::failure::Failure;
+use crate::inputs::{Ci, Inputs, Runner};
 
 /// A private folder with the key and the pinned host keys. Removed when this value goes.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Keys {
         let keys = Self { folder };
         write(&keys.key_file(), inputs.ssh_key.expose_secret()).map_err(cannot)?;
         write(&keys.known_hosts(), &inputs.known_hosts).map_err(cannot)?;
-        read_key(&keys.key_file()).await?;
+        read_key(runner.ci, &keys.key_file()).await?;
         Ok(keys)
     }
 
@@ -65,6 +65,13 @@ impl Keys {
     }
 }
 
+/// Removes the folder of this step where no launcher does it, and with it a key that a killed step has left there.
+pub(crate) fn tidy(runner: &Runner) {
+    if let (Ci::GitLab, Some(folder)) = (runner.ci, &runner.private) {
+        drop(fs::remove_dir_all(folder));
+    }
+}
+
 fn write(file: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -72,7 +79,7 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Reads the key as `ssh` would. Where there is no `ssh-keygen`, the connection will tell.
-async fn read_key(file: &Path) -> Result<(), Failure> {
+async fn read_key(ci: Ci, file: &Path) -> Result<(), Failure> {
     let mut keygen = tokio::process::Command::new("ssh-keygen");
     keygen.args(["-y", "-P", "", "-f"]).arg(file);
     keygen.env("LC_ALL", "C").stdin(Stdio::null());
@@ -84,13 +91,13 @@ async fn read_key(file: &Path) -> Result<(), Failure> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let fault = if said.contains("passphrase") {
-        Fault::input(
+        ci.fault(
             "ssh-key",
             "is a key with a passphrase, which nobody can type here",
             "Take the passphrase off a copy, `ssh-keygen -p -N '' -f deploy_key`, or make a key of its own for deployments.",
         )
     } else {
-        Fault::input(
+        ci.fault(
             "ssh-key",
             "is not a key that ssh can read",
             "Save the text of the key file again, whole and unchanged, with its first and last line.",

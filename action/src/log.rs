@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cutover_deploy::{Event, HostName, ReleaseId};
+use cutover_deploy::{CommitSha, Event, HostName, ReleaseId};
 
 use crate::console::Console;
 
@@ -11,6 +11,10 @@ use crate::console::Console;
 pub(crate) struct Seen {
     /// The release that was live when the deployment was planned.
     pub(crate) live: Option<ReleaseId>,
+    /// The commit that was made from, as far as known.
+    pub(crate) live_commit: Option<CommitSha>,
+    /// The commit that is to become live, as far as known.
+    pub(crate) commit: Option<CommitSha>,
     /// The steps that ended, in their order.
     pub(crate) steps: Vec<Step>,
     phase: String,
@@ -34,8 +38,15 @@ impl Seen {
             Event::StepBegan { .. } => return,
             // The end is told outside of any group, where nobody has to unfold it.
             Event::Concluded { .. } => return console.end_group(),
-            Event::Planned { previous, .. } => {
+            Event::Planned {
+                previous,
+                previous_commit,
+                commit,
+                ..
+            } => {
                 self.live.clone_from(previous);
+                self.live_commit.clone_from(previous_commit);
+                self.commit.clone_from(commit);
                 self.begin("plan", console);
             }
             Event::PhaseBegan { phase } => return self.begin(phase, console),

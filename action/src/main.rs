@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    ExitCode::from(cutover_action::run().await)
+use tokio::runtime::Runtime;
+
+fn main() -> std::io::Result<ExitCode> {
+    let runtime = Runtime::new()?;
+    let exit = runtime.block_on(cutover_action::run());
+    // Packing that was called off is not waited for.
+    runtime.shutdown_background();
+    Ok(ExitCode::from(exit))
 }

@@ -1,12 +1,13 @@
 //! What later steps and people get: the files that a runner reads when the step is over.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
 use cutover_deploy::{CommitSha, Outcome, ReleaseId};
 
 use crate::console::Console;
+use crate::inputs::{Ci, Runner};
 
 /// The outputs of a step. One that is not known is an empty text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct Outputs {
     pub(crate) outcome: String,
     /// The commit that was to become live.
     pub(crate) commit: Option<CommitSha>,
+    /// Where people find the app.
+    pub(crate) url: Option<String>,
 }
 
 impl Outputs {
@@ -27,6 +30,7 @@ impl Outputs {
         outcome: &Outcome,
         live: Option<&ReleaseId>,
         commit: Option<&CommitSha>,
+        url: Option<&str>,
     ) -> Self {
         let (release, previous) = match outcome {
             Outcome::Deployed { release, previous } => (Some(release), previous.as_ref()),
@@ -40,23 +44,55 @@ impl Outputs {
             previous: previous.cloned(),
             outcome: outcome.word().to_owned(),
             commit: commit.cloned(),
+            url: url.map(str::to_owned),
         }
     }
 
+    /// Hands them to later steps, where the runner takes them.
+    pub(crate) fn hand_over<W: Write>(&self, runner: &Runner, console: &mut Console<W>) {
+        let lines = match runner.ci {
+            Ci::GitHub => self.lines(&uuid::Uuid::new_v4().simple().to_string()),
+            Ci::GitLab => self.variables(),
+        };
+        append(runner.output.as_deref(), &lines, console);
+    }
+
     /// The lines for the file that `GITHUB_OUTPUT` names. No value can end its own block: nobody knows the delimiter.
-    pub(crate) fn lines(&self, delimiter: &str) -> String {
+    fn lines(&self, delimiter: &str) -> String {
+        let line = |(name, value)| format!("{name}<<{delimiter}\n{value}\n{delimiter}\n");
+        self.values().map(line).concat()
+    }
+
+    /// The lines of a dotenv report, which GitLab gives to later jobs as variables: under names that are no inputs, or
+    /// a rollback would get the live release for its goal. It takes values as they are, to the end of the line.
+    fn variables(&self) -> String {
+        let line = |(name, value): (&str, String)| {
+            format!(
+                "CUTOVER_OUTPUT_{}={}\n",
+                name.to_uppercase(),
+                value.replace(char::is_control, "")
+            )
+        };
+        self.values().map(line).concat()
+    }
+
+    fn values(&self) -> [(&'static str, String); 5] {
         let text = |id: &Option<ReleaseId>| id.as_ref().map(ToString::to_string);
         [
             ("release", text(&self.release)),
             ("previous", text(&self.previous)),
             ("outcome", Some(self.outcome.clone())),
             ("commit", self.commit.as_ref().map(ToString::to_string)),
+            ("url", self.url.clone()),
         ]
-        .map(|(name, value)| {
-            let value = value.unwrap_or_default();
-            format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")
-        })
-        .concat()
+        .map(|(name, value)| (name, value.unwrap_or_default()))
+    }
+}
+
+/// Removes what an earlier job has left on GitLab's runner: it would be told again, and deployed with the rest.
+pub(crate) fn forget(runner: &Runner) {
+    if let (Ci::GitLab, Some(file)) = (runner.ci, &runner.output) {
+        drop(fs::remove_file(file));
     }
 }
 
@@ -85,7 +121,7 @@ mod tests {
     }
 
     fn told(outcome: &Outcome) -> String {
-        let outputs = Outputs::of(outcome, Some(&id("before")), None);
+        let outputs = Outputs::of(outcome, Some(&id("before")), None, None);
         let text = |id: Option<ReleaseId>| id.map_or("-".to_owned(), |id| id.to_string());
         format!(
             "{} {} after {}",
@@ -159,6 +195,16 @@ mod tests {
         commit<<END
 
         END
+        url<<END
+
+        END
+        ");
+        insta::assert_snapshot!(outputs.variables(), @"
+        CUTOVER_OUTPUT_RELEASE=new
+        CUTOVER_OUTPUT_PREVIOUS=
+        CUTOVER_OUTPUT_OUTCOME=deployed
+        CUTOVER_OUTPUT_COMMIT=
+        CUTOVER_OUTPUT_URL=
         ");
     }
 }

@@ -43,6 +43,16 @@ pub(crate) fn of_check(environment: &EnvironmentName, faults: &[Fault]) -> Strin
     }
 }
 
+/// The summary of a plan.
+pub(crate) fn of_plan(environment: &EnvironmentName, lines: &[String]) -> String {
+    let mut text = format!("### {}: the plan\n\n", escaped(environment.as_str()));
+    for line in lines {
+        writeln!(text, "- {}", escaped(line)).unwrap_or_default();
+    }
+    text.push('\n');
+    text
+}
+
 fn list(title: &str, faults: &[Fault]) -> String {
     let mut text = format!("{title}\n\n");
     for fault in faults {
@@ -120,6 +130,7 @@ mod tests {
     use cutover_deploy::ReleaseId;
 
     use super::*;
+    use crate::inputs::Ci;
 
     fn step(phase: &str, name: &str, host: Option<&str>, status: i32) -> Step {
         Step {
@@ -174,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_a_list() {
-        let faults = vec![Fault::input("environment", "is missing", "Write `x`.")];
+        let faults = vec![Ci::GitHub.fault("environment", "is missing", "Write `x`.")];
         insta::assert_snapshot!(of_failure(&Failure::input(faults)), @r"
         ### cutover did not begin
 

@@ -3,8 +3,10 @@
 use crate::config::Host;
 use crate::{Failure, HostName};
 
+mod offer;
 mod ssh;
 
+use offer::Offer;
 pub(crate) use ssh::{Channel, Connection, within};
 
 /// What went wrong with a host, by place and by what follows from it.
@@ -29,10 +31,10 @@ pub(crate) enum HostError {
 }
 
 /// Why no connection could be made, as far as ssh tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ConnectReason {
-    /// The host key is not the pinned one, or none is pinned.
-    HostKey,
+    /// The host key is not the pinned one, or none is pinned. This is what the host offers.
+    HostKey(Offer),
     /// The host does not take our key.
     Refused,
     /// Nobody answers.
@@ -45,12 +47,9 @@ impl HostError {
         let address = &host.address;
         let hint = match self {
             Self::Connect {
-                reason: ConnectReason::HostKey,
+                reason: ConnectReason::HostKey(offer),
                 ..
-            } => format!(
-                "Compare the fingerprint with the one on the host, then pin it: `ssh-keyscan -p {} {} >> known_hosts`.",
-                address.port, address.host
-            ),
+            } => pin(offer),
             Self::Connect {
                 reason: ConnectReason::Refused,
                 ..
@@ -77,5 +76,39 @@ impl HostError {
             message: self.to_string(),
             hint: Some(hint),
         }
+    }
+}
+
+/// How a key is pinned. What comes over the line that is not trusted yet proves nothing by itself.
+fn pin(offer: &Offer) -> String {
+    let told = |kind: &str| {
+        format!(
+            "what `ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub` says on the host itself, over a channel that you trust"
+        )
+    };
+    match offer {
+        Offer::Key { fingerprint, line } => format!(
+            "It offers {fingerprint}. Compare that with {}: whoever stands in between would offer a key as well. Only when \
+             they are the same, add this line to known_hosts:\n{line}",
+            told(word_of(line))
+        ),
+        Offer::Behind => format!(
+            "It is behind a jump host, so its key cannot be shown here. Add it to known_hosts once you have compared it \
+             with {}.",
+            told("ed25519")
+        ),
+        Offer::Unknown => format!(
+            "Add its key to known_hosts once you have compared its fingerprint with {}.",
+            told("ed25519")
+        ),
+    }
+}
+
+/// The word for a key's type in the names of sshd's files.
+fn word_of(line: &str) -> &'static str {
+    match line.split(' ').nth(1) {
+        Some("ssh-rsa") => "rsa",
+        Some("ecdsa-sha2-nistp256") => "ecdsa",
+        _ => "ed25519",
     }
 }

@@ -5,19 +5,28 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use kit::{Host, HostOptions, Repo, program};
+use kit::{Host, HostOptions, Repo, program, wait_for};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+mod act;
 mod deploy;
+mod gitlab;
+mod killed;
 mod launcher;
 mod refused;
+mod report;
+mod shared;
+
+/// How long something that is under way may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A job on a runner of its own: a checkout, a host to deploy to, and a site that answers for it.
 struct Job {
@@ -27,6 +36,8 @@ struct Job {
     site: JoinHandle<()>,
     port: u16,
     inputs: BTreeMap<&'static str, String>,
+    /// What the runner sets beside what every runner does.
+    variables: BTreeMap<&'static str, String>,
 }
 
 /// How a step ended, and what the runner got to know.
@@ -70,6 +81,7 @@ impl Job {
             site,
             port,
             inputs,
+            variables: BTreeMap::new(),
         }
     }
 
@@ -106,6 +118,7 @@ impl Job {
         ] {
             command.env(name, self.runner.path().join(file));
         }
+        command.envs(&self.variables);
         for (name, value) in &self.inputs {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
@@ -123,8 +136,44 @@ impl Job {
         node
     }
 
+    /// The launcher's `post`, with the state that the step has left.
+    fn post(&self) -> Command {
+        let mut post = self.launcher("post.mjs");
+        for line in self.file("state").lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            post.env(format!("STATE_{name}"), value);
+        }
+        post
+    }
+
+    /// Waits until the log says something.
+    async fn says(&self, text: &str) {
+        wait_for(format!("{text:?} in the log"), PATIENCE, async || {
+            let log = self.file("log");
+            if log.contains(text) { Ok(()) } else { Err(log) }
+        })
+        .await;
+    }
+
+    /// Waits for the second after the newest release: releases of one second have no order.
+    async fn a_second_later(&self) {
+        wait_for("the clock to go on", PATIENCE, async || {
+            let releases = fs::read_dir(self.host.path().join("releases"));
+            let names = releases.into_iter().flatten();
+            let newest = names.map(|entry| entry.unwrap().file_name()).max();
+            let newest = newest.unwrap_or_default();
+            let now = cutover_deploy::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+            if newest.to_string_lossy().starts_with(&now) {
+                return Err(format!("{now} and {}", newest.display()));
+            }
+            Ok(())
+        })
+        .await;
+    }
+
     /// Runs the step by its launcher.
     async fn step(&self) -> Ended {
+        self.a_second_later().await;
         let child = self.launcher("main.mjs").spawn().unwrap();
         self.ended(child).await
     }
@@ -262,6 +311,7 @@ prepare = ["echo ::error::of the app; echo '::set-output name=outcome::hacked'"]
 
 [environments.production]
 path = "{}"
+url = "https://shop.example.com"
 hosts = [{{ name = "web1", address = "{}" }}]
 
 [environments.production.health]

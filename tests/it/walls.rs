@@ -9,7 +9,10 @@ use std::process::Command;
 /// A word and the files, by the beginning of their path, that may say it.
 const WALLS: [(&str, &[&str]); 7] = [
     ("openssh::", &["deploy/src/host/ssh.rs"]),
-    ("octocrab::", &["service/src/forge/github"]),
+    (
+        "octocrab::",
+        &["service/src/forge/github", "action/src/github.rs"],
+    ),
     ("sqlx::", &["service/src/store"]),
     (
         "std::env",
@@ -18,6 +21,7 @@ const WALLS: [(&str, &[&str]); 7] = [
             "service/src/cli",
             "service/src/main.rs",
             "action/src/inputs.rs",
+            "action/src/inputs/runner.rs",
         ],
     ),
     ("Timestamp::now", &["deploy/src/clock.rs"]),

@@ -12,6 +12,15 @@ pub(crate) fn root() -> PathBuf {
     }
 }
 
+/// A program that runs the jobs of a forge on this machine: `act` or `gitlab-ci-local`.
+///
+/// Panics when it was not brought by `tests/fetch-ci-clients.sh`.
+pub fn ci_client(name: &str) -> PathBuf {
+    let program = root().join("ci/bin").join(name);
+    let program = program.canonicalize();
+    program.unwrap_or_else(|_| panic!("there is no {name}: run tests/fetch-ci-clients.sh"))
+}
+
 /// The folder of `name` for `key`; `make` fills it if nobody has. Tests in other processes wait meanwhile.
 pub(crate) async fn folder(name: &str, key: &str, make: impl AsyncFnOnce(&Path)) -> PathBuf {
     let root = root();

@@ -2,16 +2,24 @@
 
 use secrecy::SecretString;
 
+use super::Ci;
 use crate::failure::Fault;
 
-const MAKE_A_KEY: &str = "Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as \
-    a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.";
+const MAKE_A_KEY: &str = "Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a \
+    secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.";
+const MAKE_A_KEY_FOR_GITLAB: &str = "Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, and keep the text of the file \
+    deploy_key as a variable of the type File, in Settings > CI/CD > Variables. A protected variable is only there for \
+    protected branches.";
 const PIN_THE_HOST: &str = "Write what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have \
     compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.";
 
 /// Reads the private key. Line ends are made what `ssh` wants; it takes no key without the last one.
-pub(super) fn private_key(text: &str) -> Result<SecretString, Fault> {
-    let fault = |message: &str| Err(Fault::input("ssh-key", message, MAKE_A_KEY));
+pub(super) fn private_key(ci: Ci, text: &str) -> Result<SecretString, Fault> {
+    let hint = match ci {
+        Ci::GitHub => MAKE_A_KEY,
+        Ci::GitLab => MAKE_A_KEY_FOR_GITLAB,
+    };
+    let fault = |message: &str| Err(ci.fault("ssh-key", message, hint));
     let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
         return fault("is missing");
@@ -31,8 +39,8 @@ pub(super) fn private_key(text: &str) -> Result<SecretString, Fault> {
 }
 
 /// Reads the pinned host keys.
-pub(super) fn known_hosts(text: &str) -> Result<String, Fault> {
-    let fault = |message: &str| Err(Fault::input("known-hosts", message, PIN_THE_HOST));
+pub(super) fn known_hosts(ci: Ci, text: &str) -> Result<String, Fault> {
+    let fault = |message: &str| Err(ci.fault("known-hosts", message, PIN_THE_HOST));
     let mut pinned = 0;
     for (number, line) in text.lines().enumerate() {
         let mut words = line.split_whitespace().peekable();

@@ -101,15 +101,15 @@ fn inputs_that_cannot_be_used_say_what_can() {
         ("config", "sub/cutover.toml"),
     ]);
     insta::assert_snapshot!(job.faults(), @r#"
-        `command` is "destroy", which is no command
-            Write `command: deploy`, `command: rollback` or `command: check`.
-        `ssh-key` is a public key; the private one is the file without `.pub`
-            Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
-        `known-hosts` has no host, key type and key in line 2
-            Write what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
-        `config` leads to sub/cutover.toml, which cannot be read: entity not found
-            Check out the repository in an earlier step, and write the file's path below it: `config: cutover.toml`.
-        "#);
+    `command` is "destroy", which is no command
+        Write `command: deploy`, `command: rollback`, `command: plan` or `command: check`.
+    `ssh-key` is a public key; the private one is the file without `.pub`
+        Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
+    `known-hosts` has no host, key type and key in line 2
+        Write what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
+    `config` leads to sub/cutover.toml, which cannot be read: entity not found
+        Check out the repository in an earlier step, and write the file's path below it: `config: cutover.toml`.
+    "#);
     let job = Job::with([("environment", "prod"), ("release", "1")]);
     insta::assert_snapshot!(job.faults(), @r#"
         `release` is only for a rollback
@@ -185,7 +185,56 @@ fn the_run_is_named_where_the_runner_tells_of_it() {
     assert_eq!((runner.commit, runner.actor), (None, None));
     assert_eq!(runner.temp, Path::new("/home/runner/temp"));
     assert_eq!(read(&BTreeMap::new()).temp, Path::new("/tmp"));
-    assert_eq!(variable_name("ssh-key"), "INPUT_SSH-KEY");
+    assert_eq!(Ci::GitHub.variable("ssh-key"), "INPUT_SSH-KEY");
+}
+
+#[test]
+fn gitlab_is_told_by_its_own_names() {
+    let variables = BTreeMap::from([
+        ("GITLAB_CI", "true"),
+        ("CI_PROJECT_DIR", "/builds/acme/shop"),
+        ("CI_JOB_ID", "7"),
+        ("CI_JOB_URL", "https://gitlab.com/acme/shop/-/jobs/7"),
+        ("GITLAB_USER_LOGIN", "alice"),
+        ("GITHUB_REPOSITORY", "acme/shop"),
+    ]);
+    let variable = |name: &str| variables.get(name).map(|text| (*text).to_owned());
+    let runner = Runner::read(&variable, PathBuf::from("/tmp"));
+    assert_eq!(
+        (runner.ci, runner.actor.as_deref()),
+        (Ci::GitLab, Some("alice"))
+    );
+    assert_eq!(runner.github, None);
+    let private = Path::new("/builds/acme/shop.tmp/cutover-7");
+    assert_eq!(
+        (runner.private.as_deref(), runner.temp.as_path()),
+        (Some(private), private)
+    );
+    let output = Path::new("/builds/acme/shop/cutover.env");
+    assert_eq!(runner.output.as_deref(), Some(output));
+    let failure = Inputs::read(&runner, &|_| String::new(), &|_| Ok(CONFIG.to_owned()));
+    let faults = failure.unwrap_err().faults;
+    let told = faults
+        .iter()
+        .map(|fault| format!("{}: {}", fault.title, fault.text()));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
+    variable CUTOVER_SSH_KEY: `CUTOVER_SSH_KEY` is missing
+    Make one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, and keep the text of the file deploy_key as a variable of the type File, in Settings > CI/CD > Variables. A protected variable is only there for protected branches.
+    variable CUTOVER_KNOWN_HOSTS: `CUTOVER_KNOWN_HOSTS` is missing
+    Write what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
+    variable CUTOVER_ENVIRONMENT: `CUTOVER_ENVIRONMENT` is missing
+    Write the name of an environment of cutover.toml: `CUTOVER_ENVIRONMENT: production`.
+    ");
+}
+
+#[test]
+fn a_variable_of_the_type_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, KEY).unwrap();
+    assert_eq!(of_a_file(file.display().to_string()), KEY);
+    assert_eq!(of_a_file(KEY.to_owned()), KEY);
+    assert_eq!(of_a_file("/nowhere".to_owned()), "/nowhere");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::task::JoinHandle;
 
+use super::offer::{Offer, offer};
 use super::{ConnectReason, HostError};
 use crate::HostName;
 use crate::config::Host;
@@ -81,7 +82,10 @@ impl Connection {
         // ssh's own limit ends with the handshake; logging in may hang as well.
         let limit = connect_timeout + ENDING;
         let session = within(&host.name, limit, builder.connect_mux(&host.address.host)).await?;
-        let session = session.map_err(|error| failed(chain(&error)))?;
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => return Err(failed(chain(&error)).with_offer(host, access).await),
+        };
         Ok(Self {
             name: host.name.clone(),
             session: Arc::new(session),
@@ -254,7 +258,7 @@ fn connect_error(host: &Host, why: &str) -> HostError {
     let reason = if why.contains("Host key verification failed")
         || why.contains("host key is known")
     {
-        ConnectReason::HostKey
+        ConnectReason::HostKey(Offer::Unknown)
     } else if why.contains("Permission denied") || why.contains("Too many authentication failures")
     {
         ConnectReason::Refused
@@ -266,8 +270,8 @@ fn connect_error(host: &Host, why: &str) -> HostError {
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no answer")
         .trim();
-    let why = match reason {
-        ConnectReason::HostKey => "the host key is not a pinned one".to_owned(),
+    let why = match &reason {
+        ConnectReason::HostKey(_) => "the host key is not a pinned one".to_owned(),
         ConnectReason::Refused => format!("the host does not take the key ({line})"),
         ConnectReason::Unreachable => line.to_owned(),
     };
@@ -275,6 +279,20 @@ fn connect_error(host: &Host, why: &str) -> HostError {
         address: host.address.to_string(),
         reason,
         why,
+    }
+}
+
+impl HostError {
+    /// Where the key was the reason, the same with the key that the host offers.
+    async fn with_offer(mut self, host: &Host, access: &Access) -> Self {
+        if let Self::Connect {
+            reason: ConnectReason::HostKey(offered),
+            ..
+        } = &mut self
+        {
+            *offered = offer(host, access).await;
+        }
+        self
     }
 }
 

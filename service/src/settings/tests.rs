@@ -57,6 +57,19 @@ fn paths_are_taken_from_the_folder_of_the_file() {
 }
 
 #[test]
+fn each_forge_has_its_usual_prefixes_until_others_are_set() {
+    let folder = Folder::new();
+    let usual = folder.load(SOUND).unwrap();
+    let chosen = format!("{SOUND}[chat]\nprefixes = [\"@cutover \"]\n");
+    let chosen = folder.load(&chosen).unwrap();
+    for forge in [ForgeKind::GitHub, ForgeKind::GitLab] {
+        assert_eq!(usual.prefixes(forge), Prefixes::usual(forge));
+        let wanted = Prefixes::new(forge, vec!["@cutover ".to_owned()]);
+        assert_eq!(chosen.prefixes(forge), wanted);
+    }
+}
+
+#[test]
 fn no_secret_is_shown_by_debug() {
     let folder = Folder::new();
     let shown = format!("{:?}", folder.load(SOUND).unwrap());

@@ -311,6 +311,27 @@ impl Store {
     }
 }
 
+/// The commands of the comment that this one stands in, by id and line: none unless the comment was read before. A
+/// forge sends a comment again by another name when somebody tests a webhook, or when two webhooks tell of it.
+pub(super) async fn of_comment(
+    tx: &mut sqlx::AnyConnection,
+    new: &NewCommand,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let found = sqlx::query(
+        "select id, line from command where forge = $1 and repository = $2 and thread = $3 and comment = $4
+         order by ordinal",
+    )
+    .bind(word(new.forge))
+    .bind(new.repository.as_str())
+    .bind(to_json(&new.thread))
+    .bind(new.comment.to_string())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(reading)?;
+    let named = |row| Ok((rows::text(row, "id")?, rows::text(row, "line")?));
+    found.iter().map(named).collect()
+}
+
 /// Writes a command down in a transaction that has begun with a write.
 pub(super) async fn receive(
     tx: &mut sqlx::AnyConnection,

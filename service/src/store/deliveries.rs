@@ -1,7 +1,7 @@
 //! Deliveries: kept once, together with everything that was decided about them.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::commands::{self, NewCommand};
 use super::deployments::{Enqueued, NewDeployment};
@@ -58,7 +58,8 @@ impl Store {
         self.take_in_all(delivery, wanted, &[], answer).await
     }
 
-    /// Commits a delivery and the commands in it, all or nothing. A delivery that is known changes nothing.
+    /// Commits a delivery and the commands in it, all or nothing. A delivery that is known changes nothing, and neither
+    /// does a new one that tells of a comment that is known.
     pub async fn take_in_commands(
         &self,
         delivery: &NewDelivery<'_>,
@@ -110,6 +111,13 @@ impl Store {
         for new in wanted {
             let now = delivery.received_at;
             enqueued.push(deployments::enqueue(&mut tx, new, None, now).await?);
+        }
+        if let Some(new) = asked.first() {
+            let known = commands::of_comment(&mut tx, new).await?;
+            if !known.is_empty() {
+                tx.rollback().await.map_err(writing)?;
+                return Ok(TakenIn::Duplicate(received_before(&known)));
+            }
         }
         for new in asked {
             commands::receive(&mut tx, new, delivery.received_at).await?;
@@ -168,5 +176,16 @@ impl Store {
             })
         })
         .transpose()
+    }
+}
+
+fn received_before(commands: &[(String, String)]) -> Answer {
+    let listed: Vec<_> = commands
+        .iter()
+        .map(|(id, line)| json!({ "id": id, "line": line }))
+        .collect();
+    Answer {
+        status: ACTED_UPON,
+        body: json!({ "result": "commands", "commands": listed }),
     }
 }

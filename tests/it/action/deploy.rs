@@ -1,13 +1,10 @@
 //! What a job makes live, and what it takes back.
 
-use std::time::Duration;
-
-use kit::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Job, action_yml, keys};
 
-fn signal(pid: Option<u32>, signal: Signal) {
+pub(super) fn signal(pid: Option<u32>, signal: Signal) {
     let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
     kill_process(pid.unwrap(), signal).unwrap();
 }
@@ -21,6 +18,7 @@ async fn a_job_deploys_its_workspace_and_says_what_is_live() {
     let release = ended.output("release");
     assert_eq!(ended.output("outcome"), "deployed");
     assert_eq!(ended.output("previous"), "");
+    assert_eq!(ended.output("url"), "https://shop.example.com");
     assert_eq!(ended.output("commit"), job.repo.head().await.as_str());
     let promised = keys(&action_yml(), "outputs");
     assert!(
@@ -140,19 +138,7 @@ async fn a_job_that_is_called_off_leaves_the_host_as_it_was() {
         job.host.reached("unpack").await;
         signal(pid, Signal::INT);
         signal(pid, Signal::TERM);
-        wait_for(
-            "the step to hear of it",
-            Duration::from_secs(10),
-            async || {
-                let log = job.file("log");
-                if log.contains("still ending") {
-                    Ok(())
-                } else {
-                    Err(log)
-                }
-            },
-        )
-        .await;
+        job.says("still ending").await;
         job.host.mend_step("unpack");
     };
     let (ended, ()) = tokio::join!(job.ended(child), act);
@@ -188,26 +174,9 @@ async fn post_tidies_up_after_a_launcher_that_was_killed() {
     let left = std::fs::read_dir(job.temp()).unwrap().count();
     assert_eq!(left, 1, "a killed launcher leaves its folder behind");
 
-    let mut post = job.launcher("post.mjs");
-    for line in job.file("state").lines() {
-        let (name, value) = line.split_once('=').unwrap();
-        post.env(format!("STATE_{name}"), value);
-    }
-    let tidying = post.spawn().unwrap();
+    let tidying = job.post().spawn().unwrap();
     let act = async {
-        wait_for(
-            "the program to hear of it",
-            Duration::from_secs(10),
-            async || {
-                let log = job.file("log");
-                if log.contains("Tidying up") {
-                    Ok(())
-                } else {
-                    Err(log)
-                }
-            },
-        )
-        .await;
+        job.says("Tidying up").await;
         job.host.mend_step("unpack");
     };
     let (ended, ()) = tokio::join!(job.ended(tidying), act);
@@ -231,5 +200,20 @@ async fn what_is_checked_out_is_what_is_named_not_what_the_run_began_with() {
     let ended = job.ended(launcher.spawn().unwrap()).await;
     assert_eq!(ended.output("commit"), first.as_str(), "{}", ended.log);
     assert!(ended.output("release").ends_with(first.short()));
+    job.close().await;
+}
+
+#[tokio::test]
+async fn a_runner_that_listens_is_told_to_mask_the_key() {
+    let mut job = Job::start().await;
+    job.variables.insert("GITHUB_ACTIONS", "true".to_owned());
+    job.input("command", "check");
+    let ended = job.step().await;
+    assert_eq!(ended.code(), 0, "{}", ended.log);
+    let key = job.inputs["ssh-key"].lines();
+    let secret = key.filter(|line| !line.starts_with("-----") && line.len() >= 16);
+    let masks: Vec<_> = secret.map(|line| format!("add-mask::{line}")).collect();
+    assert!(masks.len() > 2, "the key has several lines");
+    assert_eq!(ended.commands(), masks);
     job.close().await;
 }

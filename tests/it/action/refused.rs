@@ -17,12 +17,12 @@ async fn every_bad_input_is_named_at_once() {
     let ended = job.step().await;
     assert_eq!(ended.code(), 2, "{}", ended.log);
     insta::assert_snapshot!(ended.errors().join("\n"), @r#"
-        error title=input command::`command` is "destroy", which is no command%0AWrite `command: deploy`, `command: rollback` or `command: check`.
-        error title=input ssh-key::`ssh-key` is missing%0AMake one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
-        error title=input known-hosts::`known-hosts` is missing%0AWrite what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
-        error file=cutover.toml,line=16,col=1,title=cutover.toml::environments.production.health.attemps: unknown key%0Adid you mean `attempts`?
-        error title=input environment::`environment` is missing%0AWrite the name of an environment of cutover.toml: `environment: production`.
-        "#);
+    error title=input command::`command` is "destroy", which is no command%0AWrite `command: deploy`, `command: rollback`, `command: plan` or `command: check`.
+    error title=input ssh-key::`ssh-key` is missing%0AMake one by `ssh-keygen -t ed25519 -N '' -f deploy_key`, keep the text of the file deploy_key as a secret of the repository, and write `ssh-key: ${{ secrets.DEPLOY_KEY }}`. A run from a fork gets no secrets.
+    error title=input known-hosts::`known-hosts` is missing%0AWrite what `ssh-keyscan web1.example.com` prints (`-p PORT` for another port), after you have compared it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host.
+    error file=cutover.toml,line=17,col=1,title=cutover.toml::environments.production.health.attemps: unknown key%0Adid you mean `attempts`?
+    error title=input environment::`environment` is missing%0AWrite the name of an environment of cutover.toml: `environment: production`.
+    "#);
     assert!(ended.summary.starts_with("### cutover did not begin\n"));
     assert_eq!(
         ended.summary.matches("\n- ").count(),
@@ -72,9 +72,32 @@ async fn a_key_that_ssh_cannot_use_is_told_before_any_connection() {
 }
 
 #[tokio::test]
+async fn a_key_that_no_host_lets_in_is_told_with_what_to_do() {
+    let mut job = Job::start().await;
+    let other = job.runner.path().join("other");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+    assert!(keygen.arg(&other).status().await.unwrap().success());
+    job.input("ssh-key", &fs::read_to_string(other).unwrap());
+    let ended = job.step().await;
+    assert_eq!(
+        (ended.code(), ended.output("outcome")),
+        (2, "refused"),
+        "{}",
+        ended.log
+    );
+    let told = ended.errors().join("\n");
+    assert!(told.contains("the host does not take the key"), "{told}");
+    let hint = "Add the public key of the deploy key to `~/.ssh/authorized_keys`";
+    assert!(told.contains(hint), "{told}");
+    job.close().await;
+}
+
+#[tokio::test]
 async fn a_host_whose_key_is_not_pinned_is_never_spoken_to() {
     let mut job = Job::start().await;
     job.host.change_host_key().await;
+    let mut pin = String::new();
     for (command, code) in [("deploy", 2), ("check", 2)] {
         job.input("command", command);
         let ended = job.step().await;
@@ -82,12 +105,17 @@ async fn a_host_whose_key_is_not_pinned_is_never_spoken_to() {
         assert_eq!(ended.output("outcome"), "refused");
         let errors = ended.errors();
         assert_eq!(errors.len(), 1, "{}", ended.log);
+        let (told, line) = errors[0].rsplit_once("%0A").unwrap();
         assert!(
-            errors[0].contains("host key is not a pinned one"),
+            told.contains("host key is not a pinned one") && told.contains("It offers SHA256:"),
             "{}",
             ended.log
         );
+        pin = line.to_owned();
     }
+    // The line is whole: it is all that is missing.
+    job.input("known-hosts", &pin);
+    assert_eq!(job.step().await.output("outcome"), "ready");
     job.close().await;
 }
 

@@ -19,16 +19,30 @@ pub(super) async fn mended(scene: Scene) {
     scene.close().await;
 }
 
+/// A text in which the host's own key and its fingerprint, by the word of the files on the host, have names.
+fn with_its_key(scene: &Scene, text: &str) -> String {
+    let file = scene.host().dir().join("etc/host_key.pub");
+    let public = std::fs::read_to_string(&file).unwrap();
+    let mut keygen = std::process::Command::new("ssh-keygen");
+    let said = keygen.arg("-lf").arg(&file).output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let word = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
+    text.replace(&word(&said), "SHA256:<of the host>")
+        .replace(&word(&public), "<key of the host>")
+        .replace(&scene.host().ssh_port().to_string(), "<port>")
+}
+
 #[tokio::test]
 async fn a_host_with_another_key_is_not_trusted() {
     let scene = live(Plot::default()).await;
     scene.host().change_host_key().await;
     let told = scene.deploy(&[]).await;
     assert_eq!(told.exit(), 2);
-    assert_snapshot!(told.outcome(), @"
+    assert_snapshot!(with_its_key(&scene, &told.outcome()), @"
     refused: nothing was changed
       greet on web1: cannot connect to deploy@web1: the host key is not a pinned one
-      Compare the fingerprint with the one on the host, then pin it: `ssh-keyscan -p 22 127.0.0.1 >> known_hosts`.
+      It offers SHA256:<of the host>. Compare that with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host itself, over a channel that you trust: whoever stands in between would offer a key as well. Only when they are the same, add this line to known_hosts:
+    [127.0.0.1]:<port> ssh-ed25519 <key of the host>
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/1
@@ -51,10 +65,11 @@ async fn a_host_without_a_pinned_key_is_not_trusted() {
     scene.access.known_hosts = Some(known);
     let told = scene.deploy(&[]).await;
     assert_eq!(told.exit(), 2);
-    assert_snapshot!(told.outcome(), @"
+    assert_snapshot!(with_its_key(&scene, &told.outcome()), @"
     refused: nothing was changed
       greet on web1: cannot connect to deploy@web1: the host key is not a pinned one
-      Compare the fingerprint with the one on the host, then pin it: `ssh-keyscan -p 22 127.0.0.1 >> known_hosts`.
+      It offers SHA256:<of the host>. Compare that with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host itself, over a channel that you trust: whoever stands in between would offer a key as well. Only when they are the same, add this line to known_hosts:
+    [127.0.0.1]:<port> ssh-ed25519 <key of the host>
     ");
     scene.close().await;
 }

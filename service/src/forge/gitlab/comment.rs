@@ -39,6 +39,8 @@ struct Project {
 struct Written {
     id: u64,
     #[serde(default)]
+    author_id: Option<u64>,
+    #[serde(default)]
     note: Option<String>,
     #[serde(default)]
     action: Option<String>,
@@ -105,6 +107,10 @@ fn heard(event_type: Option<&str>, user: &User, note: &Written) -> Result<(), &'
     // A GitLab that does not say so before 16.11 cannot tell an edit from a comment either.
     if note.action.as_deref() != Some("create") {
         return Err("only new comments are read");
+    }
+    // The *Test* of the webhook's page sends the newest comment anew, as if who presses it had written it.
+    if note.author_id.is_some_and(|author| author != user.id) {
+        return Err("somebody else has sent this comment again");
     }
     if note.system {
         return Err("this is GitLab's own note");
@@ -238,6 +244,14 @@ mod tests {
         );
         assert_eq!(note("action", json!(null)), "only new comments are read");
         assert_eq!(note("system", json!(true)), "this is GitLab's own note");
+        assert_eq!(
+            note("author_id", json!(7)),
+            "somebody else has sent this comment again"
+        );
+        assert_eq!(
+            note("author_id", json!(8_400_000_001_u64)),
+            "alice Change { number: 5 }"
+        );
         assert_eq!(
             note("internal", json!(true)),
             "internal comments are not read"

@@ -50,7 +50,7 @@ async fn command(store: &Store, id: &str, author: &str) -> Command {
         author_id: Some(8_400_000_002),
         thread: Thread::Change { number: 7 },
         head: CommitSha::parse(&"c".repeat(40)).ok(),
-        comment: 4_400_000_001,
+        comment: 4_400_000_000 + id.bytes().map(u64::from).sum::<u64>(),
         line: "/help".to_owned(),
         ask: Ask::Help,
     };
@@ -256,4 +256,27 @@ async fn a_command_is_decided_once() {
     assert_eq!(of.decision, Some(decision));
     let never = DeploymentId::parse("r2").unwrap();
     assert_eq!(store.deployment(&never).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_clerk_hears_of_commands_and_waits_for_its_own_replies_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::store(dir.path()).await;
+    let clerks = [store.commanded(), store.commanded()];
+    let came = command(&store, "a", "alice").await;
+    for clerk in clerks {
+        assert!(clerk.has_changed().unwrap());
+    }
+    let decision = Decision::Locked { until: None };
+    assert!(
+        store
+            .decide(&came, &decision, &Effect::None, now())
+            .await
+            .unwrap()
+    );
+    let later = now() + SignedDuration::from_mins(1);
+    store.replying("a", later).await.unwrap();
+    let next = async |forge| store.next_reply(forge).await.unwrap().is_some();
+    assert!(next(ForgeKind::GitHub).await);
+    assert!(!next(ForgeKind::GitLab).await);
 }

@@ -128,6 +128,33 @@ async fn a_command_proves_itself_like_a_push() {
 }
 
 #[tokio::test]
+async fn a_comment_that_is_sent_again_is_no_second_command() {
+    let world = on_gitlab().await;
+    world.gitlab().set_level(REPOSITORY, "bob", 40);
+    let lock = world
+        .gitlab()
+        .comment(REPOSITORY, CHANGE, "alice", ".lock production");
+    taken(&lock.send(&world.hook_url()).await.unwrap(), 202);
+    answered(&world, 1).await;
+    say(&world, "alice", ".unlock production").await;
+    answered(&world, 2).await;
+    // As the test button of the webhook's page sends it, for its writer and for somebody else.
+    let again = lock.clone().with_new_id();
+    let mut body = lock.json();
+    body["user"]["id"] = json!(1);
+    body["user"]["username"] = json!("bob");
+    let by_another = lock.with_body(body.to_string()).with_new_id();
+    let said = answers(&world, vec![("again", again), ("by another", by_another)]).await;
+    let said = kit::numbered(&said);
+    assert_snapshot!(said, @r#"
+    again: 200 {"delivery":"<id 1>","result":"duplicate","first":{"result":"commands","commands":[{"id":"<id 2>","line":".lock production"}]}}
+    by another: 200 "somebody else has sent this comment again"
+    "#);
+    assert_eq!(world.production().await["holds"], json!([]));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_command_at_the_other_forges_address_is_sent_to_the_right_one() {
     let world = on_gitlab().await;
     let text = "/rollback production";

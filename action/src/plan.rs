@@ -1,0 +1,142 @@
+//! What a deployment would do. Packs what the job has built, asks every host, and changes nothing.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use cutover_deploy::plan::{self, HostPlan, Plan, Step, Wish};
+use cutover_deploy::{DeployRequest, Failure, HostName, now, run};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::console::Console;
+use crate::direct;
+use crate::failure::Fault;
+use crate::inputs::{Inputs, Runner};
+use crate::keys::Keys;
+use crate::outputs::{self, Outputs};
+use crate::summary;
+
+/// Tells every step on every host, or all that stands in the way, and returns 0, 1, 2 or 4.
+pub(crate) async fn run<W: Write>(
+    inputs: &Inputs,
+    runner: &Runner,
+    keys: &Keys,
+    request: &DeployRequest,
+    console: &mut Console<W>,
+) -> u8 {
+    let name = &inputs.environment.name;
+    let made = make(inputs, keys, request).await;
+    let (lines, failures, exit) = match &made {
+        Ok(plan) => (lines(plan), Vec::new(), 0),
+        Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),
+        Err(NoPlan::Refused(failures)) => (Vec::new(), failures.clone(), 2),
+        Err(NoPlan::Held(failures)) => (Vec::new(), failures.clone(), 4),
+    };
+    let title = format!("{name}: no plan");
+    let faults = failures
+        .iter()
+        .map(|failure| Fault::of(title.clone(), failure));
+    let faults: Vec<Fault> = faults.collect();
+    for fault in &faults {
+        console.error(fault);
+    }
+    console.text(&lines.join("\n"));
+    let live = made.as_ref().ok().and_then(|plan| plan.previous.clone());
+    let outcome = match exit {
+        0 => "planned",
+        1 => "failed",
+        _ => "refused",
+    };
+    Outputs {
+        release: live.clone(),
+        previous: live,
+        outcome: outcome.to_owned(),
+        commit: made.ok().and_then(|plan| plan.commit),
+        url: inputs.environment.url.clone(),
+    }
+    .hand_over(runner, console);
+    let summary = match faults.len() {
+        0 => summary::of_plan(name, &lines),
+        _ => summary::of_check(name, &faults),
+    };
+    outputs::append(runner.summary.as_deref(), &summary, console);
+    exit
+}
+
+enum NoPlan {
+    /// There is nothing that could be deployed.
+    Failed(Failure),
+    /// Hosts are not fit for it.
+    Refused(Vec<Failure>),
+    /// Somebody's hold stands in the way.
+    Held(Vec<Failure>),
+}
+
+async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<Plan, NoPlan> {
+    let (events, _) = unbounded_channel();
+    let artifact = direct::artifact(inputs, request, keys.folder(), &events).await;
+    let artifact = artifact.map_err(NoPlan::Failed)?;
+    let Inputs {
+        config,
+        environment,
+        ..
+    } = inputs;
+    let mut facts = BTreeMap::new();
+    let mut silent = Vec::new();
+    for (host, heard) in run::survey(environment, &config.shared, &keys.access()).await {
+        match heard {
+            Ok(heard) => drop(facts.insert(host, heard)),
+            Err(failure) => silent.push(failure),
+        }
+    }
+    if !silent.is_empty() {
+        return Err(NoPlan::Refused(silent));
+    }
+    let wish = Wish {
+        config,
+        environment,
+        request,
+        artifact: artifact.as_ref(),
+        now: now(),
+    };
+    plan::plan(wish, &facts).map_err(|refusal| {
+        let failures = std::iter::once(*refusal.failure).chain(refusal.more);
+        let no_plan = if refusal.held {
+            NoPlan::Held
+        } else {
+            NoPlan::Refused
+        };
+        no_plan(failures.collect())
+    })
+}
+
+/// The plan for a reader: what becomes live, and the steps of each phase on each host in their order.
+fn lines(plan: &Plan) -> Vec<String> {
+    // The first line says what becomes live, and after one for each host comes the order of waves, if there are several.
+    let whole = plan.lines();
+    let (goal, waves) = (whole.first(), whole.get(plan.hosts.len() + 1));
+    let mut lines: Vec<String> = goal.into_iter().chain(waves).cloned().collect();
+    for phase in ["stage", "migrate", "switch", "health", "watch", "keep"] {
+        let hosts = plan.hosts.iter();
+        lines.extend(hosts.filter_map(|(name, host)| told(phase, name, &steps(phase, host))));
+    }
+    lines
+}
+
+fn steps<'a>(phase: &str, host: &'a HostPlan) -> Vec<&'a str> {
+    let names = |steps: &'a [Step]| steps.iter().map(|step| step.name.as_str());
+    match phase {
+        "stage" => {
+            let bring = host.incoming.is_some().then_some("bring");
+            bring.into_iter().chain(names(&host.stage)).collect()
+        }
+        "migrate" => names(&host.migrate).collect(),
+        "switch" => names(&host.switch).collect(),
+        "health" => host.health.then_some("health").into_iter().collect(),
+        "watch" => host.watch.then_some("watch").into_iter().collect(),
+        _ => names(&host.keep).collect(),
+    }
+}
+
+fn told(phase: &str, host: &HostName, steps: &[&str]) -> Option<String> {
+    (!steps.is_empty()).then(|| format!("{phase} on {host}: {}", steps.join(", ")))
+}
