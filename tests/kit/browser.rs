@@ -141,6 +141,12 @@ impl Browser {
         self.order(&order).await;
     }
 
+    /// Waits until the page shows a text no more.
+    pub async fn gone(&mut self, who: &str, mark: &str) {
+        let order = json!({"order": "gone", "who": who, "text": mark});
+        self.order(&order).await;
+    }
+
     /// Presses a key some times. Where the focus was after each, and everything that it should reach.
     pub async fn press(&mut self, who: &str, key: &str, times: u32) -> (Vec<String>, Vec<String>) {
         let order = json!({"order": "press", "who": who, "key": key, "times": times});

@@ -125,7 +125,12 @@ pub(super) async fn place(
             .filter(move |open| open.state == state)
             .map(DeploymentView::from)
     };
+    let prefixes = door.settings.prefixes(config.repository.forge);
+    let comment = |command: String| prefixes.spelled(&command).trim_matches('`').to_owned();
+    let branch = environment.branch.as_deref().unwrap_or("main");
     let mut view = EnvironmentView {
+        unlock: comment(format!("unlock {name}")),
+        deploy: comment(format!("deploy {branch} to {name}")),
         app: app.to_string(),
         environment: name.to_string(),
         branch: environment.branch.clone(),

@@ -17,6 +17,10 @@ pub(super) struct EnvironmentView {
     pub(super) live: Option<LiveView>,
     /// What keeps pushes waiting.
     pub(super) holds: Vec<Hold>,
+    /// The comment that ends it, as this forge takes it.
+    pub(super) unlock: String,
+    /// The comment that deploys the branch, or `main`.
+    pub(super) deploy: String,
     pub(super) running: Option<DeploymentView>,
     pub(super) waiting: Vec<DeploymentView>,
     pub(super) ended: Vec<DeploymentView>,

@@ -5,7 +5,7 @@ use cutover_deploy::CommitSha;
 use super::{Store, StoreError, reading, rows, writing};
 
 impl Store {
-    /// Remembers the first line of a commit's message; what git says comes after what a forge said, and stays.
+    /// Remembers the first line of a commit's message; the last word stays: git's, after a forge's.
     pub async fn describe(&self, commit: &CommitSha, subject: &str) -> Result<(), StoreError> {
         sqlx::query(
             "insert into commit_subject (commit_sha, subject) values ($1, $2)

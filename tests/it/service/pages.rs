@@ -100,6 +100,7 @@ async fn axe_finds_nothing_against_any_page_in_light_and_dark_on_phone_and_deskt
         "change the shop",
         "locked by alice: stocktaking, <b>ask</b> alice",
         "in 2 hours",
+        "/unlock production in a comment",
         "running",
         "queued",
         "rolled back",
@@ -154,6 +155,8 @@ async fn an_open_page_shows_new_output_and_the_end_without_being_loaded_again() 
     // What was followed and what is loaded are one and the same.
     let lines = |text: &str| -> Vec<String> {
         let log = text.split("\nLog\n").nth(1).unwrap_or_default();
+        // What GitHub has not heard yet stands below it for a moment.
+        let log = log.split("Reports to the forge").next().unwrap_or_default();
         let badge = |line: &str| line.trim().to_owned();
         log.lines()
             .map(badge)
@@ -229,6 +232,51 @@ async fn who_has_a_session_and_follows_a_link_on_another_site_is_let_in() {
     browser.login("alice", &world.service().token()).await;
     let url = browser.come_from_elsewhere("alice", "/").await;
     assert_eq!(url, format!("{}/", world.service().url()));
+    browser.close().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_open_list_shows_what_came_since_and_keeps_the_focus() {
+    let world = world().await;
+    running(&world).await;
+    let mut browser = Browser::start(&world.service().url());
+    browser.open("alice", "/", LOOKS[0]).await;
+    browser.login("alice", &world.service().token()).await;
+    browser.sees("alice", "deploying").await;
+    browser.mark("alice").await;
+    let place = "/environments/shop/production";
+    let (reached, _) = browser.press("alice", "Tab", 4).await;
+    assert_eq!(reached.last().map(String::as_str), Some(place));
+    world.host.mend_step("unpack");
+    world.settled().await;
+    browser.gone("alice", "deploying").await;
+    let shown = browser.shown("alice").await;
+    assert!(shown.marked && shown.faults.is_empty(), "{shown:?}");
+    let (next, _) = browser.press("alice", "Tab", 1).await;
+    assert!(next[0].starts_with("/deployments/"), "{next:?}");
+    browser.close().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_service_that_stops_waits_for_no_page_that_is_open() {
+    let mut world = world().await;
+    let id = running(&world).await;
+    let mut browser = Browser::start(&world.service().url());
+    let path = format!("/deployments/{id}");
+    browser.open("alice", &path, LOOKS[0]).await;
+    browser.login("alice", &world.service().token()).await;
+    browser.sees("alice", "unpack").await;
+    world.host.mend_step("unpack");
+    let service = world.take_service();
+    let log = service.log();
+    assert!(service.stop().await.success(), "{log}");
+    world.start_service().await;
+    // The page comes back by itself, to a service that is another one.
+    browser.sees("alice", "Deployed after").await;
+    world.settled().await;
+    assert!(!world.service().log().contains("are cut off"));
     browser.close().await;
     world.close().await;
 }

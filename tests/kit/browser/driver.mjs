@@ -79,6 +79,10 @@ const orders = {
     await (await pageOf(who)).getByText(text).first().waitFor({ state: "attached" });
     return {};
   },
+  async gone({ who, text }) {
+    await (await pageOf(who)).getByText(text).first().waitFor({ state: "detached" });
+    return {};
+  },
   // Where the focus goes with each press of a key.
   async press({ who, key, times = 1 }) {
     const page = await pageOf(who);
