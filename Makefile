@@ -23,6 +23,7 @@ demo: setup ## A push becomes live, and a bad one is rolled back, all on this ma
 
 test: setup check ## Everything that can be proven here
 	@sh tests/fetch-contracts.sh
+	@sh tests/fetch-browser.sh
 	@sh tests/fetch-ci-clients.sh
 	@sh tests/fetch-gitlab.sh
 	cargo build --workspace --all-targets $(MACHINES)

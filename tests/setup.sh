@@ -6,12 +6,14 @@ set -eu
 needs='
 bwrap bubblewrap
 chattr e2fsprogs
+chromium chromium
 composer composer
 curl curl
 flock util-linux
 git git
 nginx nginx-light
 node nodejs
+npm npm
 php php-cli
 php-fpm php-fpm
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework

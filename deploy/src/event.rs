@@ -18,6 +18,13 @@ pub enum Event {
         /// Who holds it, since when and for what, in one line.
         holder: String,
     },
+    /// The commit is there to be built.
+    Fetched {
+        /// Which.
+        commit: CommitSha,
+        /// The first line of its message, as somebody wrote it.
+        subject: String,
+    },
     /// The plan was accepted.
     Planned {
         /// The release that is to become live.
@@ -110,6 +117,7 @@ impl fmt::Display for Event {
             Self::Waiting { host, holder } => {
                 write!(f, "{host}: waiting for the lease, held by {holder}")
             }
+            Self::Fetched { commit, subject } => write!(f, "{} {subject}", commit.short()),
             Self::Planned { lines, .. } => f.write_str(&lines.join("\n")),
             Self::PhaseBegan { phase } => write!(f, "== {phase}"),
             Self::StepBegan { host, step } => write!(f, "{}{step}", on(host.as_ref())),

@@ -72,6 +72,10 @@ pub async fn build(
             .await?;
         told.step("checkout", git::checkout(&mirror, commit, &tree))
             .await?;
+        if let Ok(subject) = git::subject(&mirror, commit).await {
+            let commit = commit.clone();
+            drop(events.send(Event::Fetched { commit, subject }));
+        }
         steps::run(&config.build, origin, commit, &tree, told).await?;
         // Packed inside the folder, so that a build that is called off takes it away with the rest.
         let file = folder.path().join("artifact.tar.gz");

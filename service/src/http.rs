@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,10 +20,14 @@ use crate::store::Store;
 mod api;
 mod body;
 mod chat;
+mod follow;
+mod gate;
 mod hook;
+mod log;
 mod pages;
 mod rejection;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -31,8 +36,11 @@ mod tests;
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bodies that are held in memory at once, 25 MiB each at most.
 const BODIES_AT_ONCE: usize = 32;
-/// No script, no frame, no form, nothing from elsewhere.
-const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// A form of the login page holds no more than this.
+const LONGEST_FORM: usize = 8 * 1024;
+/// Our own script and style, nothing inline, nothing from elsewhere, no frame.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What requests are answered from.
 #[derive(Debug)]
@@ -43,20 +51,23 @@ pub struct Door {
     stopping: CancellationToken,
     bodies: Arc<Semaphore>,
     pages: pages::Pages,
+    gate: gate::Gate,
 }
 
 impl Door {
-    /// A door to `store`. `public_url` has no trailing slash; once `stopping` is cancelled the service says that it is
-    /// not ready, and still keeps every delivery.
+    /// A door to `store`. `public_url` has no trailing slash; any of `tokens` lets somebody read; once `stopping` is
+    /// cancelled the service says that it is not ready, and still keeps every delivery.
     pub fn new(
         settings: Arc<Settings>,
         store: Store,
         public_url: String,
+        tokens: Vec<SecretString>,
         stopping: CancellationToken,
     ) -> Self {
         Self {
             settings,
             store,
+            gate: gate::Gate::new(tokens, &public_url),
             public_url,
             stopping,
             bodies: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
@@ -67,18 +78,27 @@ impl Door {
 
 /// All routes.
 pub fn router(door: Arc<Door>) -> Router {
+    let guard = axum::middleware::from_fn_with_state(Arc::clone(&door), gate::guard);
+    let login = get(gate::ask).post(gate::login);
     Router::new()
         .route("/", get(pages::environments))
+        .route("/environments/{app}/{name}", get(pages::environment))
         .route("/deployments/{id}", get(pages::deployment))
-        .route("/style.css", get(pages::style))
+        .route("/deployments/{id}/events", get(follow::events))
         .route("/api/v1/environments", get(api::environments))
         .route("/api/v1/deployments/{id}", get(api::deployment))
         .route("/api/v1/deployments/{id}/events", get(api::events))
+        .route_layer(guard)
+        .route("/login", login.layer(DefaultBodyLimit::max(LONGEST_FORM)))
+        .route("/logout", post(gate::logout))
+        .route("/style.css", get(pages::style))
+        .route("/live.js", get(pages::script))
+        .route("/icon.svg", get(pages::icon))
         .route("/hooks/github", post(hook::github))
         .route("/hooks/gitlab", post(hook::gitlab::take))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { rejection::Rejection::NotFound("no such page") })
+        .fallback(pages::missing)
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             REQUEST_TIMEOUT,

@@ -145,6 +145,7 @@ mod tests {
             repository: repository.to_owned(),
             what,
             pusher: "alice".to_owned(),
+            subject: None,
         })
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use cutover_deploy::config::ForgeKind;
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ use crate::store::Store;
 use crate::warden::Warden;
 use crate::worker::{Pipeline, Worker};
 
+mod token;
+
 /// Requests that are still open when all deployments have ended get this long.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
@@ -40,6 +43,7 @@ pub struct Service {
     address: SocketAddr,
     store: Store,
     forges: Forges,
+    tokens: Vec<SecretString>,
     /// Held as long as the service lives: one service per data folder.
     _lock: File,
 }
@@ -51,6 +55,7 @@ impl Service {
         private_dir(&settings.ledger_dir())?;
         let lock = lock(&settings.data_dir)?;
         let forges = Forges::new(&settings)?;
+        let tokens = token::of(&settings)?;
         let file = settings.ledger_dir().join("cutover.db");
         let store = Store::open(&file)
             .await
@@ -64,6 +69,7 @@ impl Service {
             listener,
             store,
             forges,
+            tokens,
             _lock: lock,
         })
     }
@@ -82,6 +88,7 @@ impl Service {
             address,
             store,
             forges,
+            tokens,
             _lock,
         } = self;
         let public_url = settings
@@ -102,6 +109,7 @@ impl Service {
             Arc::clone(&settings),
             store.clone(),
             public_url,
+            tokens,
             stop.clone(),
         ));
         let server = axum::serve(listener, http::router(door))

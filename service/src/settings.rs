@@ -14,6 +14,7 @@ use cutover_deploy::run::Access;
 use secrecy::{ExposeSecret as _, SecretString};
 
 mod gitlab;
+mod pages;
 mod raw;
 mod secret;
 
@@ -22,6 +23,7 @@ mod tests;
 
 use crate::chat::Prefixes;
 pub use gitlab::{GitLab, HookSecrets};
+pub use pages::Pages;
 use secret::Place;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -44,6 +46,8 @@ pub struct Settings {
     pub gitlab: Option<GitLab>,
     /// What lines in comments must begin with to be commands; what is usual on each forge when absent.
     pub chat: Option<Vec<String>>,
+    /// Who may read pages and JSON.
+    pub pages: Pages,
     /// What may be deployed, at least one.
     pub apps: Vec<App>,
     /// Every file that holds a secret or a key; build steps must not see their folders.
@@ -193,6 +197,7 @@ impl Check<'_> {
             None
         };
         let chat = self.chat(raw.chat);
+        let pages = self.pages(raw.pages);
         let before = std::mem::take(&mut self.problems);
         let apps = self.apps(raw.apps);
         let of_apps = std::mem::replace(&mut self.problems, before);
@@ -210,6 +215,7 @@ impl Check<'_> {
             github: github.map_or(Some(None), |github| github.map(Some))?,
             gitlab: gitlab.map_or(Some(None), |gitlab| gitlab.map(Some))?,
             chat,
+            pages,
             apps,
             secret_files: std::mem::take(&mut self.secret_files),
         })

@@ -23,6 +23,7 @@ mod notices;
 mod outbox;
 mod put_back;
 mod rows;
+mod subjects;
 
 #[cfg(test)]
 mod tests;

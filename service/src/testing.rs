@@ -178,6 +178,7 @@ pub(crate) fn settings(dir: &Path, apps: Vec<Config>) -> Settings {
         }),
         gitlab: None,
         chat: None,
+        pages: crate::settings::Pages::default(),
         apps: apps.collect(),
         secret_files: Vec::new(),
     }

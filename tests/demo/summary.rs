@@ -40,7 +40,8 @@ pub(crate) async fn print(world: &World, story: &Story) -> bool {
         println!("             {line}");
     }
     let page = world.service().url();
-    println!("  pages        {page}/ while the demo runs");
+    let token = world.service().token();
+    println!("  pages        {page}/ while the demo runs, with the token {token}");
     let well = live_well
         && story
             .chapters
@@ -132,8 +133,9 @@ pub(crate) async fn try_by_hand(world: &World) {
         work.display()
     );
     println!(
-        "    look     {}/   or   curl {}/",
+        "    look     {}/ with the token {}   or   curl {}/",
         world.service().url(),
+        world.service().token(),
         world.host.http_url()
     );
     println!(

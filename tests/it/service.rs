@@ -5,5 +5,6 @@ mod crash;
 mod forge;
 mod gitlab;
 mod hook;
+mod pages;
 mod push;
 mod queue;

@@ -16,6 +16,7 @@
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
 mod app;
+mod browser;
 mod cache;
 mod command;
 mod composer;
@@ -37,6 +38,7 @@ mod wait;
 mod world;
 
 pub use app::{Breakage, Files, SampleApp};
+pub use browser::{Browser, Shown};
 pub use cache::ci_client;
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};

@@ -20,6 +20,7 @@ pub struct Service {
     child: Child,
     port: u16,
     log: PathBuf,
+    token_file: PathBuf,
 }
 
 /// The built program of this name, beside the test that asks.
@@ -79,6 +80,7 @@ impl Service {
             child,
             port,
             log: log.to_owned(),
+            token_file: settings.with_file_name("data/ledger/pages-token"),
         }
     }
 
@@ -95,6 +97,18 @@ impl Service {
     /// Everything that it has logged so far, earlier starts included.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The file with the token that opens its pages.
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+
+    /// The token that opens its pages, which it made when it started first.
+    pub fn token(&self) -> String {
+        let token = fs::read_to_string(&self.token_file);
+        let token = token.unwrap_or_else(|error| panic!("no token: {error}\n{}", self.log()));
+        token.trim().to_owned()
     }
 
     /// Asks its interface for JSON: `/api/v1/environments`.
@@ -117,6 +131,7 @@ impl Service {
         let answer = client
             .get(format!("{}{path}", self.url()))
             .header("accept", accept)
+            .bearer_auth(self.token())
             .send()
             .await;
         let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()));

@@ -384,10 +384,12 @@ impl World {
             );
             assert_eq!(production["waiting"], Value::Array(vec![]), "still waiting");
             let log = self.log_file();
+            let token = service.token();
             let status = service.stop().await;
             let log = fs::read_to_string(log).unwrap_or_default();
             assert!(status.success(), "the service ended with {status}\n{log}");
             let mut secrets = vec![self.github.hook_secret(), self.github.token().to_owned()];
+            secrets.push(token);
             if let Some(gitlab) = &self.gitlab {
                 secrets.extend([gitlab.hook_token(), gitlab.token().to_owned()]);
             }

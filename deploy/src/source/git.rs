@@ -10,6 +10,9 @@ use tokio::process::Command;
 use super::{FETCH_LIMIT, Origin, Position, failure, make_dir};
 use crate::{CommitSha, Failure};
 
+/// Nobody reads more of the first line of a message.
+const LONGEST_SUBJECT: usize = 200;
+
 /// Brings the mirror up to date so that it holds `wanted`, and returns its folder. A commit that is already there costs
 /// no connection.
 pub(super) async fn mirror(origin: &Origin, wanted: &str) -> Result<PathBuf, Failure> {
@@ -172,6 +175,15 @@ pub(super) async fn time(mirror: &Path, commit: &CommitSha) -> Result<u64, Failu
     said.trim()
         .parse()
         .map_err(|_| failure("checkout", format!("commit {commit} has no time")))
+}
+
+/// The first line of a commit's message, cut where nobody reads on, without characters that move a terminal.
+pub(super) async fn subject(mirror: &Path, commit: &CommitSha) -> Result<String, Failure> {
+    let mut show = git(Some(mirror));
+    show.args(["show", "--no-patch", "--format=%s", commit.as_str()]);
+    let said = run("checkout", show).await?;
+    let plain = said.trim().chars().filter(|c| !c.is_control());
+    Ok(plain.take(LONGEST_SUBJECT).collect())
 }
 
 /// The commit that is checked out in a folder.

@@ -29,7 +29,7 @@ impl Prefixes {
     }
 
     /// A command in the first form that works here, as code.
-    pub(super) fn spelled(&self, command: &str) -> String {
+    pub(crate) fn spelled(&self, command: &str) -> String {
         let free = self.all.iter().find(|prefix| !self.taken(prefix, command));
         let prefix = free.or(self.all.first());
         let prefix = prefix.map_or("/", String::as_str);

@@ -6,6 +6,7 @@ use cutover_deploy::CommitSha;
 
 pub(super) const LONGEST_NAME: usize = 100;
 pub(super) const LONGEST_REF: usize = 1024;
+const LONGEST_SUBJECT: usize = 200;
 
 /// A ref moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Push {
     pub what: Moved,
     /// Who pushed; at most 100 characters, none of them control characters.
     pub pusher: String,
+    /// The first line of the newest commit's message, where the forge tells it; at most 200 characters.
+    pub subject: Option<String>,
 }
 
 /// What a push moved.
@@ -46,6 +49,12 @@ pub(super) fn printable(text: &str, longest: usize) -> String {
         .filter(|c| !c.is_control())
         .take(longest)
         .collect()
+}
+
+/// The first line of a commit's message.
+pub(super) fn subject(message: &str) -> Option<String> {
+    let first = message.lines().find(|line| !line.trim().is_empty())?;
+    Some(printable(first.trim(), LONGEST_SUBJECT))
 }
 
 impl fmt::Display for Moved {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use cutover_deploy::DeploymentId;
+use cutover_deploy::config::Environment;
+use cutover_deploy::{Config, DeploymentId};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::Door;
 use super::rejection::Rejection;
 use super::view::{DeploymentView, EnvironmentView, LiveView, WholeView};
-use crate::store::{Deployment, KeptEvent, State as Stands};
+use crate::store::{Deployment, KeptEvent, State as Stands, Store, StoreError};
 
 const ENDED_SHOWN: u32 = 5;
 pub(super) const EVENTS_SHOWN: u32 = 30_000;
@@ -78,18 +79,20 @@ pub(super) async fn events(
                 events,
             }));
         }
-        let ours = async {
-            loop {
-                match changes.recv().await {
-                    Ok(changed) if changed != deployment.id => {}
-                    Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-                }
-            }
-        };
         tokio::select! {
-            () = ours => {}
+            () = changed(&mut changes, &deployment.id) => {}
             () = tokio::time::sleep_until(deadline) => {}
             () = door.stopping.cancelled() => {}
+        }
+    }
+}
+
+/// Returns once `id` has changed, or may have.
+pub(super) async fn changed(changes: &mut broadcast::Receiver<DeploymentId>, id: &DeploymentId) {
+    loop {
+        match changes.recv().await {
+            Ok(changed) if changed != *id => {}
+            Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
         }
     }
 }
@@ -98,44 +101,62 @@ pub(super) async fn events(
 pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection> {
     let mut views = Vec::new();
     for app in &door.settings.apps {
-        let config = &app.config;
-        for environment in config.environments.values() {
-            let open = door.store.open_ones(&config.app, &environment.name).await?;
-            let ended = door
-                .store
-                .ended(&config.app, &environment.name, ENDED_SHOWN)
-                .await?;
-            let live = door.store.last_live(&config.app, &environment.name).await?;
-            let now = cutover_deploy::now();
-            let holds = door
-                .store
-                .holds(&config.app, &environment.name, now)
-                .await?;
-            let of = |state| {
-                open.iter()
-                    .filter(move |open| open.state == state)
-                    .map(DeploymentView::from)
-            };
-            views.push(EnvironmentView {
-                app: config.app.to_string(),
-                environment: environment.name.to_string(),
-                branch: environment.branch.clone(),
-                url: environment.url.clone(),
-                live: live.and_then(|deployment| {
-                    Some(LiveView {
-                        live: deployment.live?,
-                        deployment: deployment.id,
-                        since: deployment.ended_at,
-                    })
-                }),
-                holds,
-                running: of(Stands::Running).next(),
-                waiting: of(Stands::Queued).collect(),
-                ended: ended.iter().map(DeploymentView::from).collect(),
-            });
+        for environment in app.config.environments.values() {
+            views.push(place(door, &app.config, environment, ENDED_SHOWN).await?);
         }
     }
     Ok(views)
+}
+
+/// One environment, with the last `ended` deployments that are over.
+pub(super) async fn place(
+    door: &Door,
+    config: &Config,
+    environment: &Environment,
+    ended: u32,
+) -> Result<EnvironmentView, Rejection> {
+    let (app, name) = (&config.app, &environment.name);
+    let open = door.store.open_ones(app, name).await?;
+    let ended = door.store.ended(app, name, ended).await?;
+    let live = door.store.last_live(app, name).await?;
+    let holds = door.store.holds(app, name, cutover_deploy::now()).await?;
+    let of = |state| {
+        open.iter()
+            .filter(move |open| open.state == state)
+            .map(DeploymentView::from)
+    };
+    let prefixes = door.settings.prefixes(config.repository.forge);
+    let comment = |command: String| prefixes.spelled(&command).trim_matches('`').to_owned();
+    let branch = environment.branch.as_deref().unwrap_or("main");
+    let mut view = EnvironmentView {
+        unlock: comment(format!("unlock {name}")),
+        deploy: comment(format!("deploy {branch} to {name}")),
+        app: app.to_string(),
+        environment: name.to_string(),
+        branch: environment.branch.clone(),
+        url: environment.url.clone(),
+        live: live.and_then(LiveView::of),
+        holds,
+        running: of(Stands::Running).next(),
+        waiting: of(Stands::Queued).collect(),
+        ended: ended.iter().map(DeploymentView::from).collect(),
+    };
+    for (commit, subject) in view.commits() {
+        *subject = door.store.subject(commit).await?;
+    }
+    Ok(view)
+}
+
+/// A deployment in one line, with what its commit is about.
+pub(super) async fn line(
+    store: &Store,
+    deployment: &Deployment,
+) -> Result<DeploymentView, StoreError> {
+    let mut view = DeploymentView::from(deployment);
+    if let Some((commit, subject)) = view.described() {
+        *subject = store.subject(commit).await?;
+    }
+    Ok(view)
 }
 
 pub(super) async fn find(door: &Door, id: &str) -> Result<Deployment, Rejection> {
@@ -150,6 +171,6 @@ pub(super) async fn whole(door: &Door, deployment: &Deployment) -> Result<WholeV
     Ok(WholeView {
         reports: door.store.reports(&deployment.id).await?,
         events: door.store.events(&deployment.id, 0, EVENTS_SHOWN).await?,
-        deployment: DeploymentView::from(deployment),
+        deployment: line(&door.store, deployment).await?,
     })
 }

@@ -21,6 +21,7 @@ use super::body;
 use super::chat;
 use super::rejection::Rejection;
 use crate::forge::github::hook::{self, Headers, Unproven};
+use crate::forge::push::Moved;
 use crate::forge::{self, Delivered};
 use crate::matching::{self, Decision, PassedOver, Wanted};
 use crate::store::{Answer, Enqueued, NewDelivery, NewDeployment, TakenIn};
@@ -153,7 +154,23 @@ async fn keep(door: &Door, proven: &Proven) -> Result<Answer, Rejection> {
             answer(delivery, &decision, enqueued)
         })
         .await?;
+    if !wanted.is_empty() {
+        describe(door, &proven.delivered).await;
+    }
     Ok(told(delivery, taken))
+}
+
+/// Remembers what a pushed commit is about. Only pages tell it: a delivery is kept without it as well.
+async fn describe(door: &Door, delivered: &Delivered) {
+    if let Delivered::Push(push) = delivered
+        && let (Moved::Branch { commit, .. }, Some(subject)) = (&push.what, &push.subject)
+        && let Err(error) = door.store.describe(commit, subject).await
+    {
+        warn!(
+            error = format!("{:#}", anyhow::Error::from(error)),
+            "a commit's message is not kept"
+        );
+    }
 }
 
 fn wanted(door: &Door, decision: &Decision, now: Timestamp) -> Vec<NewDeployment> {

@@ -1,7 +1,7 @@
 //! What a caller is told when a request is turned away. Never a cause from inside.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::error;
@@ -22,6 +22,8 @@ pub(super) enum Rejection {
     Unproven(String),
     /// The forge sent something that cannot be read.
     Bad(String),
+    /// Nobody proved to be a reader.
+    Unknown,
     /// There is nothing of that name.
     NotFound(&'static str),
     /// The ledger does not answer; the same request may succeed later.
@@ -64,7 +66,7 @@ impl From<StoreError> for Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let (status, reason) = match self {
+        let (status, reason) = match &self {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than 25 MiB".to_owned(),
@@ -77,14 +79,23 @@ impl IntoResponse for Rejection {
                 StatusCode::BAD_REQUEST,
                 "the body did not come whole".to_owned(),
             ),
-            Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why),
-            Self::Bad(why) => (StatusCode::BAD_REQUEST, why),
-            Self::NotFound(what) => (StatusCode::NOT_FOUND, what.to_owned()),
+            Self::Unproven(why) => (StatusCode::UNAUTHORIZED, why.clone()),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, why.clone()),
+            Self::Unknown => (
+                StatusCode::UNAUTHORIZED,
+                "no token that is known here: send `Authorization: Bearer <token>`".to_owned(),
+            ),
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, (*what).to_owned()),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the service cannot reach its ledger, try again".to_owned(),
             ),
         };
-        (status, Json(json!({ "error": reason }))).into_response()
+        let mut response = (status, Json(json!({ "error": reason }))).into_response();
+        if matches!(self, Self::Unknown) {
+            let how = HeaderValue::from_static("Bearer realm=\"cutover\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+        }
+        response
     }
 }

@@ -10,9 +10,12 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::testing;
 
+mod gate;
 mod hooks;
+mod live;
 mod pages;
 
+const TOKEN: &str = "a token for the pages";
 const GUID: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
 
 struct World {
@@ -44,7 +47,9 @@ impl World {
         let settings = Arc::new(testing::settings(dir.path(), vec![config]));
         let stopping = CancellationToken::new();
         let url = "https://deploy.example.com".to_owned();
-        let door = Arc::new(Door::new(settings, store.clone(), url, stopping.clone()));
+        let tokens = vec![SecretString::from(TOKEN)];
+        let door = Door::new(settings, store.clone(), url, tokens, stopping.clone());
+        let door = Arc::new(door);
         Self {
             router: router(Arc::clone(&door)),
             door,
@@ -65,9 +70,9 @@ impl World {
         }
     }
 
+    /// Asks as a reader.
     async fn get(&self, path: &str) -> Told {
-        self.ask(Request::get(path).body(Body::empty()).unwrap())
-            .await
+        self.ask(reader(path).body(Body::empty()).unwrap()).await
     }
 
     async fn send(&self, delivery: Delivery) -> Told {
@@ -84,6 +89,11 @@ impl World {
         }
         count
     }
+}
+
+/// A request of somebody who may read.
+fn reader(path: &str) -> axum::http::request::Builder {
+    Request::get(path).header("authorization", format!("Bearer {TOKEN}"))
 }
 
 struct Delivery {

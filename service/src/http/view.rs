@@ -1,13 +1,10 @@
 //! What pages and JSON show of the ledger: one shape for both.
 
-use cutover_deploy::{CommitSha, DeploymentId, Event, HostName, Outcome, ReleaseId};
+use cutover_deploy::{CommitSha, DeploymentId, Outcome, ReleaseId};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::store::{Deployment, Hold, KeptEvent, Live, Posted, State};
-
-/// Lines of a step that a page shows; all of them are in the JSON.
-const LINES_SHOWN: usize = 400;
 
 /// An environment and what goes on there.
 #[derive(Debug, Serialize)]
@@ -20,6 +17,10 @@ pub(super) struct EnvironmentView {
     pub(super) live: Option<LiveView>,
     /// What keeps pushes waiting.
     pub(super) holds: Vec<Hold>,
+    /// The comment that ends it, as this forge takes it.
+    pub(super) unlock: String,
+    /// The comment that deploys the branch, or `main`.
+    pub(super) deploy: String,
     pub(super) running: Option<DeploymentView>,
     pub(super) waiting: Vec<DeploymentView>,
     pub(super) ended: Vec<DeploymentView>,
@@ -30,7 +31,11 @@ pub(super) struct EnvironmentView {
 pub(super) struct LiveView {
     #[serde(flatten)]
     pub(super) live: Live,
+    /// The first line of the commit's message, where known.
+    pub(super) subject: Option<String>,
     pub(super) deployment: DeploymentId,
+    /// Who asked for that.
+    pub(super) actor: String,
     pub(super) since: Option<Timestamp>,
 }
 
@@ -42,6 +47,8 @@ pub(super) struct DeploymentView {
     pub(super) environment: String,
     pub(super) kind: &'static str,
     pub(super) commit: Option<CommitSha>,
+    /// The first line of the commit's message, once it was fetched.
+    pub(super) subject: Option<String>,
     pub(super) release: Option<ReleaseId>,
     pub(super) actor: String,
     pub(super) state: State,
@@ -65,34 +72,59 @@ pub(super) struct WholeView {
     pub(super) events: Vec<KeptEvent>,
 }
 
-/// One thing on a page, in order.
-#[derive(Debug, Serialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub(super) enum Item {
-    /// A phase began.
-    Phase { name: String },
-    /// A step, with its output.
-    Step(StepItem),
-    /// Anything else worth a line.
-    Note {
-        at: Timestamp,
-        host: Option<HostName>,
-        text: String,
-        good: Option<bool>,
-    },
+impl EnvironmentView {
+    /// How it stands, in a word; what a person must know first comes first.
+    pub(super) fn word(&self) -> &'static str {
+        if self.running.is_some() {
+            return "deploying";
+        }
+        if !self.holds.is_empty() {
+            return "held";
+        }
+        if !self.waiting.is_empty() {
+            return "waiting";
+        }
+        let tried = |ended: &&DeploymentView| !matches!(ended.word, "superseded" | "cancelled");
+        match self.ended.iter().find(tried).map(|last| last.word) {
+            Some(word @ ("failed" | "refused" | "rolled_back")) => word,
+            _ if self.live.is_some() => "live",
+            _ => "nothing_live",
+        }
+    }
+
+    /// Everything in it that has a commit, with the place for what that is about.
+    pub(super) fn commits(&mut self) -> impl Iterator<Item = (&CommitSha, &mut Option<String>)> {
+        let live = self.live.iter_mut();
+        let live = live.filter_map(|live| Some((live.live.commit.as_ref()?, &mut live.subject)));
+        let rows = self.running.iter_mut().chain(&mut self.waiting);
+        let rows = rows.chain(&mut self.ended);
+        live.chain(rows.filter_map(DeploymentView::described))
+    }
+
+    /// Whether its page is another one soon.
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.is_some() || !self.waiting.is_empty()
+    }
 }
 
-/// A step on a page.
-#[derive(Debug, Serialize)]
-pub(super) struct StepItem {
-    at: Timestamp,
-    host: Option<HostName>,
-    step: String,
-    status: Option<i32>,
-    took_ms: Option<u64>,
-    lines: Vec<String>,
-    /// Lines that are left out at the beginning.
-    left_out: usize,
+impl DeploymentView {
+    /// Its commit, with the place for what that is about.
+    pub(super) fn described(&mut self) -> Option<(&CommitSha, &mut Option<String>)> {
+        Some((self.commit.as_ref()?, &mut self.subject))
+    }
+}
+
+impl LiveView {
+    /// What a deployment left live, where it knows.
+    pub(super) fn of(deployment: Deployment) -> Option<Self> {
+        Some(Self {
+            live: deployment.live?,
+            subject: None,
+            deployment: deployment.id,
+            actor: deployment.request.actor,
+            since: deployment.ended_at,
+        })
+    }
 }
 
 impl From<&Deployment> for DeploymentView {
@@ -108,6 +140,7 @@ impl From<&Deployment> for DeploymentView {
             environment: deployment.environment.to_string(),
             kind: deployment.request.kind.word(),
             commit: deployment.commit().cloned(),
+            subject: None,
             release: deployment.release.clone(),
             actor: deployment.request.actor.clone(),
             state: deployment.state,
@@ -119,204 +152,5 @@ impl From<&Deployment> for DeploymentView {
             ended_at: deployment.ended_at,
             took_ms: took.map(|(end, start)| end.as_millisecond() - start.as_millisecond()),
         }
-    }
-}
-
-/// Puts events in the order of a page: output under its step, whatever came in between.
-pub(super) fn items(events: &[KeptEvent]) -> Vec<Item> {
-    let mut items: Vec<Item> = Vec::new();
-    for kept in events {
-        let at = kept.at;
-        match &kept.event {
-            Event::PhaseBegan { phase } => items.push(Item::Phase {
-                name: phase.clone(),
-            }),
-            Event::StepBegan { host, step } => items.push(begun(at, host.as_ref(), step)),
-            Event::Line { host, step, text } => {
-                step_of(&mut items, at, host.as_ref(), step)
-                    .lines
-                    .push(text.clone());
-            }
-            Event::StepEnded {
-                host,
-                step,
-                status,
-                took_ms,
-            } => {
-                let item = step_of(&mut items, at, host.as_ref(), step);
-                item.status = Some(*status);
-                item.took_ms = Some(*took_ms);
-            }
-            other => items.push(note(at, other)),
-        }
-    }
-    for item in &mut items {
-        if let Item::Step(step) = item {
-            step.left_out = step.lines.len().saturating_sub(LINES_SHOWN);
-            step.lines.drain(..step.left_out);
-        }
-    }
-    items
-}
-
-fn begun(at: Timestamp, host: Option<&HostName>, step: &str) -> Item {
-    Item::Step(StepItem {
-        at,
-        host: host.cloned(),
-        step: step.to_owned(),
-        status: None,
-        took_ms: None,
-        lines: Vec::new(),
-        left_out: 0,
-    })
-}
-
-/// The newest step of that name on that host, begun here when nobody said so.
-fn step_of<'a>(
-    items: &'a mut Vec<Item>,
-    at: Timestamp,
-    host: Option<&HostName>,
-    step: &str,
-) -> &'a mut StepItem {
-    let same = |item: &Item| matches!(item, Item::Step(known) if known.step == step && known.host.as_ref() == host);
-    let index = items.iter().rposition(same).unwrap_or_else(|| {
-        items.push(begun(at, host, step));
-        items.len() - 1
-    });
-    match &mut items[index] {
-        Item::Step(found) => found,
-        _ => unreachable!("the index is that of a step"),
-    }
-}
-
-fn plan(release: &ReleaseId, previous: Option<&ReleaseId>, lines: &[String]) -> String {
-    let before = previous.map_or("nothing", ReleaseId::as_str);
-    let head = format!("plans {release}; live now: {before}");
-    std::iter::once(head)
-        .chain(lines.iter().cloned())
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn note(at: Timestamp, event: &Event) -> Item {
-    let (host, text, good) = match event {
-        Event::Waiting { host, holder } => {
-            (Some(host.clone()), format!("waits for {holder}"), None)
-        }
-        Event::Planned {
-            release,
-            previous,
-            lines,
-            ..
-        } => (None, plan(release, previous.as_ref(), lines), None),
-        Event::Checked {
-            host,
-            attempt,
-            of,
-            healthy,
-            seen,
-        } => (
-            Some(host.clone()),
-            format!("health check {attempt} of {of}: {seen}"),
-            Some(*healthy),
-        ),
-        Event::WorkerProven {
-            host,
-            worker,
-            pid,
-            release,
-        } => (
-            Some(host.clone()),
-            format!("worker {worker} (pid {pid}) runs {release}"),
-            Some(true),
-        ),
-        Event::Note { host, text } => (host.clone(), text.clone(), None),
-        Event::Concluded { outcome } => (
-            None,
-            outcome.word().replace('_', " "),
-            Some(outcome.exit_code() == 0),
-        ),
-        Event::PhaseBegan { .. }
-        | Event::StepBegan { .. }
-        | Event::Line { .. }
-        | Event::StepEnded { .. } => (None, String::new(), None),
-    };
-    Item::Note {
-        at,
-        host,
-        text,
-        good,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(events: Vec<Event>) -> Vec<KeptEvent> {
-        let at = Timestamp::from_second(0).unwrap();
-        (1..)
-            .zip(events)
-            .map(|(seq, event)| KeptEvent { seq, at, event })
-            .collect()
-    }
-
-    #[test]
-    fn output_of_two_hosts_lies_under_its_own_step() {
-        let host = |name: &str| Some(HostName::parse(name).unwrap());
-        let began = |name| Event::StepBegan {
-            host: host(name),
-            step: "stage".to_owned(),
-        };
-        let line = |name, text: &str| Event::Line {
-            host: host(name),
-            step: "stage".to_owned(),
-            text: text.to_owned(),
-        };
-        let ended = |name, status| Event::StepEnded {
-            host: host(name),
-            step: "stage".to_owned(),
-            status,
-            took_ms: 5,
-        };
-        let events = kept(vec![
-            Event::PhaseBegan {
-                phase: "stage".to_owned(),
-            },
-            began("web1"),
-            began("web2"),
-            line("web1", "one"),
-            line("web2", "two"),
-            line("web1", "uno"),
-            ended("web2", 0),
-            ended("web1", 1),
-        ]);
-        let shown: Vec<String> = items(&events)
-            .iter()
-            .map(|item| match item {
-                Item::Step(step) => {
-                    let host = step.host.as_ref().map(HostName::as_str).unwrap_or_default();
-                    format!("{host} {:?} {}", step.status, step.lines.join(","))
-                }
-                Item::Phase { name } => name.clone(),
-                Item::Note { text, .. } => text.clone(),
-            })
-            .collect();
-        assert_eq!(shown, ["stage", "web1 Some(1) one,uno", "web2 Some(0) two"]);
-    }
-
-    #[test]
-    fn a_page_shows_the_end_of_long_output() {
-        let line = |n: usize| Event::Line {
-            host: None,
-            step: "build".to_owned(),
-            text: n.to_string(),
-        };
-        let items = items(&kept((0..1000).map(line).collect()));
-        let [Item::Step(step)] = items.as_slice() else {
-            panic!("{items:?}")
-        };
-        assert_eq!((step.lines.len(), step.left_out), (LINES_SHOWN, 600));
-        assert_eq!(step.lines.last().map(String::as_str), Some("999"));
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) chat: Chat,
     #[serde(default)]
+    pub(super) pages: Pages,
+    #[serde(default)]
     pub(super) apps: Vec<App>,
 }
 
@@ -24,6 +26,12 @@ pub(super) struct Settings {
 #[serde(deny_unknown_fields)]
 pub(super) struct Chat {
     pub(super) prefixes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pages {
+    pub(super) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

@@ -204,6 +204,7 @@ fn the_template_is_complete_and_sound() {
         "webhook-secret",
         "github-token",
         "github-app.pem",
+        "pages-token",
         "gitlab-webhook-token",
         "gitlab-token",
         "shop/id_ed25519",
@@ -245,6 +246,41 @@ fn the_template_is_complete_and_sound() {
     let app = &settings.apps[0];
     assert!(
         app.access.ssh_config.is_some() && app.git_url.is_some() && settings.public_url.is_some()
+    );
+}
+
+#[test]
+fn a_token_for_the_pages_is_optional_and_never_short_or_empty() {
+    let folder = Folder::new();
+    assert!(folder.load(SOUND).unwrap().pages.tokens.is_empty());
+    let with = SOUND.replace("[github]", "[pages]\ntoken_file = \"reader\"\n[github]");
+    folder.write("reader", "0123456789abcdef\nfedcba9876543210\n");
+    let settings = folder.load(&with).unwrap();
+    assert_eq!(settings.pages.tokens.len(), 2);
+    assert!(
+        settings
+            .secret_files
+            .contains(&folder.0.path().join("reader"))
+    );
+    folder.write("reader", "\n");
+    assert_eq!(
+        folder.problems(&with),
+        ["the token for the pages is empty: put it into <folder>/reader"]
+    );
+    folder.write("reader", "short\n");
+    assert_eq!(
+        folder.problems(&with),
+        [
+            "a token for the pages is shorter than 16 characters: make one with `openssl rand -hex 32`"
+        ]
+    );
+    folder.write("service.toml", SOUND);
+    let file = folder.0.path().join("service.toml");
+    let empty = |name: &str| (name == "CUTOVER_PAGES_TOKEN").then(String::new);
+    let bad = Settings::load_with(&file, &empty).unwrap_err();
+    assert_eq!(
+        bad.problems,
+        ["the token for the pages is empty: put it into CUTOVER_PAGES_TOKEN"]
     );
 }
 

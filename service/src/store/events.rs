@@ -4,6 +4,7 @@ use cutover_deploy::{DeploymentId, Event};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::rows::{self, to_json};
 use super::{Store, StoreError, millis, reading, writing};
@@ -50,17 +51,35 @@ impl Store {
                 .fetch_all(&self.pool)
                 .await
                 .map_err(reading)?;
-        found
-            .iter()
-            .map(|row| {
-                Ok(KeptEvent {
-                    seq: rows::number(row, "seq")?,
-                    at: rows::time(row, "at")?,
-                    event: rows::json(row, "body")?,
-                })
-            })
-            .collect()
+        found.iter().map(read).collect()
     }
+
+    /// The last events of a deployment before `seq`, at most `most`, oldest first.
+    pub async fn events_before(
+        &self,
+        id: &DeploymentId,
+        seq: i64,
+        most: u32,
+    ) -> Result<Vec<KeptEvent>, StoreError> {
+        let found = sqlx::query(
+            "select seq, at, body from event where deployment = $1 and seq < $2 order by seq desc limit $3",
+        )
+        .bind(id.as_str())
+        .bind(seq)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
+        found.iter().rev().map(read).collect()
+    }
+}
+
+fn read(row: &AnyRow) -> Result<KeptEvent, StoreError> {
+    Ok(KeptEvent {
+        seq: rows::number(row, "seq")?,
+        at: rows::time(row, "at")?,
+        event: rows::json(row, "body")?,
+    })
 }
 
 pub(super) async fn append(

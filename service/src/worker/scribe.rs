@@ -21,12 +21,15 @@ pub(super) async fn write(store: Store, id: DeploymentId, mut happened: Unbounde
             .filter_map(|event| keep(event, &mut lines))
             .collect();
         for event in &kept {
-            if let Event::Planned { release, .. } = event
-                && let Err(error) = store.planned(&id, release).await
-            {
+            let noted = match event {
+                Event::Planned { release, .. } => store.planned(&id, release).await,
+                Event::Fetched { commit, subject } => store.describe(commit, subject).await,
+                _ => Ok(()),
+            };
+            if let Err(error) = noted {
                 warn!(
                     error = format!("{:#}", anyhow::Error::from(error)),
-                    "the release cannot be written down"
+                    "the release or its commit cannot be written down"
                 );
             }
         }

@@ -115,7 +115,7 @@ fn line(event: &Event) -> Option<(String, String)> {
             (String::new(), format!("plan: {previous} to {release}"))
         }
         Event::PhaseBegan { phase } => (String::new(), format!("== {phase}")),
-        Event::StepBegan { .. } | Event::Concluded { .. } => return None,
+        Event::StepBegan { .. } | Event::Fetched { .. } | Event::Concluded { .. } => return None,
         Event::Line { host, text, .. } => {
             let host = named(host);
             let line = format!("{host} | {text}");

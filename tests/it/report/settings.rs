@@ -33,6 +33,7 @@ pub(super) fn on_github(dir: &Path, github: GitHub) -> Settings {
         github: Some(github),
         gitlab: None,
         chat: None,
+        pages: cutover::settings::Pages::default(),
         apps: vec![app],
         secret_files: Vec::new(),
     }

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::comment;
 use crate::forge::Delivered;
-use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
+use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable, subject};
 
 /// Why a delivery is not from GitHub as far as can be told. Tells a caller nothing of the secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +141,12 @@ struct PushPayload {
     repository: Repository,
     pusher: Option<Pusher>,
     sender: Option<Sender>,
+    head_commit: Option<HeadCommit>,
+}
+
+#[derive(Deserialize)]
+struct HeadCommit {
+    message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +213,7 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
             &pusher.or(sender).unwrap_or_else(|| "somebody".to_owned()),
             LONGEST_NAME,
         ),
+        subject: payload.head_commit.and_then(|head| subject(&head.message?)),
     })
 }
 

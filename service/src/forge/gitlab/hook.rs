@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::comment;
 use crate::forge::Delivered;
-use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable};
+use crate::forge::push::{LONGEST_NAME, LONGEST_REF, Moved, Push, printable, subject};
 use crate::settings::HookSecrets;
 
 #[cfg(test)]
@@ -294,6 +294,14 @@ struct PushPayload {
     user_username: Option<String>,
     #[serde(default)]
     user_name: Option<String>,
+    #[serde(default)]
+    commits: Vec<Commit>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    id: String,
+    message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -340,6 +348,11 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
     } else {
         Moved::Other { name }
     };
+    // At most twenty are told, and not all of them in the order of their making.
+    let newest = payload
+        .commits
+        .into_iter()
+        .find(|commit| commit.id == payload.after);
     let pusher = payload.user_username.or(payload.user_name);
     Ok(Push {
         repository: printable(&payload.project.path_with_namespace, LONGEST_REF),
@@ -348,5 +361,6 @@ fn push(payload: PushPayload) -> Result<Push, BadDelivery> {
             &pusher.unwrap_or_else(|| "somebody".to_owned()),
             LONGEST_NAME,
         ),
+        subject: newest.and_then(|commit| subject(&commit.message?)),
     })
 }

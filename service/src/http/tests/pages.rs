@@ -27,14 +27,26 @@ async fn a_page_escapes_what_a_forge_sent_and_runs_no_script() {
     for path in ["/".to_owned(), format!("/deployments/{id}")] {
         let page = world.get(&path).await;
         assert_eq!(page.status, 200, "{}", page.text);
+        let ours = "<script src=\"/live.js\" defer></script>";
+        let text = page.text.replace(ours, "");
         assert!(
-            !page.text.contains("<script") && !page.text.contains("<img"),
-            "{}",
-            page.text
+            !text.contains("<script") && !text.contains("<img") && !text.contains(" style="),
+            "{text}"
         );
         assert!(page.text.contains("&lt;script&gt;"), "{}", page.text);
         let policy = page.headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; ")
+                && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(page.headers[name], value);
+        }
     }
     let page = world.get(&format!("/deployments/{id}")).await.text;
     assert!(
@@ -42,8 +54,8 @@ async fn a_page_escapes_what_a_forge_sent_and_runs_no_script() {
         "{page}"
     );
     assert!(
-        page.contains("http-equiv=\"refresh\""),
-        "a page of what is not over looks again by itself"
+        page.contains("<noscript><meta http-equiv=\"refresh\""),
+        "without a script, a page of what is not over loads again by itself"
     );
 }
 
@@ -52,7 +64,7 @@ async fn a_deployment_is_shown_as_json_to_who_asks_for_it() {
     let world = World::start().await;
     let told = world.send(main_push()).await.json();
     let id = told["deployments"][0]["id"].as_str().unwrap().to_owned();
-    let by_header = Request::get(format!("/deployments/{id}")).header("accept", "application/json");
+    let by_header = reader(&format!("/deployments/{id}")).header("accept", "application/json");
     let mut answers = vec![world.ask(by_header.body(Body::empty()).unwrap()).await];
     for path in [
         "/deployments/ID.json",
@@ -69,8 +81,8 @@ async fn a_deployment_is_shown_as_json_to_who_asks_for_it() {
         );
         assert_eq!(json["reports"].as_array().unwrap().len(), 3);
     }
-    let browser = Request::get(format!("/deployments/{id}"))
-        .header("accept", "text/html,application/json;q=0.9");
+    let browser =
+        reader(&format!("/deployments/{id}")).header("accept", "text/html,application/json;q=0.9");
     assert!(
         world
             .ask(browser.body(Body::empty()).unwrap())
@@ -84,6 +96,111 @@ async fn a_deployment_is_shown_as_json_to_who_asks_for_it() {
 }
 
 #[tokio::test]
+async fn what_a_person_wrote_shows_as_it_is_and_moves_nothing() {
+    let world = World::start().await;
+    let name = "</code><b>\u{1b}[31m\u{202e}alice";
+    let told = world
+        .send(Delivery::push(
+            "refs/heads/main",
+            &json!({"pusher": {"name": name}}),
+        ))
+        .await
+        .json();
+    let id = told["deployments"][0]["id"].as_str().unwrap().to_owned();
+    let event = Event::Note {
+        host: None,
+        text: "\u{1b}]0;owned\u{7}<i>\u{202e}".to_owned(),
+    };
+    let parsed = DeploymentId::parse(&id).unwrap();
+    world
+        .store
+        .append(&parsed, &[event], cutover_deploy::now())
+        .await
+        .unwrap();
+    let commit = testing::commit('a');
+    world.store.describe(&commit, "another").await.unwrap();
+    let subject = "mend <u>it</u>\u{202e}";
+    world.store.describe(&commit, subject).await.unwrap();
+    for path in ["/".to_owned(), format!("/deployments/{id}")] {
+        let page = world.get(&path).await.text;
+        assert!(
+            page.contains("&lt;b&gt;") && page.contains("\u{fffd}alice"),
+            "{page}"
+        );
+        assert!(page.contains("mend &lt;u&gt;it"), "{page}");
+        let bare = |c: char| c == '\u{1b}' || c == '\u{7}' || c == '\u{202e}';
+        assert!(!page.contains(bare) && !page.contains("<i>"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_shows_the_end_of_a_long_log_and_the_way_to_the_rest() {
+    let world = World::start().await;
+    let told = world.send(main_push()).await.json();
+    let id = told["deployments"][0]["id"].as_str().unwrap().to_owned();
+    let line = |n: usize| Event::Line {
+        host: None,
+        step: "build".to_owned(),
+        text: format!("line {n} of it"),
+    };
+    let events: Vec<Event> = (1..=1200).map(line).collect();
+    let parsed = DeploymentId::parse(&id).unwrap();
+    world
+        .store
+        .append(&parsed, &events, cutover_deploy::now())
+        .await
+        .unwrap();
+    let mut path = format!("/deployments/{id}");
+    let mut shown = Vec::new();
+    loop {
+        let page = world.get(&path).await.text;
+        shown.push(page.matches(" of it\n").count());
+        let Some((_, rest)) = page.split_once("?before=") else {
+            break;
+        };
+        let before = rest.split(['"', '#']).next().unwrap();
+        path = format!("/deployments/{id}?before={before}");
+    }
+    assert_eq!(shown, [500, 500, 200]);
+    let first = world.get(&path).await.text;
+    assert!(first.contains("line 1 of it"), "{first}");
+    assert!(!first.contains("data-events"), "the past is not followed");
+}
+
+#[tokio::test]
+async fn an_environment_has_a_page_and_says_what_to_do_when_it_is_empty() {
+    let world = World::start().await;
+    world.send(main_push()).await;
+    let page = world.get("/environments/shop/staging").await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text.contains("Push to <code>next</code>"),
+        "{}",
+        page.text
+    );
+    let busy = world.get("/environments/shop/production").await.text;
+    assert!(
+        busy.contains("aaaaaaa") && busy.contains("waiting"),
+        "{busy}"
+    );
+}
+
+#[tokio::test]
+async fn a_push_that_waits_is_shown_with_the_first_line_of_its_message() {
+    let world = World::start().await;
+    let message = "\nmend the cart\n\nIt lost a line.";
+    let push = json!({"head_commit": {"message": message}});
+    world.send(Delivery::push("refs/heads/main", &push)).await;
+    let page = world.get("/").await.text;
+    assert!(page.contains("mend the cart</span>"), "{page}");
+    // A branch that nothing follows leaves nothing behind.
+    let other = json!({"after": "b".repeat(40), "head_commit": {"message": "elsewhere"}});
+    world.send(Delivery::push("refs/heads/other", &other)).await;
+    let known = world.store.subject(&testing::commit('b')).await.unwrap();
+    assert_eq!(known, None);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let world = World::start().await;
     for path in [
@@ -91,9 +208,15 @@ async fn what_is_not_there_is_not_found() {
         "/api/v1/deployments/none",
         "/deployments/..%2f..%2fetc.json",
         "/admin",
+        "/environments/shop/nowhere",
+        "/environments/nothing/production",
     ] {
         assert_eq!(world.get(path).await.status, 404, "{path}");
     }
+    let browser = reader("/admin").header("accept", "text/html");
+    let page = world.ask(browser.body(Body::empty()).unwrap()).await;
+    assert_eq!(page.status, 404);
+    assert!(page.text.contains("There is no such page"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -104,7 +227,7 @@ async fn a_follower_is_told_when_something_happens() {
     let follow = |path: String| {
         let router = world.router.clone();
         tokio::spawn(async move {
-            let request = Request::get(path).body(Body::empty()).unwrap();
+            let request = reader(&path).body(Body::empty()).unwrap();
             let body = router.oneshot(request).await.unwrap().into_body();
             serde_json::from_slice::<Value>(&body.collect().await.unwrap().to_bytes()).unwrap()
         })

@@ -215,6 +215,21 @@ fn a_push_says_what_moved() {
 }
 
 #[test]
+fn a_push_is_about_its_newest_commit_wherever_that_stands() {
+    let sha = "a".repeat(40);
+    let mut payload: serde_json::Value =
+        serde_json::from_slice(&body("push", "refs/heads/main", &sha, Some(&sha))).unwrap();
+    payload["commits"] = serde_json::json!([
+        {"id": sha, "message": "mend the cart\n\nIt lost a line."},
+        {"id": "b".repeat(40), "message": "earlier"},
+    ]);
+    let Ok(Delivered::Push(push)) = read("Push Hook", payload.to_string().as_bytes()) else {
+        panic!("{payload} is a push")
+    };
+    assert_eq!(push.subject.as_deref(), Some("mend the cart"));
+}
+
+#[test]
 fn a_payload_error_names_the_place_and_no_value() {
     let error = read(
         "Push Hook",
