@@ -4,6 +4,7 @@ mod chat;
 mod crash;
 mod forge;
 mod gitlab;
+mod hold;
 mod hook;
 mod pages;
 mod push;

@@ -2,7 +2,7 @@
 
 mod gitlab;
 mod meaning;
-mod scene;
+pub(super) mod scene;
 
 use insta::assert_snapshot;
 use kit::REPOSITORY;

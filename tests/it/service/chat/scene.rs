@@ -7,13 +7,13 @@ use kit::github::Reception;
 use kit::{REPOSITORY, World, numbered, wait_for};
 
 /// The pull request, or merge request, that everybody talks in.
-pub(super) const CHANGE: u64 = 7;
+pub(in crate::service) const CHANGE: u64 = 7;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The reactions that say that nothing more will be said.
 const LAST: [&str; 3] = ["rocket", "confused", "x"];
 
 /// A scene on GitHub. Alice may write, rita only read.
-pub(super) async fn world() -> World {
+pub(in crate::service) async fn world() -> World {
     let world = World::plain().await;
     world.github.set_role(REPOSITORY, "alice", "write");
     world.github.set_role(REPOSITORY, "rita", "read");
@@ -27,7 +27,7 @@ pub(super) async fn world() -> World {
 }
 
 /// The same scene on GitLab: alice is a developer, rita a guest.
-pub(super) async fn on_gitlab() -> World {
+pub(in crate::service) async fn on_gitlab() -> World {
     let world = World::on_gitlab().await;
     world.gitlab().set_level(REPOSITORY, "alice", 30);
     world.gitlab().set_level(REPOSITORY, "rita", 10);
@@ -40,18 +40,18 @@ pub(super) async fn on_gitlab() -> World {
     world
 }
 
-pub(super) async fn push(world: &World, text: &str) {
+pub(in crate::service) async fn push(world: &World, text: &str) {
     world.push_file("index.html", &format!("{text}\n")).await;
 }
 
 /// What was answered to a hook, which must have got this status.
-pub(super) fn taken(reception: &Reception, status: u16) -> &str {
+pub(in crate::service) fn taken(reception: &Reception, status: u16) -> &str {
     assert_eq!(reception.status, status, "{}", reception.body);
     &reception.body
 }
 
 /// Somebody writes a command on the change.
-pub(super) async fn say(world: &World, who: &str, text: &str) {
+pub(in crate::service) async fn say(world: &World, who: &str, text: &str) {
     let url = world.hook_url();
     let sent = if world.is_on_gitlab() {
         let delivery = world.gitlab().comment(REPOSITORY, CHANGE, who, text);
@@ -64,7 +64,7 @@ pub(super) async fn say(world: &World, who: &str, text: &str) {
 }
 
 /// Waits until so many comments carry the sign that nothing more will be said.
-pub(super) async fn answered(world: &World, wanted: usize) {
+pub(in crate::service) async fn answered(world: &World, wanted: usize) {
     let over = |reactions: &Vec<String>| reactions.iter().any(|r| LAST.contains(&r.as_str()));
     wait_for("the commands to be answered", PATIENCE, async || {
         let count = reactions(world).iter().filter(|&all| over(all)).count();
@@ -99,7 +99,7 @@ fn said(world: &World) -> String {
 }
 
 /// The thread as a reader sees it, with numbers for ids and without times.
-pub(super) fn talk(world: &World) -> String {
+pub(in crate::service) fn talk(world: &World) -> String {
     let text = numbered(&said(world));
     let mut shown = String::new();
     for line in text.lines() {
@@ -113,12 +113,12 @@ pub(super) fn talk(world: &World) -> String {
     shown
 }
 
-pub(super) fn live(world: &World) -> String {
+pub(in crate::service) fn live(world: &World) -> String {
     let text = world.host.read("current/index.html").unwrap_or_default();
     text.trim().to_owned()
 }
 
-pub(super) async fn waiting(world: &World) -> usize {
+pub(in crate::service) async fn waiting(world: &World) -> usize {
     world.production().await["waiting"]
         .as_array()
         .map_or(0, Vec::len)
