@@ -63,6 +63,7 @@ pub(crate) fn request(kind: Kind, runner: &Runner) -> DeployRequest {
         actor: actor.unwrap_or_else(|| "a CI job".to_owned()),
         run_url: runner.run_url.clone(),
         keeper: None,
+        plan_digest: None,
         requested_at: now(),
     }
 }

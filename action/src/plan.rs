@@ -1,10 +1,9 @@
 //! What a deployment would do. Packs what the job has built, asks every host, and changes nothing.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
-use cutover_deploy::plan::{self, HostPlan, Plan, Step, Wish};
-use cutover_deploy::{DeployRequest, Failure, HostName, now, run};
+use cutover_deploy::plan::Plan;
+use cutover_deploy::{DeployRequest, Failure, run};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::console::Console;
@@ -26,7 +25,7 @@ pub(crate) async fn run<W: Write>(
     let name = &inputs.environment.name;
     let made = make(inputs, keys, request).await;
     let (lines, failures, exit) = match &made {
-        Ok(plan) => (lines(plan), Vec::new(), 0),
+        Ok(plan) => (plan.steps(), Vec::new(), 0),
         Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),
         Err(NoPlan::Refused(failures)) => (Vec::new(), failures.clone(), 2),
         Err(NoPlan::Held(failures)) => (Vec::new(), failures.clone(), 4),
@@ -80,25 +79,9 @@ async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<P
         environment,
         ..
     } = inputs;
-    let mut facts = BTreeMap::new();
-    let mut silent = Vec::new();
-    for (host, heard) in run::survey(environment, &config.shared, &keys.access()).await {
-        match heard {
-            Ok(heard) => drop(facts.insert(host, heard)),
-            Err(failure) => silent.push(failure),
-        }
-    }
-    if !silent.is_empty() {
-        return Err(NoPlan::Refused(silent));
-    }
-    let wish = Wish {
-        config,
-        environment,
-        request,
-        artifact: artifact.as_ref(),
-        now: now(),
-    };
-    plan::plan(wish, &facts).map_err(|refusal| {
+    let access = keys.access();
+    let planned = run::planned(config, environment, request, artifact.as_ref(), &access).await;
+    planned.map(|(plan, _)| plan).map_err(|refusal| {
         let failures = std::iter::once(*refusal.failure).chain(refusal.more);
         let no_plan = if refusal.held {
             NoPlan::Held
@@ -107,36 +90,4 @@ async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<P
         };
         no_plan(failures.collect())
     })
-}
-
-/// The plan for a reader: what becomes live, and the steps of each phase on each host in their order.
-fn lines(plan: &Plan) -> Vec<String> {
-    // The first line says what becomes live, and after one for each host comes the order of waves, if there are several.
-    let whole = plan.lines();
-    let (goal, waves) = (whole.first(), whole.get(plan.hosts.len() + 1));
-    let mut lines: Vec<String> = goal.into_iter().chain(waves).cloned().collect();
-    for phase in ["stage", "migrate", "switch", "health", "watch", "keep"] {
-        let hosts = plan.hosts.iter();
-        lines.extend(hosts.filter_map(|(name, host)| told(phase, name, &steps(phase, host))));
-    }
-    lines
-}
-
-fn steps<'a>(phase: &str, host: &'a HostPlan) -> Vec<&'a str> {
-    let names = |steps: &'a [Step]| steps.iter().map(|step| step.name.as_str());
-    match phase {
-        "stage" => {
-            let bring = host.incoming.is_some().then_some("bring");
-            bring.into_iter().chain(names(&host.stage)).collect()
-        }
-        "migrate" => names(&host.migrate).collect(),
-        "switch" => names(&host.switch).collect(),
-        "health" => host.health.then_some("health").into_iter().collect(),
-        "watch" => host.watch.then_some("watch").into_iter().collect(),
-        _ => names(&host.keep).collect(),
-    }
-}
-
-fn told(phase: &str, host: &HostName, steps: &[&str]) -> Option<String> {
-    (!steps.is_empty()).then(|| format!("{phase} on {host}: {}", steps.join(", ")))
 }

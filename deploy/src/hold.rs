@@ -16,7 +16,7 @@ pub struct Hold {
     pub since: Timestamp,
     /// When it ends by itself; never when absent.
     pub until: Option<Timestamp>,
-    /// The service whose ledger it stands in, by its address; absent where it was set from a shell.
+    /// The service whose ledger it stands in, by its id; absent where it was set from a shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keeper: Option<String>,
     /// What stands in the file, to tell whether it has changed since.
@@ -75,13 +75,21 @@ impl Hold {
 
     /// Whether it stands in the way of this actor.
     pub fn stops(&self, actor: &str, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until) && self.owner != actor
+        self.stands(now) && self.owner != actor
     }
 
     /// Whether it stands in the way of a deployment. The service that keeps it has asked its own ledger.
     pub fn stops_request(&self, request: &DeployRequest, now: Timestamp) -> bool {
-        let own = self.keeper.is_some() && self.keeper == request.keeper;
-        !own && self.stops(&request.actor, now)
+        match &self.keeper {
+            // Names on a forge and names at a shell are not the same people.
+            Some(keeper) => self.stands(now) && request.keeper.as_ref() != Some(keeper),
+            None => self.stops(&request.actor, now),
+        }
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 
     /// The hold in a few words, as it is named to whoever it stops: `alice since … until …: stocktaking`.

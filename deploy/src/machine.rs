@@ -104,6 +104,8 @@ pub struct Machine {
     swapped: BTreeSet<HostName>,
     left: Vec<LeftOver>,
     cancelled: bool,
+    /// Whether it was called off between waves.
+    called_off: bool,
 }
 
 /// What the machine needs to know of a host's plan.
@@ -159,6 +161,7 @@ impl Machine {
             swapped: BTreeSet::new(),
             left: Vec::new(),
             cancelled: false,
+            called_off: false,
         }
     }
 
@@ -225,6 +228,11 @@ impl Machine {
         (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
     }
 
+    /// Whether no wave comes after the one that has begun.
+    pub fn is_last_wave(&self) -> bool {
+        self.begun >= self.waves.len()
+    }
+
     /// The hosts of the wave that has begun.
     fn wave(&self) -> &[HostName] {
         let wave = self.begun.checked_sub(1).and_then(|at| self.waves.get(at));
@@ -238,10 +246,11 @@ impl Machine {
 
     /// The next wave, or the way back when it was called off meanwhile, or the end.
     fn after_wave(&mut self) -> Phase {
-        if self.begun >= self.waves.len() {
+        if self.is_last_wave() {
             return Phase::Keep;
         }
         if self.cancelled {
+            self.called_off = true;
             self.cause = Some(Failure {
                 host: None,
                 step: Phase::Switch.word().to_owned(),
@@ -265,7 +274,11 @@ impl Machine {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
                 // Something live was changed already, so these two cannot be called off any more.
-                Goal::Resume { .. } => self.switch(),
+                Goal::Resume { .. } => {
+                    // An earlier try may have swapped later waves already.
+                    self.swapped = self.running();
+                    self.switch()
+                }
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
@@ -284,9 +297,14 @@ impl Machine {
         })
     }
 
-    fn take_back(&mut self) -> Phase {
+    /// Hosts that ran the release already when they were greeted.
+    fn running(&self) -> BTreeSet<HostName> {
         let runs = self.hosts.iter().filter(|(_, view)| view.runs);
-        self.swapped = runs.map(|(host, _)| host.clone()).collect();
+        runs.map(|(host, _)| host.clone()).collect()
+    }
+
+    fn take_back(&mut self) -> Phase {
+        self.swapped = self.running();
         self.cause = Some(Failure {
             host: None,
             step: Phase::Undo.word().to_owned(),
@@ -354,6 +372,9 @@ impl Machine {
             .and_then(|view| view.previous.clone());
         if let Goal::Nothing { .. } = self.goal {
             return Outcome::Unchanged { release };
+        }
+        if self.called_off && self.left.is_empty() {
+            return Outcome::Cancelled;
         }
         let Some(failure) = self.cause.clone() else {
             let kept = matches!(self.phase, Some(Phase::Keep));

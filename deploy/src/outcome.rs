@@ -38,7 +38,7 @@ pub enum Outcome {
         /// Hosts that are not as they were, and how they stand.
         left: Vec<LeftOver>,
     },
-    /// It was called off before anything that is live was changed.
+    /// It was called off; what was live still is, or is again.
     Cancelled,
     /// A newer one took its place before it began.
     Superseded,

@@ -15,6 +15,7 @@ pub mod fit;
 mod goal;
 mod retain;
 mod steps;
+mod told;
 mod waves;
 
 pub use goal::Goal;

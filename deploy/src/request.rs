@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{CommitSha, DeploymentId, ReleaseId};
+use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
 /// One try to make a release live, as a door hands it over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,12 @@ pub struct DeployRequest {
     pub actor: String,
     /// Where a person can follow the deployment, if anywhere.
     pub run_url: Option<String>,
-    /// The service that asks, by its address; holds on hosts that it keeps itself do not stop it.
+    /// The service that asks, by its id; holds on hosts that it keeps itself do not stop it.
     #[serde(default)]
     pub keeper: Option<String>,
+    /// The digest of the only plan that may be carried out; any may be when absent.
+    #[serde(default)]
+    pub plan_digest: Option<Digest>,
     /// When it was asked for; the release id is made from it.
     pub requested_at: Timestamp,
 }

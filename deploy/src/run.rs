@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
-use crate::machine::{Machine, Next};
-use crate::plan::{self, Plan, Wish};
+use crate::machine::{self, Machine, Next};
+use crate::plan::{self, Plan, Refusal, Wish};
 use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
 
 mod ask;
@@ -21,11 +21,13 @@ mod held;
 mod hold;
 mod lease;
 mod phase;
+mod planned;
 mod segment;
 
 pub use ask::{Worker, needs_artifact, survey, workers};
 pub use check::check;
 pub use hold::{HoldAnswer, Wanted, hold};
+pub use planned::planned;
 
 use lease::{Leased, NoLease};
 
@@ -63,7 +65,8 @@ impl Events {
 ///
 /// Running the same request again is safe: a release that is already live but not yet proven is taken up at its
 /// health check, everything else begins anew. `artifact` may be absent for a rollback and where [`needs_artifact`]
-/// said so. `cancel` calls the deployment off until the swap begins; from then on it runs to its end.
+/// said so. `cancel` calls the deployment off until the swap begins; between waves of hosts it takes back what was
+/// swapped; from the last wave on it runs to its end.
 pub async fn deploy(
     config: &Config,
     environment: &Environment,
@@ -98,7 +101,7 @@ pub async fn deploy(
                 artifact,
                 now: clock::now(),
             };
-            let outcome = match plan::plan(wish, &facts) {
+            let outcome = match plan::plan(wish, &facts).and_then(|plan| demanded(plan, wish)) {
                 Err(refusal) => {
                     for failure in &refusal.more {
                         events.note(failure.host.as_ref(), with_hint(failure));
@@ -131,6 +134,27 @@ pub async fn deploy(
     outcome
 }
 
+/// The plan, unless another one was demanded.
+fn demanded(plan: Plan, wish: Wish<'_>) -> Result<Plan, Refusal> {
+    let digest = plan.digest(wish);
+    match &wish.request.plan_digest {
+        Some(demanded) if *demanded != digest => Err(Refusal {
+            failure: Box::new(Failure {
+                host: None,
+                step: "plan".to_owned(),
+                message: format!("the plan has changed since: it is {digest} now, not {demanded}"),
+                hint: Some(format!(
+                    "Look at what has changed with `cutover plan {}`, and demand the new digest.",
+                    wish.environment.name
+                )),
+            }),
+            more: Vec::new(),
+            held: false,
+        }),
+        _ => Ok(plan),
+    }
+}
+
 async fn run(
     plan: &Plan,
     job: phase::Job<'_>,
@@ -153,6 +177,14 @@ async fn run(
                 None => phase.word().to_owned(),
             },
         });
+        // Who calls off is heard by what prepares, and while a wave is watched that others follow.
+        let deaf = CancellationToken::new();
+        let last = machine.is_last_wave();
+        let cancel_phase = if phase == machine::Phase::Watch && last {
+            &deaf
+        } else {
+            cancel
+        };
         let running = hosts
             .iter_mut()
             .filter(|(name, _)| names.contains(name))
@@ -161,7 +193,7 @@ async fn run(
                 async move {
                     (
                         name.clone(),
-                        phase::run(phase, plan, host_plan, job, host, events, cancel).await,
+                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await,
                     )
                 }
             });

@@ -10,6 +10,7 @@ mod console;
 mod direct;
 mod hold;
 mod look;
+mod plan;
 pub mod serve;
 mod site;
 
@@ -55,6 +56,8 @@ enum Command {
     Serve(serve::Args),
     /// Builds a commit and makes it live, straight over SSH.
     Deploy(direct::DeployArgs),
+    /// Tells every step that a deployment would run; changes nothing on hosts.
+    Plan(plan::PlanArgs),
     /// Returns to an earlier release, straight over SSH.
     Rollback(direct::RollbackArgs),
     /// Keeps an environment for its owner: deployments of others are refused.
@@ -82,6 +85,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Deploy(args) => direct::deploy(args).await,
+        Command::Plan(args) => plan::plan(args).await,
         Command::Rollback(args) => direct::rollback(args).await,
         Command::Lock(args) => hold::lock(args).await,
         Command::Unlock(args) => hold::unlock(args).await,

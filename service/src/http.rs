@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::lookout::Lookout;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -52,6 +53,8 @@ pub struct Door {
     bodies: Arc<Semaphore>,
     pages: pages::Pages,
     gate: gate::Gate,
+    /// Absent where hosts are not to be asked.
+    lookout: Option<Lookout>,
 }
 
 impl Door {
@@ -72,6 +75,16 @@ impl Door {
             stopping,
             bodies: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
             pages: pages::Pages::new(),
+            lookout: None,
+        }
+    }
+
+    /// The same door, that also tells what is true on hosts.
+    #[must_use]
+    pub fn with(self, lookout: Lookout) -> Self {
+        Self {
+            lookout: Some(lookout),
+            ..self
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod chat;
 pub mod cli;
 pub mod forge;
 pub mod http;
+pub mod lookout;
 pub mod matching;
 pub mod queue;
 pub mod report;

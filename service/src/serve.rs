@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::chat::clerk::Clerk;
 use crate::forge::{Forge, Forges};
 use crate::http::{self, Door};
+use crate::lookout::Lookout;
 use crate::queue::Queue;
 use crate::report::sender::Sender;
 use crate::settings::{App, Settings};
@@ -105,13 +106,14 @@ impl Service {
         let warden = tokio::spawn(warden.run(posting.clone()));
         let clerks = clerks(&settings, &forges, &store, &public_url, &posting);
         let closing = CancellationToken::new();
-        let door = Arc::new(Door::new(
+        let door = Door::new(
             Arc::clone(&settings),
             store.clone(),
             public_url,
             tokens,
             stop.clone(),
-        ));
+        );
+        let door = Arc::new(door.with(Lookout::default()));
         let server = axum::serve(listener, http::router(door))
             .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());

@@ -93,6 +93,7 @@ pub(crate) fn request(id: &str, digit: char) -> DeployRequest {
         actor: "github push by alice".to_owned(),
         run_url: Some(format!("https://deploy.example.com/deployments/{id}")),
         keeper: None,
+        plan_digest: None,
         requested_at: Timestamp::from_second(1_780_000_000).unwrap(),
     }
 }

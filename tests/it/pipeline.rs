@@ -12,6 +12,7 @@ mod laravel;
 mod lease;
 mod line;
 mod overtaken;
+mod plan;
 mod release;
 mod scene;
 mod several;

@@ -115,6 +115,7 @@ impl World {
                 actor: "github push by alice".to_owned(),
                 run_url: Some(format!("https://cutover.test/deployments/{id}")),
                 keeper: None,
+                plan_digest: None,
                 requested_at: now,
             },
         };

@@ -73,9 +73,14 @@ pub(super) fn held(
             host: Some(host.clone()),
             step: "plan".to_owned(),
             message: format!("{name} is locked by {}", hold.line()),
-            hint: Some(format!(
-                "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
-            )),
+            hint: Some(match hold.keeper {
+                Some(_) => format!(
+                    "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`."
+                ),
+                None => format!(
+                    "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
+                ),
+            }),
         }),
         more: Vec::new(),
         held: true,

@@ -100,11 +100,15 @@ async fn over(
         (Wanted::Lifted { .. }, None) => return Ok(HoldAnswer::Absent),
     };
     let force = matches!(wanted, Wanted::Lifted { force: true, .. });
-    let own = |hold: &Hold| match wanted {
-        Wanted::Placed(new) => new.keeper.is_some() && new.keeper == hold.keeper,
-        Wanted::Lifted { keeper, .. } => keeper.is_some() && *keeper == hold.keeper,
+    let keeper = match wanted {
+        Wanted::Placed(new) => new.keeper.as_ref(),
+        Wanted::Lifted { keeper, .. } => keeper.as_ref(),
     };
-    let foreign = |hold: &Hold| !force && !own(hold) && hold.stops(actor, now);
+    let foreign = |hold: &Hold| match (&hold.keeper, keeper) {
+        _ if force => false,
+        (None, None) => hold.stops(actor, now),
+        (theirs, ours) => hold.stands(now) && theirs.as_ref() != ours,
+    };
     if let Some(hold) = before.clone().filter(foreign) {
         return Ok(HoldAnswer::Taken { hold });
     }

@@ -42,7 +42,7 @@ pub(super) async fn run(
         Phase::Undo => &host.undo,
         Phase::Abandon => &host.abandon,
         Phase::Health => return health(&plan.release, job, leased, events).await,
-        Phase::Watch => return watch(&plan.release, job, leased, events).await,
+        Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
         Phase::UndoHealth => {
             let Some(restored) = &host.previous else {
                 return Report::Done;
@@ -143,19 +143,27 @@ async fn health(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: 
 }
 
 /// Goes on asking for as long as the environment wants.
-async fn watch(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: &Events) -> Report {
+///
+/// Called off, it ends early: what was swapped is taken back then.
+async fn watch(
+    release: &ReleaseId,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+    called_off: &CancellationToken,
+) -> Report {
     let Some(health) = &job.environment.health else {
         return Report::Done;
     };
     let until = Instant::now() + job.environment.watch;
-    let mut seen = watched(health, release, until, leased, events).await;
+    let mut seen = watched(health, release, until, called_off, leased, events).await;
     while let Err(Unwell::Lost(error)) = &seen {
         if let Err(failure) = again(error, job, leased, events).await {
             return unknown(failure);
         }
-        seen = watched(health, release, until, leased, events).await;
+        seen = watched(health, release, until, called_off, leased, events).await;
     }
-    if seen.is_ok() {
+    if seen.is_ok() && !called_off.is_cancelled() {
         let told = format!("healthy all the while, for {:?}", job.environment.watch);
         events.note(Some(&leased.host.name), told);
     }
@@ -260,6 +268,7 @@ async fn watched(
     health: &Health,
     release: &ReleaseId,
     until: Instant,
+    called_off: &CancellationToken,
     leased: &Leased,
     events: &Events,
 ) -> Result<(), Unwell> {
@@ -267,8 +276,18 @@ async fn watched(
         .await
         .map_err(Unwell::Lost)?;
     let mut bad = 0;
-    while Instant::now() < until {
-        tokio::time::sleep_until(until.min(Instant::now() + health.interval)).await;
+    // Asked at least once, and never left with a bad answer that nobody followed up.
+    loop {
+        let next = until.min(Instant::now() + health.interval);
+        let next = if bad > 0 {
+            Instant::now() + health.interval
+        } else {
+            next
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            () = called_off.cancelled() => break,
+        }
         let answer = asking.ask().await.map_err(Unwell::Lost)?;
         match judge(health, release, &answer) {
             Ok(()) => bad = 0,
@@ -287,6 +306,9 @@ async fn watched(
                     return Err(Unwell::Said(said));
                 }
             }
+        }
+        if bad == 0 && Instant::now() >= until {
+            break;
         }
     }
     asking.end().await;

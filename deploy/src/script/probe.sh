@@ -13,7 +13,7 @@ if [ -L "$root/current" ]; then
 elif [ -e "$root/current" ]; then
   printf 'current other\n'
 fi
-head -n 1 "$root/.cutover/hold.json" 2>/dev/null | sed 's/^/hold /'
+[ ! -e "$root/.cutover/hold.json" ] || printf 'hold %s\n' "$(head -n 1 "$root/.cutover/hold.json" 2>/dev/null)"
 for dir in "$root"/releases/*/; do
   [ -d "$dir" ] || continue
   id=${dir%/} id=${id##*/}

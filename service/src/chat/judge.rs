@@ -381,6 +381,7 @@ impl<D: Desk> Judge<'_, D> {
                 actor: format!("{forge} comment by {}", command.new.author),
                 kind,
                 keeper: Some(self.public_url.to_owned()),
+                plan_digest: None,
                 requested_at: now,
             },
         })

@@ -6,8 +6,8 @@ use clap::Args;
 use cutover_deploy::config::Environment;
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
-    Artifact, CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId, now,
-    run,
+    Artifact, CommitSha, Config, DeployRequest, DeploymentId, Digest, Event, Kind, Outcome,
+    ReleaseId, now, run,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,19 @@ use super::site::{Asker, Site, environment};
     2 bad input or hosts that are not fit, 3 failed and not restored, 4 somebody else has the lease or a lock."
 )]
 pub(super) struct DeployArgs {
+    #[command(flatten)]
+    order: Order,
+
+    /// Deploys only if this is still the digest of the plan, as `cutover plan` told it.
+    #[arg(long, value_name = "DIGEST")]
+    plan_digest: Option<String>,
+}
+
+/// What is to be built, and where it is to become live.
+#[derive(Debug, Args)]
+pub(super) struct Order {
     /// The environment, as in `cutover.toml`.
-    environment: String,
+    pub(super) environment: String,
 
     /// What to deploy: a branch, a tag or a commit.
     #[arg(default_value = "HEAD")]
@@ -38,10 +49,10 @@ pub(super) struct DeployArgs {
     work_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    site: Site,
+    pub(super) site: Site,
 
     #[command(flatten)]
-    asker: Asker,
+    pub(super) asker: Asker,
 }
 
 /// Returns to an earlier release without building anything.
@@ -63,6 +74,73 @@ pub(super) struct RollbackArgs {
     asker: Asker,
 }
 
+impl Order {
+    /// The commit that is meant, and where it is fetched and built.
+    pub(super) async fn commit(&self, config: &Config) -> Result<(CommitSha, Origin), Trouble> {
+        let origin = self.origin(config)?;
+        let commit = self.revision(&origin).await?;
+        Ok((commit, origin))
+    }
+
+    fn origin(&self, config: &Config) -> Result<Origin, Trouble> {
+        let cache = || {
+            let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+            base.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        };
+        let work_dir = self
+            .work_dir
+            .clone()
+            .or_else(|| Some(cache()?.join("cutover")))
+            .ok_or_else(|| {
+                Trouble::input("there is no place for builds").hint("Name one with `--work-dir`.")
+            })?;
+        let url = match std::fs::canonicalize(&self.repository) {
+            Ok(folder) => folder.display().to_string(),
+            Err(_) => self.repository.clone(),
+        };
+        Ok(Origin {
+            url,
+            authorization: None,
+            work_dir: work_dir.join(config.app.as_str()),
+            hidden: Vec::new(),
+        })
+    }
+
+    /// `HEAD` is the branch that is checked out here; a mirror only knows the branch by its name.
+    async fn revision(&self, origin: &Origin) -> Result<CommitSha, Trouble> {
+        let mut name = self.revision.clone();
+        if name == "HEAD" {
+            let mut git = tokio::process::Command::new("git");
+            let said = git
+                .args(["ls-remote", "--exit-code", "--"])
+                .arg(&origin.url)
+                .arg("HEAD")
+                .output()
+                .await;
+            name =
+                match said {
+                    Ok(output) if output.status.success() => {
+                        let said = String::from_utf8_lossy(&output.stdout);
+                        said.split_whitespace()
+                            .next()
+                            .unwrap_or_default()
+                            .to_owned()
+                    }
+                    _ => {
+                        return Err(Trouble::input(format!(
+                    "{} is not a git repository with a commit",
+                    origin.url
+                ))
+                .hint("Name the repository with `--repository`, and the branch, tag or commit."));
+                    }
+                };
+        }
+        source::resolve(&name, origin)
+            .await
+            .map_err(|failure| Trouble::failed(&failure))
+    }
+}
+
 /// Runs `cutover deploy`.
 pub(super) async fn deploy(args: DeployArgs) -> std::process::ExitCode {
     console::conclude(try_deploy(args).await)
@@ -74,21 +152,24 @@ pub(super) async fn rollback(args: RollbackArgs) -> std::process::ExitCode {
 }
 
 async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
-    let config = args.site.read()?;
-    let environment = environment(&config, &args.environment)?;
-    let origin = origin(&config, &args)?;
-    let commit = revision(&args, &origin).await?;
-    let request = request(
-        Kind::Deploy {
-            commit: commit.clone(),
-        },
-        &args.asker,
-    );
+    let DeployArgs { order, plan_digest } = args;
+    let config = order.site.read()?;
+    let environment = environment(&config, &order.environment)?;
+    let plan_digest = plan_digest.as_deref().map(Digest::parse).transpose();
+    let plan_digest = plan_digest.map_err(|error| Trouble::input(error.to_string()))?;
+    let (commit, origin) = order.commit(&config).await?;
+    let kind = Kind::Deploy {
+        commit: commit.clone(),
+    };
+    let request = DeployRequest {
+        plan_digest,
+        ..request(kind, &order.asker)
+    };
     let job = Job {
         config: &config,
         environment,
         request,
-        site: &args.site,
+        site: &order.site,
         build: Some((commit, origin)),
     };
     job.run().await
@@ -111,64 +192,8 @@ async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
     .await
 }
 
-fn origin(config: &Config, args: &DeployArgs) -> Result<Origin, Trouble> {
-    let cache = || {
-        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        base.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-    };
-    let work_dir = args
-        .work_dir
-        .clone()
-        .or_else(|| Some(cache()?.join("cutover")))
-        .ok_or_else(|| {
-            Trouble::input("there is no place for builds").hint("Name one with `--work-dir`.")
-        })?;
-    let url = match std::fs::canonicalize(&args.repository) {
-        Ok(folder) => folder.display().to_string(),
-        Err(_) => args.repository.clone(),
-    };
-    Ok(Origin {
-        url,
-        authorization: None,
-        work_dir: work_dir.join(config.app.as_str()),
-        hidden: Vec::new(),
-    })
-}
-
-/// `HEAD` is the branch that is checked out here; a mirror only knows the branch by its name.
-async fn revision(args: &DeployArgs, origin: &Origin) -> Result<CommitSha, Trouble> {
-    let mut name = args.revision.clone();
-    if name == "HEAD" {
-        let mut git = tokio::process::Command::new("git");
-        let said = git
-            .args(["ls-remote", "--exit-code", "--"])
-            .arg(&origin.url)
-            .arg("HEAD")
-            .output()
-            .await;
-        name = match said {
-            Ok(output) if output.status.success() => {
-                let said = String::from_utf8_lossy(&output.stdout);
-                said.split_whitespace()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned()
-            }
-            _ => {
-                return Err(Trouble::input(format!(
-                    "{} is not a git repository with a commit",
-                    origin.url
-                ))
-                .hint("Name the repository with `--repository`, and the branch, tag or commit."));
-            }
-        };
-    }
-    source::resolve(&name, origin)
-        .await
-        .map_err(|failure| Trouble::failed(&failure))
-}
-
-fn request(kind: Kind, asker: &Asker) -> DeployRequest {
+/// A request with an id of its own.
+pub(super) fn request(kind: Kind, asker: &Asker) -> DeployRequest {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let deployment = DeploymentId::parse(&id).expect("hexadecimal digits are a deployment id");
     DeployRequest {
@@ -177,6 +202,7 @@ fn request(kind: Kind, asker: &Asker) -> DeployRequest {
         actor: asker.actor.clone(),
         run_url: None,
         keeper: None,
+        plan_digest: None,
         requested_at: now(),
     }
 }

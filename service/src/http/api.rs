@@ -13,6 +13,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::Door;
 use super::rejection::Rejection;
 use super::view::{DeploymentView, EnvironmentView, LiveView, WholeView};
+use crate::settings::App;
 use crate::store::{Deployment, KeptEvent, State as Stands, Store, StoreError};
 
 const ENDED_SHOWN: u32 = 5;
@@ -120,6 +121,9 @@ pub(super) async fn place(
     let ended = door.store.ended(app, name, ended).await?;
     let live = door.store.last_live(app, name).await?;
     let holds = door.store.holds(app, name, cutover_deploy::now()).await?;
+    let of_app = |known: &&App| known.config.app == *app;
+    let seen = door.settings.apps.iter().find(of_app);
+    let seen = seen.and_then(|app| door.lookout.as_ref()?.look(app, environment));
     let of = |state| {
         open.iter()
             .filter(move |open| open.state == state)
@@ -135,7 +139,8 @@ pub(super) async fn place(
         environment: name.to_string(),
         branch: environment.branch.clone(),
         url: environment.url.clone(),
-        live: live.and_then(LiveView::of),
+        live: LiveView::truth(live.and_then(LiveView::of), seen.as_ref()),
+        seen,
         holds,
         running: of(Stands::Running).next(),
         waiting: of(Stands::Queued).collect(),

@@ -217,6 +217,7 @@ fn new_deployment(
             },
             actor: actor.to_owned(),
             keeper: Some(door.public_url.clone()),
+            plan_digest: None,
             requested_at: now,
         },
     })

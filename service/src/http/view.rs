@@ -4,6 +4,7 @@ use cutover_deploy::{CommitSha, DeploymentId, Outcome, ReleaseId};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::lookout::Seen;
 use crate::store::{Deployment, Hold, KeptEvent, Live, Posted, State};
 
 /// An environment and what goes on there.
@@ -13,8 +14,10 @@ pub(super) struct EnvironmentView {
     pub(super) environment: String,
     pub(super) branch: Option<String>,
     pub(super) url: Option<String>,
-    /// By the ledger; the hosts are the truth.
+    /// As the hosts said last, where they agree; else by the ledger.
     pub(super) live: Option<LiveView>,
+    /// What the hosts said last; absent until they were asked, which begins with this question.
+    pub(super) seen: Option<Seen>,
     /// What keeps pushes waiting.
     pub(super) holds: Vec<Hold>,
     /// The comment that ends it, as this forge takes it.
@@ -33,7 +36,8 @@ pub(super) struct LiveView {
     pub(super) live: Live,
     /// The first line of the commit's message, where known.
     pub(super) subject: Option<String>,
-    pub(super) deployment: DeploymentId,
+    /// Absent where something else than this service deployed it.
+    pub(super) deployment: Option<DeploymentId>,
     /// Who asked for that.
     pub(super) actor: String,
     pub(super) since: Option<Timestamp>,
@@ -120,9 +124,34 @@ impl LiveView {
         Some(Self {
             live: deployment.live?,
             subject: None,
-            deployment: deployment.id,
+            deployment: Some(deployment.id),
             actor: deployment.request.actor,
             since: deployment.ended_at,
+        })
+    }
+
+    /// What is live: as the hosts say, unless the ledger says the same or has heard something since.
+    pub(super) fn truth(ledger: Option<Self>, seen: Option<&Seen>) -> Option<Self> {
+        let since = ledger.as_ref().and_then(|ledger| ledger.since);
+        let newer = |seen: &&Seen| since.is_none_or(|since| seen.at > since);
+        let Some(live) = seen.filter(newer).and_then(Seen::live) else {
+            return ledger;
+        };
+        if ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.live.release == live.release)
+        {
+            return ledger;
+        }
+        Some(Self {
+            live: Live {
+                release: live.release.clone(),
+                commit: live.commit.clone(),
+            },
+            subject: None,
+            deployment: None,
+            actor: live.actor.clone().unwrap_or_else(|| "somebody".to_owned()),
+            since: live.since,
         })
     }
 }

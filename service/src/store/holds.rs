@@ -111,7 +111,8 @@ pub(super) async fn set(
         "insert into hold (app, environment, kind, owner, reason, since, until, deployment)
          values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (app, environment, kind) do update set owner = excluded.owner, reason = excluded.reason,
-             since = excluded.since, until = excluded.until, deployment = excluded.deployment
+             since = excluded.since, until = excluded.until,
+             deployment = case when hold.until <= excluded.since then excluded.deployment end
          where hold.owner = excluded.owner or hold.until <= excluded.since",
     )
     .bind(app.as_str())

@@ -44,6 +44,7 @@ async fn deploy_commit(
         actor: "octocat".to_owned(),
         run_url: None,
         keeper: None,
+        plan_digest: None,
         requested_at: now(),
     };
     let outcome = deploy(

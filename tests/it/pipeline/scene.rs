@@ -180,6 +180,7 @@ impl Scene {
             actor: "alice".to_owned(),
             run_url: None,
             keeper: None,
+            plan_digest: None,
             requested_at: moment.parse().unwrap(),
         }
     }

@@ -112,3 +112,29 @@ async fn a_lock_of_a_shell_lets_a_push_wait_and_is_named() {
     assert_eq!(live(&world), "three");
     world.close().await;
 }
+
+#[tokio::test]
+async fn what_a_shell_deployed_is_what_the_service_shows() {
+    let world = world().await;
+    let (commit, _) = world
+        .commit(vec![("index.html".to_owned(), "by hand\n".to_owned())])
+        .await;
+    let repository = world.repo.url();
+    let work = world.dir().join("by-hand");
+    let from = ["--repository", &repository, "--work-dir"];
+    let deploy = ["deploy", from[0], from[1], from[2], work.to_str().unwrap()];
+    let deployed = bob(&world, &deploy).await;
+    assert!(deployed.status.success(), "{}", said(&deployed));
+    wait_for("the service to show it", PATIENCE, async || {
+        let live = world.production().await["live"].clone();
+        if live["commit"] == commit.as_str() && live["actor"] == "bob" {
+            Ok(())
+        } else {
+            Err(format!("{live:#}"))
+        }
+    })
+    .await;
+    let page = world.service().page("/").await;
+    assert!(page.contains("not deployed from here"), "{page}");
+    world.close().await;
+}

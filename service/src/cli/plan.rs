@@ -1,0 +1,77 @@
+//! `cutover plan`: every step that a deployment would run, before it does.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use cutover_deploy::{Kind, run, source};
+use serde::Serialize;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::console::{self, Trouble};
+use super::direct::{Order, request};
+use super::site::environment;
+
+/// Tells every step of a deployment on every host, and changes nothing there. The commit is built here, as a deployment
+/// does.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 there is a plan, 1 the commit cannot be built, \
+    2 bad input or hosts that are not fit, 4 somebody else has locked the environment."
+)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    order: Order,
+}
+
+/// What is told for machines.
+#[derive(Debug, Serialize)]
+struct Told {
+    digest: String,
+    steps: Vec<String>,
+}
+
+/// Runs `cutover plan`.
+pub(super) async fn plan(args: PlanArgs) -> ExitCode {
+    console::conclude(try_plan(args.order).await)
+}
+
+async fn try_plan(order: Order) -> Result<u8, Trouble> {
+    let config = order.site.read()?;
+    let environment = environment(&config, &order.environment)?;
+    let access = order.site.access()?;
+    let (commit, origin) = order.commit(&config).await?;
+    let kind = Kind::Deploy {
+        commit: commit.clone(),
+    };
+    let request = request(kind, &order.asker);
+    let (events, _) = unbounded_channel();
+    let never = CancellationToken::new();
+    let artifact = source::build(&config, &commit, &origin, &events, &never).await;
+    let artifact = artifact.map_err(|failure| Trouble::failed(&failure))?;
+    let planned = run::planned(&config, environment, &request, Some(&artifact), &access).await;
+    drop(tokio::fs::remove_file(&artifact.file).await);
+    let (plan, digest) = match planned {
+        Ok(planned) => planned,
+        Err(refusal) => {
+            for failure in std::iter::once(&*refusal.failure).chain(&refusal.more) {
+                console::say(&console::with_hint(failure));
+            }
+            return Ok(if refusal.held { 4 } else { 2 });
+        }
+    };
+    let told = Told {
+        digest: digest.to_string(),
+        steps: plan.steps(),
+    };
+    if order.site.json {
+        console::print_json(&told);
+        return Ok(0);
+    }
+    told.steps.iter().for_each(|line| console::print(line));
+    let name = &environment.name;
+    console::print(&format!(
+        "\nTo deploy exactly this: cutover deploy {name} {commit} --plan-digest {digest}"
+    ));
+    Ok(0)
+}

@@ -1,0 +1,113 @@
+//! A plan says what a deployment would do, changes nothing, and is what a deployment then does.
+
+use insta::assert_snapshot;
+
+use super::scene::{Plot, Scene};
+
+/// Runs `cutover plan` for what is committed, and returns its exit code, its lines and its digest.
+async fn planned(scene: &Scene) -> (i32, String, String) {
+    let (code, text) = cutover(scene, &["plan", "production", "main"]).await;
+    let digest = text.trim().rsplit(' ').next().unwrap_or_default();
+    let (digest, text) = (digest.to_owned(), text.clone());
+    let steps = text.split("\n\n").next().unwrap_or_default().to_owned();
+    (code, steps, digest)
+}
+
+async fn cutover(scene: &Scene, arguments: &[&str]) -> (i32, String) {
+    let url = scene.repo.url();
+    let work = scene.work_dir().with_file_name("cli");
+    let place = ["--repository", &url, "--work-dir", work.to_str().unwrap()];
+    scene.shell(&[arguments, &place].concat()).await
+}
+
+/// Everything below the app's folder with the time of its last change, but the folder of records that taking a lease
+/// makes.
+fn everything(scene: &Scene) -> String {
+    let mut all = String::new();
+    for host in &scene.hosts {
+        let list = std::process::Command::new("find")
+            .arg(host.path())
+            .args(["-printf", "%p %T@ %C@ %s %l\n"])
+            .output()
+            .unwrap();
+        all += &String::from_utf8(list.stdout).unwrap();
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_plan_changes_nothing_and_its_digest_is_that_of_the_deployment() {
+    let keys = "strategy = \"canary\"".to_owned();
+    let steps = "migrate = [\"echo migrates\"]".to_owned();
+    let plot = Plot {
+        steps,
+        keys,
+        ..Plot::default()
+    };
+    let scene = Scene::of(2, plot).await;
+    assert_eq!(scene.deploy(&[]).await.exit(), 0);
+    scene.commit(&[("index.html", "two\n")]).await;
+    let before = everything(&scene);
+    let (code, steps, digest) = planned(&scene).await;
+    assert_eq!(everything(&scene), before);
+    assert_eq!(code, 0, "{steps}");
+    let undated = steps.split_once('\n').map_or("", |(_, rest)| rest);
+    assert_snapshot!(undated, @"
+    live one after another: web1, then web2
+    stage on web1: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
+    stage on web2: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
+    migrate on web1: migrate: echo migrates
+    switch on web1: mark live, swap
+    switch on web2: mark live, swap
+    health on web1: health
+    health on web2: health
+    keep on web1: mark healthy, prune
+    keep on web2: mark healthy, prune
+    ");
+    let (again, _, same) = planned(&scene).await;
+    assert_eq!((again, same), (0, digest.clone()));
+    let deploy = ["deploy", "production", "main", "--plan-digest", &digest];
+    let (code, told) = cutover(&scene, &deploy).await;
+    assert_eq!(code, 0, "{told}");
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_plan_that_has_changed_since_is_refused() {
+    let scene = Scene::plain().await;
+    assert_eq!(scene.deploy(&[]).await.exit(), 0);
+    scene.commit(&[("index.html", "two\n")]).await;
+    let (code, steps, digest) = planned(&scene).await;
+    assert_eq!(code, 0, "{steps}");
+    assert_eq!(scene.deploy(&[("index.html", "three\n")]).await.exit(), 0);
+    let before = scene.picture().await;
+    let deploy = ["deploy", "production", "main", "--plan-digest", &digest];
+    scene.commit(&[("index.html", "two\n")]).await;
+    let (code, told) = cutover(&scene, &deploy).await;
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("the plan has changed since"), "{told}");
+    assert!(told.contains("cutover plan production"), "{told}");
+    assert_eq!(scene.picture().await.replace("fence 3", "fence 2"), before);
+    let (code, told) = cutover(
+        &scene,
+        &["deploy", "production", "main", "--plan-digest", "ab"],
+    )
+    .await;
+    assert_eq!(code, 2, "{told}");
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_a_plan_is_told() {
+    let scene = Scene::plain().await;
+    scene.host().write("current/here", "a real folder");
+    let (code, told) = cutover(&scene, &["plan", "production", "main"]).await;
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("not a link to a release"), "{told}");
+    scene.host().go_down().await;
+    let (code, told) = cutover(&scene, &["plan", "production", "main"]).await;
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("greet on web1"), "{told}");
+    scene.host().come_up().await;
+    scene.close().await;
+}
