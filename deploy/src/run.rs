@@ -24,7 +24,7 @@ mod phase;
 mod planned;
 mod segment;
 
-pub use ask::{Worker, needs_artifact, survey, workers};
+pub use ask::{Worker, held, needs_artifact, survey, workers};
 pub use check::check;
 pub use hold::{HoldAnswer, Wanted, hold};
 pub use planned::planned;

@@ -6,3 +6,9 @@ create table notice (
     hold text not null,
     primary key (app, environment)
 );
+
+-- Who this service is on hosts: made once, and never another's.
+
+create table keeper (
+    id text not null primary key
+);

@@ -62,6 +62,7 @@ type Place = (AppName, EnvironmentName);
 #[derive(Debug, Default)]
 struct Kept {
     asked: Option<Instant>,
+    busy: bool,
     seen: Option<Seen>,
 }
 
@@ -77,8 +78,10 @@ impl Lookout {
         let place = (app.config.app.clone(), environment.name.clone());
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = all.entry(place.clone()).or_default();
-        if kept.asked.is_none_or(|asked| asked.elapsed() >= FRESH) {
+        let old = kept.asked.is_none_or(|asked| asked.elapsed() >= FRESH);
+        if old && !kept.busy {
             kept.asked = Some(Instant::now());
+            kept.busy = true;
             let (lookout, app, environment) = (self.clone(), app.clone(), environment.clone());
             tokio::spawn(async move { lookout.ask(&place, &app, &environment).await });
         }
@@ -95,7 +98,7 @@ impl Lookout {
                     host,
                     live: live(&facts),
                     lease: facts.holder,
-                    lock: facts.hold,
+                    lock: facts.hold.filter(|hold| hold.stands(at)),
                     failure: None,
                 },
                 Err(failure) => HostSeen {
@@ -108,7 +111,9 @@ impl Lookout {
             })
             .collect();
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(place.clone()).or_default().seen = Some(Seen { at, hosts });
+        let kept = all.entry(place.clone()).or_default();
+        kept.seen = Some(Seen { at, hosts });
+        kept.busy = false;
     }
 }
 

@@ -102,7 +102,8 @@ impl Service {
         let posting = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(store.clone(), forges.clone()).run(posting.clone()));
         let apps: Arc<[App]> = settings.apps.clone().into();
-        let warden = Warden::new(store.clone(), apps, public_url.clone());
+        let keeper = store.keeper().await.context("cannot read the ledger")?;
+        let warden = Warden::new(store.clone(), apps, keeper.clone());
         let warden = tokio::spawn(warden.run(posting.clone()));
         let clerks = clerks(&settings, &forges, &store, &public_url, &posting);
         let closing = CancellationToken::new();
@@ -118,7 +119,7 @@ impl Service {
             .with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(server.into_future());
 
-        let pipeline = Pipeline::new(&settings, forges);
+        let pipeline = Pipeline::new(&settings, forges, keeper);
         pipeline.sweep(&settings.apps).await;
         let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;

@@ -39,6 +39,14 @@ pub trait Deployer: Send + Sync + 'static {
         request: &DeployRequest,
     ) -> impl Future<Output = bool> + Send;
 
+    /// What holds the environment on its hosts, if anything does. A host that cannot be asked holds nothing.
+    fn held(
+        &self,
+        app: &App,
+        environment: &Environment,
+        request: &DeployRequest,
+    ) -> impl Future<Output = Option<Failure>> + Send;
+
     /// Where a commit stands on a branch of the app's repository at this moment.
     fn position(
         &self,
@@ -269,6 +277,20 @@ impl<D: Deployer> Worker<D> {
                     needed = self.needs_artifact(deployment, app, environment, take) => needed,
                     () = stop.cancelled() => return Outcome::Cancelled,
                 };
+                // One that was held up already is not built again before the way is free.
+                if deployment.not_before.is_some() && take == Take::Claimed {
+                    let held = self.deployer.held(app, environment, request);
+                    let held = tokio::select! {
+                        held = held => held,
+                        () = stop.cancelled() => return Outcome::Cancelled,
+                    };
+                    if let Some(failure) = held {
+                        return Outcome::Refused {
+                            failure,
+                            held: true,
+                        };
+                    }
+                }
                 if needed {
                     let newest = tokio::select! {
                         newest = self.newest(deployment, app, commit) => newest,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Goal, Refusal, Wish};
 use crate::Failure;
 use crate::config::{Environment, Host, Role};
 use crate::facts::{Current, Facts};
 use crate::names::HostName;
+use crate::request::DeployRequest;
 
 /// Refuses when a host is not fit; nothing has changed on any of them.
 pub(super) fn check(
@@ -57,33 +60,45 @@ pub(super) fn held(
     if !matches!(goal, Goal::Fresh { .. } | Goal::Return { .. }) {
         return Ok(());
     }
+    match hold_against(wish.environment, wish.request, wish.now, facts) {
+        None => Ok(()),
+        Some(failure) => Err(Refusal {
+            failure: Box::new(failure),
+            more: Vec::new(),
+            held: true,
+        }),
+    }
+}
+
+/// The hold that stops a request, as a reason to refuse it.
+pub(crate) fn hold_against(
+    environment: &Environment,
+    request: &DeployRequest,
+    now: Timestamp,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Option<Failure> {
     let stops = |facts: &Facts| {
         let hold = facts.hold.clone();
-        hold.filter(|hold| hold.stops_request(wish.request, wish.now))
+        hold.filter(|hold| hold.stops_request(request, now))
     };
-    let Some((host, hold)) = facts
+    let mut holds = facts
         .iter()
-        .find_map(|(host, facts)| Some((host, stops(facts)?)))
-    else {
-        return Ok(());
+        .filter_map(|(host, facts)| Some((host, stops(facts)?)));
+    let (host, hold) = holds.next()?;
+    let name = &environment.name;
+    let hint = match hold.keeper {
+        Some(_) => format!(
+            "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`."
+        ),
+        None => format!(
+            "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
+        ),
     };
-    let name = &wish.environment.name;
-    Err(Refusal {
-        failure: Box::new(Failure {
-            host: Some(host.clone()),
-            step: "plan".to_owned(),
-            message: format!("{name} is locked by {}", hold.line()),
-            hint: Some(match hold.keeper {
-                Some(_) => format!(
-                    "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`."
-                ),
-                None => format!(
-                    "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
-                ),
-            }),
-        }),
-        more: Vec::new(),
-        held: true,
+    Some(Failure {
+        host: Some(host.clone()),
+        step: "plan".to_owned(),
+        message: format!("{name} is locked by {}", hold.line()),
+        hint: Some(hint),
     })
 }
 

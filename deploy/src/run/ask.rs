@@ -8,9 +8,9 @@ use crate::config::{Environment, Health, Host, Role, Shared};
 use crate::facts::Facts;
 use crate::health::Answer;
 use crate::host::{Channel, Connection, HostError, within};
-use crate::plan::brings_bytes;
+use crate::plan::{brings_bytes, fit};
 use crate::script::{HEALTH, PROBE, ROSTER};
-use crate::{DeployRequest, Failure, HostName};
+use crate::{DeployRequest, Failure, HostName, clock};
 
 /// This much of a health answer is read.
 const BODY_BYTES: usize = 64 * 1024;
@@ -70,6 +70,25 @@ pub async fn needs_artifact(
         .filter_map(|(host, facts)| Some((host, facts.ok()?)))
         .collect();
     brings_bytes(environment, request, &facts)
+}
+
+/// The hold that would stop this request, on whichever host it stands. Takes no lease and changes nothing; a host that
+/// cannot be asked holds nothing.
+pub async fn held(
+    environment: &Environment,
+    request: &DeployRequest,
+    access: &Access,
+) -> Option<Failure> {
+    let nothing = Shared {
+        files: Vec::new(),
+        dirs: Vec::new(),
+    };
+    let heard = survey(environment, &nothing, access).await;
+    let facts: BTreeMap<HostName, Facts> = heard
+        .into_iter()
+        .filter_map(|(host, facts)| Some((host, facts.ok()?)))
+        .collect();
+    fit::hold_against(environment, request, clock::now(), &facts)
 }
 
 /// Lists the workers of every host with the role `worker`; changes nothing.

@@ -77,7 +77,7 @@ pub async fn may_begin<D: Desk>(desk: &D, command: &Command) -> Result<(), Refus
                 "{} may no longer write to {}",
                 command.new.author, command.new.repository
             ),
-            None,
+            Some("Somebody who may write can ask for it again.".to_owned()),
         )),
         Err(trouble) => Err(Refusal::new(
             Code::PermissionUnavailable,
@@ -85,7 +85,7 @@ pub async fn may_begin<D: Desk>(desk: &D, command: &Command) -> Result<(), Refus
                 "the forge does not say whether {} may: {trouble}",
                 command.new.author
             ),
-            None,
+            Some("Write the command again when the forge answers.".to_owned()),
         )),
     }
 }
@@ -380,7 +380,7 @@ impl<D: Desk> Judge<'_, D> {
                 deployment,
                 actor: format!("{forge} comment by {}", command.new.author),
                 kind,
-                keeper: Some(self.public_url.to_owned()),
+                keeper: None,
                 plan_digest: None,
                 requested_at: now,
             },

@@ -133,17 +133,9 @@ async fn change(site: &Site, name: &str, wanted: &Wanted) -> Result<u8, Trouble>
             Ok(HoldAnswer::Placed { before: Some(old) }) => {
                 (0, format!("locked; before it was locked by {}", old.line()))
             }
-            Ok(HoldAnswer::Lifted { before }) => {
-                (0, format!("unlocked; it was locked by {}", before.line()))
-            }
+            Ok(HoldAnswer::Lifted { before }) => (0, lifted(&before, name)),
             Ok(HoldAnswer::Absent) => (0, "nothing is locked".to_owned()),
-            Ok(HoldAnswer::Taken { hold }) => (
-                LOCKED_BY_ANOTHER,
-                format!(
-                    "nothing was changed: locked by {}\n  End it with `cutover unlock {name} --force`.",
-                    hold.line()
-                ),
-            ),
+            Ok(HoldAnswer::Taken { hold }) => (LOCKED_BY_ANOTHER, taken(&hold, name)),
             Err(failure) => (1, console::with_hint(&failure)),
         };
         exit = exit.max(code);
@@ -159,10 +151,32 @@ async fn change(site: &Site, name: &str, wanted: &Wanted) -> Result<u8, Trouble>
     Ok(exit)
 }
 
+fn lifted(before: &Hold, name: &str) -> String {
+    let service = match before.keeper {
+        Some(_) => format!(
+            "\n  The service goes on holding its own deployments: end that in a comment with `/unlock {name}`."
+        ),
+        None => String::new(),
+    };
+    format!("unlocked; it was locked by {}{service}", before.line())
+}
+
+fn taken(hold: &Hold, name: &str) -> String {
+    let help = match hold.keeper {
+        Some(_) => format!(
+            "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`.\n  \
+             Where the service is down, `cutover unlock {name} --force` frees the hosts."
+        ),
+        None => format!("End it with `cutover unlock {name} --force`."),
+    };
+    format!("nothing was changed: locked by {}\n  {help}", hold.line())
+}
+
 async fn try_who(args: WhoArgs) -> Result<u8, Trouble> {
     let config = args.site.read()?;
     let environment = environment(&config, &args.environment)?;
     let heard = run::survey(environment, &config.shared, &args.site.access()?).await;
+    let at = now();
     let hosts: BTreeMap<HostName, Who> = heard
         .into_iter()
         .map(|(host, heard)| match heard {
@@ -170,7 +184,7 @@ async fn try_who(args: WhoArgs) -> Result<u8, Trouble> {
                 host,
                 Who {
                     lease: facts.holder,
-                    lock: facts.hold,
+                    lock: facts.hold.filter(|hold| hold.stands(at)),
                     failure: None,
                 },
             ),

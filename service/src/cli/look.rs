@@ -9,7 +9,7 @@ use clap::Args;
 use cutover_deploy::config::Environment;
 use cutover_deploy::facts::{Current, Facts, ReleaseState};
 use cutover_deploy::run::{self, Worker};
-use cutover_deploy::{Failure, HostName};
+use cutover_deploy::{Failure, Hold, HostName};
 use serde::Serialize;
 
 use super::console::{self, Trouble};
@@ -138,7 +138,8 @@ fn status_text(status: &HostStatus) -> String {
         if let Some(holder) = &facts.holder {
             write!(text, "\n  the lease is held: {}", holder.line()).unwrap_or_default();
         }
-        if let Some(hold) = &facts.hold {
+        let stands = |hold: &&Hold| hold.stands(cutover_deploy::now());
+        if let Some(hold) = facts.hold.as_ref().filter(stands) {
             write!(text, "\n  locked by {}", hold.line()).unwrap_or_default();
         }
     }

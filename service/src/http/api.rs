@@ -124,6 +124,9 @@ pub(super) async fn place(
     let of_app = |known: &&App| known.config.app == *app;
     let seen = door.settings.apps.iter().find(of_app);
     let seen = seen.and_then(|app| door.lookout.as_ref()?.look(app, environment));
+    // What a deployment of this service is about to do is told by itself.
+    let idle = open.iter().all(|open| open.state != Stands::Running);
+    let by_hosts = seen.as_ref().filter(|_| idle);
     let of = |state| {
         open.iter()
             .filter(move |open| open.state == state)
@@ -139,7 +142,7 @@ pub(super) async fn place(
         environment: name.to_string(),
         branch: environment.branch.clone(),
         url: environment.url.clone(),
-        live: LiveView::truth(live.and_then(LiveView::of), seen.as_ref()),
+        live: LiveView::truth(live.and_then(LiveView::of), by_hosts),
         seen,
         holds,
         running: of(Stands::Running).next(),

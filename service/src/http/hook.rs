@@ -216,7 +216,7 @@ fn new_deployment(
                 commit: commit.clone(),
             },
             actor: actor.to_owned(),
-            keeper: Some(door.public_url.clone()),
+            keeper: None,
             plan_digest: None,
             requested_at: now,
         },

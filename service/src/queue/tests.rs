@@ -32,6 +32,10 @@ impl Deployer for Stage {
         request.deployment.as_str().starts_with("built")
     }
 
+    async fn held(&self, _: &App, _: &Environment, _: &DeployRequest) -> Option<Failure> {
+        None
+    }
+
     async fn position(&self, _: &App, _: &CommitSha, _: &str) -> Result<Position, Failure> {
         Ok(Position::Head)
     }

@@ -5,6 +5,21 @@ use cutover_deploy::{AppName, EnvironmentName};
 use super::{Store, StoreError, reading, rows, writing};
 
 impl Store {
+    /// The id by which hosts know the holds of this service; the same for as long as the ledger lives.
+    pub async fn keeper(&self) -> Result<String, StoreError> {
+        let fresh = uuid::Uuid::new_v4().simple().to_string();
+        sqlx::query("insert into keeper (id) select $1 where not exists (select 1 from keeper)")
+            .bind(fresh)
+            .execute(&self.pool)
+            .await
+            .map_err(writing)?;
+        let row = sqlx::query("select id from keeper")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(reading)?;
+        rows::text(&row, "id")
+    }
+
     /// What was put up last on the hosts of an environment.
     pub async fn notice(
         &self,

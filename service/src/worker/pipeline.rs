@@ -22,11 +22,13 @@ pub struct Pipeline {
     forges: Forges,
     apps_dir: PathBuf,
     hidden: Vec<PathBuf>,
+    /// Who the service is on hosts.
+    keeper: String,
 }
 
 impl Pipeline {
     /// The pipeline with the service's folders and keys.
-    pub fn new(settings: &Settings, forges: Forges) -> Self {
+    pub fn new(settings: &Settings, forges: Forges, keeper: String) -> Self {
         let mut hidden: Vec<PathBuf> = settings
             .secret_files
             .iter()
@@ -40,6 +42,15 @@ impl Pipeline {
             forges,
             apps_dir: settings.data_dir.join("apps"),
             hidden,
+            keeper,
+        }
+    }
+
+    /// The request as the hosts are to take it: from the service whose holds they show.
+    fn own(&self, request: &DeployRequest) -> DeployRequest {
+        DeployRequest {
+            keeper: Some(self.keeper.clone()),
+            ..request.clone()
         }
     }
 
@@ -93,6 +104,15 @@ impl Deployer for Pipeline {
         run::needs_artifact(environment, request, &app.access).await
     }
 
+    async fn held(
+        &self,
+        app: &App,
+        environment: &Environment,
+        request: &DeployRequest,
+    ) -> Option<Failure> {
+        run::held(environment, &self.own(request), &app.access).await
+    }
+
     async fn position(
         &self,
         app: &App,
@@ -129,7 +149,7 @@ impl Deployer for Pipeline {
         run::deploy(
             &app.config,
             environment,
-            request,
+            &self.own(request),
             *artifact,
             &app.access,
             events,

@@ -71,7 +71,9 @@ function lookAgain() {
   setInterval(async () => {
     if (document.hidden) return;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-    if (!answer?.ok) return;
+    // Whoever is logged out meanwhile must not go on reading what was true then.
+    if (answer?.status === 401 || answer?.redirected) location.reload();
+    if (!answer?.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     const main = document.querySelector("main");
     if (fresh.innerHTML === main.innerHTML) return;
