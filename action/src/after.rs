@@ -7,7 +7,7 @@ use cutover_deploy::facts::Facts;
 use cutover_deploy::{Failure, Kind, Outcome, ReleaseId, run};
 
 use crate::console::Console;
-use crate::direct::{self, Bytes, Job};
+use crate::direct::{self, Aim, Job};
 use crate::inputs::{Inputs, Runner};
 use crate::kept::{self, Kept, Left};
 use crate::keys::Keys;
@@ -51,8 +51,9 @@ async fn outcome<W: Write>(job: &mut Job<'_>, console: &mut Console<W>) -> Outco
     if rollback && let Ok(Live::Other(live)) = live(job).await {
         return stay(job, live, console).await;
     }
-    // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live.
-    let outcome = job.run(Bytes::None, console).await;
+    // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live. It was
+    // called off, so no wave of hosts begins any more.
+    let outcome = job.run(Aim::End, console).await;
     let refused = matches!(outcome, Outcome::Refused { .. });
     if refused && let Ok(Live::Other(live)) = live(job).await {
         job.seen.live = live;
@@ -74,7 +75,7 @@ async fn stay<W: Write>(
         to: Some(live.clone()),
     };
     let called_off = std::mem::replace(&mut job.request, direct::request(kind, job.runner));
-    let outcome = job.run(Bytes::None, console).await;
+    let outcome = job.run(Aim::Stay, console).await;
     job.request = called_off;
     job.seen.live = Some(live);
     match outcome {

@@ -193,10 +193,7 @@ fn told(outcome: &Outcome, environment: &str) -> (&'static str, String) {
             )
         }
         Outcome::Refused { failure, .. } => ("error", format!("refused: {}", failure.line())),
-        Outcome::Cancelled => (
-            "inactive",
-            "cancelled before anything live was changed".to_owned(),
-        ),
+        Outcome::Cancelled => ("inactive", "cancelled: what was live still is".to_owned()),
         Outcome::Superseded => ("inactive", "superseded before it began".to_owned()),
     }
 }

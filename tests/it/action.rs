@@ -24,6 +24,7 @@ mod launcher;
 mod refused;
 mod report;
 mod shared;
+mod waves;
 
 /// How long something that is under way may take.
 const PATIENCE: Duration = Duration::from_secs(20);

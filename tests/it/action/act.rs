@@ -233,7 +233,7 @@ async fn a_workflow_that_is_called_off_leaves_a_healthy_host_and_a_free_lease() 
         success "r1 is live on production" https://shop.example.com https://github.com/acme/shop/actions/runs/1
       deployment 2 production <commit 2> is-production "deployed by alice"
         in_progress "deploying to production" https://shop.example.com https://github.com/acme/shop/actions/runs/1
-        inactive "cancelled before anything live was changed" https://shop.example.com https://github.com/acme/shop/actions/runs/1
+        inactive "cancelled: what was live still is" https://shop.example.com https://github.com/acme/shop/actions/runs/1
     "#);
     workflow.close().await;
 }

@@ -30,7 +30,7 @@ fn states(github: &GitHub) -> Vec<String> {
 }
 
 /// Kills the launcher and the program, as a runner does whose patience is over.
-async fn kill(job: &Job, mut launcher: tokio::process::Child) {
+pub(super) async fn kill(job: &Job, mut launcher: tokio::process::Child) {
     let state = job.file("state");
     // The newest step's is the last.
     let pid = state.rsplit("pid=").next().unwrap();
