@@ -205,8 +205,8 @@ async fn a_pipeline_without_its_variables_is_told_all_of_them_at_once() {
     project.job.close().await;
 }
 
-#[tokio::test]
-async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key() {
+/// A job whose program is started without the template.
+async fn alone() -> Job {
     let mut job = Job::start().await;
     for (name, value) in [
         ("GITLAB_CI", "true".to_owned()),
@@ -218,6 +218,34 @@ async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key()
     ] {
         job.variables.insert(name, value);
     }
+    job
+}
+
+#[tokio::test]
+async fn no_input_but_the_key_and_the_pinned_hosts_is_read_from_a_file() {
+    let mut job = alone().await;
+    let secret = job.runner.path().join("secret");
+    fs::write(&secret, "hush-hush").unwrap();
+    let path = secret.display().to_string();
+    for name in ["CUTOVER_COMMAND", "CUTOVER_RELEASE", "CUTOVER_ENVIRONMENT"] {
+        let usual = job.variables.clone();
+        job.variables
+            .insert("CUTOVER_COMMAND", "rollback".to_owned());
+        job.variables.insert(name, path.clone());
+        let mut step = job.command(&program("cutover-action")).spawn().unwrap();
+        let status = step.wait().await.unwrap();
+        let log = job.file("log");
+        assert_eq!(status.code(), Some(2), "{name}: {log}");
+        assert!(log.contains(&path), "{name}: {log}");
+        assert!(!log.contains("hush-hush"), "{name}: {log}");
+        job.variables = usual;
+    }
+    job.close().await;
+}
+
+#[tokio::test]
+async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key() {
+    let job = alone().await;
     job.host.hold_at("health");
     let mut step = job.command(&program("cutover-action")).spawn().unwrap();
     job.host.reached("health").await;
