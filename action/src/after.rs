@@ -2,6 +2,7 @@
 //! how it ended. What had not become live by then never does.
 
 use std::io::Write;
+use std::time::Duration;
 
 use cutover_deploy::facts::Facts;
 use cutover_deploy::{Failure, Kind, Outcome, ReleaseId, run};
@@ -14,16 +15,21 @@ use crate::keys::Keys;
 use crate::log::Seen;
 use crate::report::Report;
 
+/// For a lease that somebody else holds: a runner gives minutes for all of it.
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
+
 /// Does what is left to be done, if anything. Never fails: the step itself has failed already.
 pub(crate) async fn run<W: Write>(runner: &Runner, console: &mut Console<W>) {
     let Some(Left { request, entry }) = kept::left(runner) else {
         return;
     };
-    let Ok(inputs) = Inputs::from_env(runner) else {
+    let Ok(mut inputs) = Inputs::from_env(runner) else {
         let goes_on = "the next deployment goes on from what is on the hosts";
         console.warning(&format!("the inputs of the step are gone: {goes_on}"));
         return;
     };
+    let lock_wait = &mut inputs.environment.lock_wait;
+    *lock_wait = LONGEST_WAIT.min(*lock_wait);
     let Ok(keys) = Keys::write(&inputs, runner).await else {
         return;
     };
