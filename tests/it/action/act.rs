@@ -26,7 +26,7 @@ fn filled_in(template: &str) -> String {
     let program = program("cutover-action");
     let place = "\"$RUNNER_TEMP/cutover\"";
     let install = format!(
-        "cargo install --quiet --locked --git https://github.com/cutover-rs/cutover --root {place} cutover-action"
+        "cargo install --quiet --locked --git https://github.com/OWNER/cutover --rev COMMIT --root {place} cutover-action"
     );
     let link = format!(
         "mkdir -p {place}/bin && ln -sf {} {place}/bin/cutover-action",
@@ -89,7 +89,7 @@ impl Workflow {
         ]);
         let copy = self.job.runner.path().join("action");
         act.arg("--local-repository");
-        act.arg(format!("cutover-rs/cutover@main={}", copy.display()));
+        act.arg(format!("OWNER/cutover@COMMIT={}", copy.display()));
         act.arg("--env");
         act.arg(format!("GITHUB_API_URL={}", self.github.base_url()));
         // Values come from the environment, as secrets should.

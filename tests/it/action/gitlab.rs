@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use kit::{ci_client, program};
@@ -19,6 +20,15 @@ build:
   script: [cp index.html built.html]
   artifacts: { paths: [built.html] }
 ";
+
+/// What stands for `cargo install`, which has no network here. The folder must be new, so that nobody else has put a
+/// program there.
+const CARGO: &str = r#"#!/bin/sh -eu
+test "$*" = "install --quiet --locked --git https://github.com/OWNER/cutover --rev COMMIT --root $9 cutover-action"
+test ! -e "$9"
+mkdir -p "$9/bin"
+ln -s PROGRAM "$9/bin/cutover-action"
+"#;
 
 /// A project at GitLab with the template in it.
 struct Project {
@@ -48,7 +58,9 @@ impl Project {
         job.repo.commit("the pipeline", files).await;
         let bin = job.runner.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        std::os::unix::fs::symlink(program("cutover-action"), bin.join("cutover-action")).unwrap();
+        let cargo = CARGO.replace("PROGRAM", &program("cutover-action").display().to_string());
+        fs::write(bin.join("cargo"), cargo).unwrap();
+        fs::set_permissions(bin.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
         Self { job }
     }
 
