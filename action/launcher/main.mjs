@@ -1,7 +1,7 @@
 // Starts cutover-action, hands signals on to it, and ends with its exit code.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir, constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -31,7 +31,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 
 child.on('spawn', () => {
   keep('pid', String(child.pid));
-  keep('binary', binary.path);
+  keep('binary', realpathSync(binary.path));
 });
 child.on('error', (error) => {
   rmSync(folder, { recursive: true, force: true });

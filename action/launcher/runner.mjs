@@ -5,9 +5,18 @@ import process from 'node:process';
 
 /** Ends the step with a message that is shown beside the run. */
 export function fail(message, exit) {
-  const text = message.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-  console.log(`::error title=cutover::${text}`);
+  annotate('error', message);
   process.exit(exit);
+}
+
+/** Tells of something that fails nothing. */
+export function warn(message) {
+  annotate('warning', message);
+}
+
+function annotate(kind, message) {
+  const text = message.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  console.log(`::${kind} title=cutover::${text}`);
 }
 
 /** Keeps a value of one line for `post`, where the runner can. */

@@ -2,28 +2,34 @@
 //! how it ended. What had not become live by then never does.
 
 use std::io::Write;
+use std::time::Duration;
 
 use cutover_deploy::facts::Facts;
 use cutover_deploy::{Failure, Kind, Outcome, ReleaseId, run};
 
 use crate::console::Console;
-use crate::direct::{self, Bytes, Job};
+use crate::direct::{self, Aim, Job};
 use crate::inputs::{Inputs, Runner};
 use crate::kept::{self, Kept, Left};
 use crate::keys::Keys;
 use crate::log::Seen;
 use crate::report::Report;
 
+/// For a lease that somebody else holds: a runner gives minutes for all of it.
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
+
 /// Does what is left to be done, if anything. Never fails: the step itself has failed already.
 pub(crate) async fn run<W: Write>(runner: &Runner, console: &mut Console<W>) {
     let Some(Left { request, entry }) = kept::left(runner) else {
         return;
     };
-    let Ok(inputs) = Inputs::from_env(runner) else {
+    let Ok(mut inputs) = Inputs::from_env(runner) else {
         let goes_on = "the next deployment goes on from what is on the hosts";
         console.warning(&format!("the inputs of the step are gone: {goes_on}"));
         return;
     };
+    let lock_wait = &mut inputs.environment.lock_wait;
+    *lock_wait = LONGEST_WAIT.min(*lock_wait);
     let Ok(keys) = Keys::write(&inputs, runner).await else {
         return;
     };
@@ -51,8 +57,9 @@ async fn outcome<W: Write>(job: &mut Job<'_>, console: &mut Console<W>) -> Outco
     if rollback && let Ok(Live::Other(live)) = live(job).await {
         return stay(job, live, console).await;
     }
-    // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live.
-    let outcome = job.run(Bytes::None, console).await;
+    // A deployment waits for what still runs on the hosts, and without bytes it can only go on from what is live. It was
+    // called off, so no wave of hosts begins any more.
+    let outcome = job.run(Aim::End, console).await;
     let refused = matches!(outcome, Outcome::Refused { .. });
     if refused && let Ok(Live::Other(live)) = live(job).await {
         job.seen.live = live;
@@ -74,7 +81,7 @@ async fn stay<W: Write>(
         to: Some(live.clone()),
     };
     let called_off = std::mem::replace(&mut job.request, direct::request(kind, job.runner));
-    let outcome = job.run(Bytes::None, console).await;
+    let outcome = job.run(Aim::Stay, console).await;
     job.request = called_off;
     job.seen.live = Some(live);
     match outcome {

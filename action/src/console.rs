@@ -82,7 +82,13 @@ impl<W: Write> Console<W> {
             self.line(&command);
         }
         for line in text.lines() {
-            self.line(&inert(line));
+            let line = inert(line);
+            // The older way to write a command, which colours and folds lines also while commands are stopped.
+            let line = match &self.dialect {
+                Dialect::GitHub { .. } => line.replace("##[", "##·["),
+                Dialect::GitLab { .. } => line,
+            };
+            self.line(&line);
         }
     }
 
@@ -285,7 +291,7 @@ mod tests {
         ::set-output name=outcome::deployed
           ::add-mask::x
         ::stop-commands::mine
-        ·[31m##[error]red
+        ·[31m##·[error]red
         ::TOKEN::
         ::endgroup::
         ::group::switch

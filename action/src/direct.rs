@@ -20,13 +20,15 @@ use crate::report::Report;
 use crate::signals::Signals;
 use crate::summary;
 
-/// Where the bytes of a new release come from.
+/// What a run on the hosts is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bytes {
-    /// What the job has built.
-    Workspace,
-    /// From nowhere: only what hosts have already can become live.
-    None,
+pub(crate) enum Aim {
+    /// What the job has built becomes live.
+    Deploy,
+    /// What was called off comes to one end on all hosts: what had not swapped by then never does.
+    End,
+    /// A release that hosts have already stays live, or becomes so again.
+    Stay,
 }
 
 /// A deployment, and everybody who hears of it.
@@ -115,11 +117,7 @@ impl<'a> Job<'a> {
     }
 
     /// Runs it to its end, shows it, and lets it be called off.
-    pub(crate) async fn run<W: Write>(
-        &mut self,
-        bytes: Bytes,
-        console: &mut Console<W>,
-    ) -> Outcome {
+    pub(crate) async fn run<W: Write>(&mut self, aim: Aim, console: &mut Console<W>) -> Outcome {
         let (events, mut heard) = unbounded_channel();
         let cancel = CancellationToken::new();
         let mut signals = Signals::listen();
@@ -132,7 +130,7 @@ impl<'a> Job<'a> {
             ..
         } = self;
         let work = async {
-            let outcome = deploy(inputs, keys, request, bytes, &events, &cancel).await;
+            let outcome = deploy(inputs, keys, request, aim, &events, &cancel).await;
             // Nothing is told after its end, so the listener below ends as well.
             drop(events);
             outcome
@@ -145,6 +143,10 @@ impl<'a> Job<'a> {
                         seen.event(&event, console);
                         if let (Some(report), Some(commit)) = (report.as_mut(), &seen.commit) {
                             report.begin(commit);
+                        }
+                        // Not earlier: whoever has called off before the lease is taken looks at no host.
+                        if aim == Aim::End && matches!(event, Event::Planned { .. }) {
+                            cancel.cancel();
                         }
                     }
                     () = Signals::next(&mut signals) => {
@@ -211,13 +213,13 @@ async fn deploy(
     inputs: &Inputs,
     keys: &Keys,
     request: &DeployRequest,
-    bytes: Bytes,
+    aim: Aim,
     events: &UnboundedSender<Event>,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let artifact = match bytes {
-        Bytes::None => None,
-        Bytes::Workspace => tokio::select! {
+    let artifact = match aim {
+        Aim::End | Aim::Stay => None,
+        Aim::Deploy => tokio::select! {
             () = cancel.cancelled() => return Outcome::Cancelled,
             packed = artifact(inputs, request, keys.folder(), events) => match packed {
                 Ok(artifact) => artifact,

@@ -58,9 +58,10 @@ impl Inputs {
     pub(crate) fn from_env(runner: &Runner) -> Result<Self, Failure> {
         let input = |name: &str| {
             let given = env::var(runner.ci.variable(name)).unwrap_or_default();
-            match runner.ci {
-                Ci::GitHub => given,
-                Ci::GitLab => of_a_file(given),
+            match (runner.ci, name) {
+                // What else is given may be told, so that no file is read for it.
+                (Ci::GitLab, "ssh-key" | "known-hosts") => of_a_file(given),
+                _ => given,
             }
         };
         Self::read(runner, &input, &|file| fs::read_to_string(file))

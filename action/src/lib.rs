@@ -28,7 +28,7 @@ use cutover_deploy::Kind;
 use secrecy::ExposeSecret as _;
 
 use console::Console;
-use direct::{Bytes, Job};
+use direct::{Aim, Job};
 use failure::Failure;
 use inputs::{Command, Inputs, Runner};
 use keys::Keys;
@@ -80,6 +80,6 @@ async fn step(runner: &Runner, console: &mut Console<std::io::Stdout>) -> Result
         return Ok(plan::run(&inputs, runner, &keys, &request, console).await);
     }
     let mut job = Job::begin(&inputs, runner, &keys, request, console);
-    let outcome = job.run(Bytes::Workspace, console).await;
+    let outcome = job.run(Aim::Deploy, console).await;
     Ok(job.conclude(&outcome, console).await)
 }

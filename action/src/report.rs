@@ -17,7 +17,15 @@ const LONGEST_DESCRIPTION: usize = 140;
 pub(crate) struct Report {
     github: GitHub,
     site: Site,
-    entering: Option<JoinHandle<Result<u64, Trouble>>>,
+    entering: Option<JoinHandle<Result<Entered, Trouble>>>,
+}
+
+/// An entry that GitHub has.
+#[derive(Debug)]
+struct Entered {
+    number: u64,
+    /// Why GitHub was not told that it is in progress, if so. Its end is told all the same.
+    untold: Option<Trouble>,
 }
 
 /// What all that is told has in common.
@@ -60,7 +68,12 @@ impl Report {
 
     /// Goes on with an entry that was made by a step that was killed.
     pub(crate) fn resume(mut self, number: u64) -> Self {
-        self.entering = Some(tokio::spawn(async move { Ok(number) }));
+        self.entering = Some(tokio::spawn(async move {
+            Ok(Entered {
+                number,
+                untold: None,
+            })
+        }));
         self
     }
 
@@ -81,10 +94,9 @@ impl Report {
                 .await?;
             site.kept.entered(number);
             let description = format!("deploying to {}", site.environment);
-            github
-                .mark(number, &site.state("in_progress", &description))
-                .await?;
-            Ok(number)
+            let state = site.state("in_progress", &description);
+            let untold = github.mark(number, &state).await.err();
+            Ok(Entered { number, untold })
         }));
     }
 
@@ -99,17 +111,27 @@ impl Report {
     }
 
     async fn told_end(
-        self,
+        mut self,
         outcome: &Outcome,
         live_commit: Option<&CommitSha>,
     ) -> Result<(), Trouble> {
-        let Some(entering) = self.entering else {
+        let Some(entering) = self.entering.take() else {
             return Ok(());
         };
         let Ok(entered) = entering.await else {
             return Ok(());
         };
-        let mut number = entered?;
+        let Entered { number, untold } = entered?;
+        self.mark_end(number, outcome, live_commit).await?;
+        untold.map_or(Ok(()), Err)
+    }
+
+    async fn mark_end(
+        &self,
+        mut number: u64,
+        outcome: &Outcome,
+        live_commit: Option<&CommitSha>,
+    ) -> Result<(), Trouble> {
         let (state, description) = told(outcome, &self.site.environment);
         let state = self.site.state(state, &description);
         self.github.mark(number, &state).await?;
@@ -193,10 +215,7 @@ fn told(outcome: &Outcome, environment: &str) -> (&'static str, String) {
             )
         }
         Outcome::Refused { failure, .. } => ("error", format!("refused: {}", failure.line())),
-        Outcome::Cancelled => (
-            "inactive",
-            "cancelled before anything live was changed".to_owned(),
-        ),
+        Outcome::Cancelled => ("inactive", "cancelled: what was live still is".to_owned()),
         Outcome::Superseded => ("inactive", "superseded before it began".to_owned()),
     }
 }

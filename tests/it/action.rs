@@ -24,6 +24,7 @@ mod launcher;
 mod refused;
 mod report;
 mod shared;
+mod waves;
 
 /// How long something that is under way may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,17 +129,37 @@ impl Job {
         command
     }
 
+    fn node(&self) -> Command {
+        let mut node = self.command(Path::new("node"));
+        node.env("CUTOVER_ACTION_BIN", program("cutover-action"));
+        node
+    }
+
     /// The launcher, run by node.
     fn launcher(&self, script: &str) -> Command {
-        let mut node = self.command(Path::new("node"));
+        let mut node = self.node();
         node.arg(action().join("action/launcher").join(script));
-        node.env("CUTOVER_ACTION_BIN", program("cutover-action"));
         node
     }
 
     /// The launcher's `post`, with the state that the step has left.
     fn post(&self) -> Command {
-        let mut post = self.launcher("post.mjs");
+        self.after(self.launcher("post.mjs"))
+    }
+
+    /// What `post` does, with milliseconds of one's own.
+    fn tidy(&self, patience: u64, whole: u64) -> Command {
+        let tidy = action().join("action/launcher/tidy.mjs");
+        let script = format!(
+            "import {{ tidy }} from '{}'; await tidy({{ patience: {patience}, whole: {whole} }})",
+            tidy.display()
+        );
+        let mut node = self.node();
+        node.args(["--input-type=module", "--eval", &script]);
+        self.after(node)
+    }
+
+    fn after(&self, mut post: Command) -> Command {
         for line in self.file("state").lines() {
             let (name, value) = line.split_once('=').unwrap();
             post.env(format!("STATE_{name}"), value);

@@ -264,9 +264,7 @@ fn the_workflow_gives_only_inputs_and_takes_only_outputs_that_the_action_has() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let action = fs::read_to_string(root.join("action.yml")).unwrap();
     let workflow = template("workflow.yml");
-    let (_, step) = workflow
-        .split_once("      - uses: cutover-rs/cutover@")
-        .unwrap();
+    let (_, step) = workflow.split_once("      - uses: OWNER/cutover@").unwrap();
     let (_, with) = step.split_once("        with:\n").unwrap();
     let given: BTreeSet<_> = with
         .lines()

@@ -26,7 +26,7 @@ fn filled_in(template: &str) -> String {
     let program = program("cutover-action");
     let place = "\"$RUNNER_TEMP/cutover\"";
     let install = format!(
-        "cargo install --quiet --locked --git https://github.com/cutover-rs/cutover --root {place} cutover-action"
+        "cargo install --quiet --locked --git https://github.com/OWNER/cutover --rev COMMIT --root {place} cutover-action"
     );
     let link = format!(
         "mkdir -p {place}/bin && ln -sf {} {place}/bin/cutover-action",
@@ -89,7 +89,7 @@ impl Workflow {
         ]);
         let copy = self.job.runner.path().join("action");
         act.arg("--local-repository");
-        act.arg(format!("cutover-rs/cutover@main={}", copy.display()));
+        act.arg(format!("OWNER/cutover@COMMIT={}", copy.display()));
         act.arg("--env");
         act.arg(format!("GITHUB_API_URL={}", self.github.base_url()));
         // Values come from the environment, as secrets should.
@@ -213,7 +213,7 @@ async fn a_workflow_that_is_called_off_leaves_a_healthy_host_and_a_free_lease() 
     host.mend_step("unpack");
     let (succeeded, log) = workflow.end(act).await;
     assert!(!succeeded, "{log}");
-    assert!(!log.contains("still ends"), "{log}");
+    assert!(!log.contains("had not ended"), "{log}");
     insta::assert_snapshot!(host.picture().await, @"
     current -> releases/1
     releases/1/
@@ -233,7 +233,7 @@ async fn a_workflow_that_is_called_off_leaves_a_healthy_host_and_a_free_lease() 
         success "r1 is live on production" https://shop.example.com https://github.com/acme/shop/actions/runs/1
       deployment 2 production <commit 2> is-production "deployed by alice"
         in_progress "deploying to production" https://shop.example.com https://github.com/acme/shop/actions/runs/1
-        inactive "cancelled before anything live was changed" https://shop.example.com https://github.com/acme/shop/actions/runs/1
+        inactive "cancelled: what was live still is" https://shop.example.com https://github.com/acme/shop/actions/runs/1
     "#);
     workflow.close().await;
 }

@@ -176,12 +176,20 @@ async fn post_tidies_up_after_a_launcher_that_was_killed() {
 
     let tidying = job.post().spawn().unwrap();
     let act = async {
-        job.says("Tidying up").await;
+        job.says("calling off").await;
         job.host.mend_step("unpack");
     };
     let (ended, ()) = tokio::join!(job.ended(tidying), act);
     assert_eq!(ended.code(), 0, "{}", ended.log);
-    assert!(!ended.log.contains("still ends"), "{}", ended.log);
+    assert!(!ended.log.contains("had not ended"), "{}", ended.log);
+    insta::assert_snapshot!(job.host.picture().await, @"
+    shared/.env
+    .cutover/fence 1
+    .cutover/lock free
+    .cutover/log.jsonl
+    .cutover/releases/1.json failed
+    .cutover/steps/<1>/
+    ");
     // The lease is free, and nothing stands in the way of the next one.
     let next = job.step().await;
     assert_eq!(next.output("outcome"), "deployed", "{}", next.log);

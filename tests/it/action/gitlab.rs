@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use kit::{ci_client, program};
@@ -19,6 +20,15 @@ build:
   script: [cp index.html built.html]
   artifacts: { paths: [built.html] }
 ";
+
+/// What stands for `cargo install`, which has no network here. The folder must be new, so that nobody else has put a
+/// program there.
+const CARGO: &str = r#"#!/bin/sh -eu
+test "$*" = "install --quiet --locked --git https://github.com/OWNER/cutover --rev COMMIT --root $9 cutover-action"
+test ! -e "$9"
+mkdir -p "$9/bin"
+ln -s PROGRAM "$9/bin/cutover-action"
+"#;
 
 /// A project at GitLab with the template in it.
 struct Project {
@@ -48,7 +58,9 @@ impl Project {
         job.repo.commit("the pipeline", files).await;
         let bin = job.runner.path().join("bin");
         fs::create_dir(&bin).unwrap();
-        std::os::unix::fs::symlink(program("cutover-action"), bin.join("cutover-action")).unwrap();
+        let cargo = CARGO.replace("PROGRAM", &program("cutover-action").display().to_string());
+        fs::write(bin.join("cargo"), cargo).unwrap();
+        fs::set_permissions(bin.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
         Self { job }
     }
 
@@ -205,8 +217,8 @@ async fn a_pipeline_without_its_variables_is_told_all_of_them_at_once() {
     project.job.close().await;
 }
 
-#[tokio::test]
-async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key() {
+/// A job whose program is started without the template.
+async fn alone() -> Job {
     let mut job = Job::start().await;
     for (name, value) in [
         ("GITLAB_CI", "true".to_owned()),
@@ -218,6 +230,34 @@ async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key()
     ] {
         job.variables.insert(name, value);
     }
+    job
+}
+
+#[tokio::test]
+async fn no_input_but_the_key_and_the_pinned_hosts_is_read_from_a_file() {
+    let mut job = alone().await;
+    let secret = job.runner.path().join("secret");
+    fs::write(&secret, "hush-hush").unwrap();
+    let path = secret.display().to_string();
+    for name in ["CUTOVER_COMMAND", "CUTOVER_RELEASE", "CUTOVER_ENVIRONMENT"] {
+        let usual = job.variables.clone();
+        job.variables
+            .insert("CUTOVER_COMMAND", "rollback".to_owned());
+        job.variables.insert(name, path.clone());
+        let mut step = job.command(&program("cutover-action")).spawn().unwrap();
+        let status = step.wait().await.unwrap();
+        let log = job.file("log");
+        assert_eq!(status.code(), Some(2), "{name}: {log}");
+        assert!(log.contains(&path), "{name}: {log}");
+        assert!(!log.contains("hush-hush"), "{name}: {log}");
+        job.variables = usual;
+    }
+    job.close().await;
+}
+
+#[tokio::test]
+async fn what_comes_after_a_killed_job_proves_what_is_live_and_removes_the_key() {
+    let job = alone().await;
     job.host.hold_at("health");
     let mut step = job.command(&program("cutover-action")).spawn().unwrap();
     job.host.reached("health").await;

@@ -30,7 +30,7 @@ fn states(github: &GitHub) -> Vec<String> {
 }
 
 /// Kills the launcher and the program, as a runner does whose patience is over.
-async fn kill(job: &Job, mut launcher: tokio::process::Child) {
+pub(super) async fn kill(job: &Job, mut launcher: tokio::process::Child) {
     let state = job.file("state");
     // The newest step's is the last.
     let pid = state.rsplit("pid=").next().unwrap();
@@ -106,6 +106,43 @@ async fn a_release_that_was_live_when_the_step_was_killed_is_proven_by_post() {
     .cutover/steps/<1>/
     ");
     assert_eq!(states(&github), ["in_progress", "success"]);
+    github.close();
+    job.close().await;
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_end_in_time_is_killed_and_what_it_made_live_is_proven() {
+    let (job, github) = start().await;
+    job.host.hold_at("health");
+    let mut launcher = job.launcher("main.mjs").spawn().unwrap();
+    job.host.reached("health").await;
+    signal(launcher.id(), Signal::KILL);
+    launcher.wait().await.unwrap();
+    let post = job.tidy(300, 60_000).spawn().unwrap();
+    job.says("had not ended, and was killed as well").await;
+    job.host.mend_step("health");
+    let ended = job.ended(post).await;
+    assert_eq!(ended.code(), 0, "{}", ended.log);
+    assert_eq!(ended.output("outcome"), "deployed", "{}", ended.log);
+    assert_eq!(states(&github), ["in_progress", "success"]);
+    github.close();
+    job.close().await;
+}
+
+#[tokio::test]
+async fn post_ends_in_time_and_without_the_key_also_when_nothing_can_be_settled() {
+    let (job, github) = start().await;
+    job.host.hold_at("health");
+    let launcher = job.launcher("main.mjs").spawn().unwrap();
+    job.host.reached("health").await;
+    kill(&job, launcher).await;
+    let ended = job.ended(job.tidy(300, 600).spawn().unwrap()).await;
+    assert_eq!(ended.code(), 0, "{}", ended.log);
+    let warnings = ended.commands();
+    let warning = warnings.iter().find(|told| told.starts_with("warning"));
+    let warning = warning.unwrap_or_else(|| panic!("{}", ended.log));
+    assert!(warning.contains("is not settled"), "{warning}");
+    job.host.mend_step("health");
     github.close();
     job.close().await;
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -137,4 +138,26 @@ fn post_removes_only_what_a_step_has_made() {
         assert!(node.status().unwrap().success());
         assert!(folder.is_dir());
     }
+}
+
+/// A later step may have removed the program, or built it anew.
+#[test]
+fn post_ends_a_program_whose_file_is_gone() {
+    let copy = Copy::new();
+    let folder = copy.folder.path().join("cutover-step-x");
+    fs::create_dir(&folder).unwrap();
+    let program = fs::canonicalize(copy.folder.path()).unwrap().join("sleep");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut runs = Command::new(&program).arg("600").spawn().unwrap();
+    fs::remove_file(&program).unwrap();
+    let mut node = Command::new("node");
+    node.arg(copy.folder.path().join("action/launcher/post.mjs"));
+    node.env("RUNNER_TEMP", copy.folder.path());
+    node.env("STATE_folder", &folder)
+        .env("STATE_binary", &program);
+    node.env("STATE_pid", runs.id().to_string());
+    assert!(node.status().unwrap().success());
+    let ended = runs.try_wait().unwrap();
+    assert_eq!(ended.and_then(|status| status.signal()), Some(15));
+    assert!(!folder.exists());
 }

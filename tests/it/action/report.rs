@@ -124,6 +124,25 @@ async fn a_github_in_trouble_stops_no_deployment() {
 }
 
 #[tokio::test]
+async fn an_end_is_told_also_when_the_beginning_was_not_heard() {
+    let (job, github) = start(&RIGHT).await;
+    github.answer_next_to("/statuses", 1, Trouble::Fails(422));
+    let ended = job.step().await;
+    assert_eq!(ended.output("outcome"), "deployed", "{}", ended.log);
+    let told = github.deployments(REPOSITORY);
+    let states: Vec<_> = told[0]
+        .statuses
+        .iter()
+        .map(|status| status.state.as_str())
+        .collect();
+    assert_eq!(states, ["success"], "{}", ended.log);
+    let warning = "::warning title=cutover::GitHub was not told all";
+    assert!(ended.log.contains(warning), "{}", ended.log);
+    github.close();
+    job.close().await;
+}
+
+#[tokio::test]
 async fn a_plan_tells_every_step_and_changes_nothing() {
     let (mut job, github) = start(&RIGHT).await;
     let first = job.step().await;
