@@ -4,7 +4,8 @@
 set -eu
 
 axe='axe-core@4.14.1'
-driver='playwright-core@1.65.1'
+# Debian 12 has Node 18, which newer ones do not take.
+driver='playwright-core@1.57.0'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/cutover-kit}

@@ -304,7 +304,7 @@ fn in_words(deployment: &Deployment, outcome: &Outcome) -> String {
             format!("failed and NOT restored on {}: {line}", hosts.join(", "))
         }
         Outcome::Refused { failure, .. } => format!("refused: {}", failure.line()),
-        Outcome::Cancelled => "cancelled before anything live was changed".to_owned(),
+        Outcome::Cancelled => "cancelled: what was live still is".to_owned(),
         Outcome::Superseded => "superseded before it began".to_owned(),
     }
 }

@@ -128,8 +128,8 @@ fn only_what_is_live_retires_what_was() {
     status aaaaaaa error: refused: health on web1: status 500
     entry own error: refused: health on web1: status 500
 
-    status aaaaaaa error: cancelled before anything live was changed
-    entry own inactive: cancelled before anything live was changed
+    status aaaaaaa error: cancelled: what was live still is
+    entry own inactive: cancelled: what was live still is
     ");
 }
 
