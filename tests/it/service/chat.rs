@@ -267,6 +267,7 @@ async fn who_loses_the_right_while_the_command_waits_gets_nothing_done() {
       
       ```text
       permission: permission_denied: alice may no longer write to acme/shop
+      Somebody who may write can ask for it again.
       ```
       
       [Follow it](http://127.0.0.1:<port>/deployments/<id 2>)

@@ -229,6 +229,24 @@ async fn a_rollback_that_comes_to_nothing_holds_nothing() {
 }
 
 #[tokio::test]
+async fn a_second_rollback_that_fails_leaves_the_hold_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = testing::store(dir.path()).await;
+    decide(&store, "c1", "alice", rollback("r1", "alice")).await;
+    testing::queue(&store, "p1", "production", 'b').await;
+    assert_eq!(claimed(&store).await.as_deref(), Some("r1"));
+    end(&store, "r1", true).await;
+    decide(&store, "c2", "alice", rollback("r2", "alice")).await;
+    assert_eq!(claimed(&store).await.as_deref(), Some("r2"));
+    end(&store, "r2", false).await;
+    assert_eq!(
+        holds(&store).await,
+        ["held after a rollback by alice: friday"]
+    );
+    assert_eq!(claimed(&store).await, None, "the push still waits");
+}
+
+#[tokio::test]
 async fn a_command_is_decided_once() {
     let dir = tempfile::tempdir().unwrap();
     let store = testing::store(dir.path()).await;

@@ -306,6 +306,7 @@ async fn who_is_no_member_any_more_when_the_command_begins_gets_nothing_done() {
       
       ```text
       permission: permission_denied: alice may no longer write to acme/shop
+      Somebody who may write can ask for it again.
       ```
       
       [Follow it](http://127.0.0.1:<port>/deployments/<id 2>)
