@@ -92,6 +92,15 @@ impl Hold {
         self.until.is_none_or(|until| now < until)
     }
 
+    /// What ends it, where it was set in a comment.
+    pub fn ended_in_a_comment(&self, environment: &str) -> Option<String> {
+        self.keeper.as_ref().map(|_| {
+            format!(
+                "It was set in a comment: end it there with `/unlock {environment}`, on GitLab with `.unlock {environment}`."
+            )
+        })
+    }
+
     /// The hold in a few words, as it is named to whoever it stops: `alice since … until …: stocktaking`.
     pub fn line(&self) -> String {
         let time = |at: Timestamp| at.strftime("%F %R UTC").to_string();

@@ -142,9 +142,9 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
 }
 
 impl Plan {
-    /// The plan for a reader, a line each.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![match &self.goal {
+    /// What it is to achieve, in one line.
+    fn aim(&self) -> String {
+        match &self.goal {
             Goal::Fresh { release } => format!("make {release} live"),
             Goal::Return { release } => format!("return to {release}"),
             Goal::Resume { release } => {
@@ -154,7 +154,22 @@ impl Plan {
                 format!("take {release} back, which was cut off on its way back")
             }
             Goal::Nothing { release } => format!("nothing to do: {release} is live and healthy"),
-        }];
+        }
+    }
+
+    /// The order of waves, where there are several.
+    fn order(&self) -> Option<String> {
+        let wave = |hosts: &Vec<HostName>| {
+            let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+            names.join(" and ")
+        };
+        let waves: Vec<String> = self.waves.iter().map(wave).collect();
+        (waves.len() > 1).then(|| format!("live one after another: {}", waves.join(", then ")))
+    }
+
+    /// The plan for a reader, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.aim()];
         for (name, host) in &self.hosts {
             let names = [&host.stage, &host.migrate, &host.switch]
                 .into_iter()
@@ -168,14 +183,7 @@ impl Plan {
             let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }
-        if let [_, _, ..] = self.waves[..] {
-            let wave = |hosts: &Vec<HostName>| {
-                let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-                names.join(" and ")
-            };
-            let waves: Vec<String> = self.waves.iter().map(wave).collect();
-            lines.push(format!("live one after another: {}", waves.join(", then ")));
-        }
+        lines.extend(self.order());
         lines
     }
 }

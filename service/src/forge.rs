@@ -9,6 +9,7 @@ use crate::settings::{App, Settings};
 
 pub mod github;
 pub mod gitlab;
+pub mod pause;
 pub mod push;
 pub mod trouble;
 

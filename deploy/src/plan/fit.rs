@@ -86,14 +86,11 @@ pub(crate) fn hold_against(
         .filter_map(|(host, facts)| Some((host, stops(facts)?)));
     let (host, hold) = holds.next()?;
     let name = &environment.name;
-    let hint = match hold.keeper {
-        Some(_) => format!(
-            "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`."
-        ),
-        None => format!(
+    let hint = hold.ended_in_a_comment(name.as_str()).unwrap_or_else(|| {
+        format!(
             "Whoever locked it ends that with `cutover unlock {name}`; anybody else with `cutover unlock {name} --force`."
-        ),
-    };
+        )
+    });
     Some(Failure {
         host: Some(host.clone()),
         step: "plan".to_owned(),

@@ -1,7 +1,5 @@
 //! A plan for a reader, and the digest by which it is known again.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use super::{HostPlan, Plan, Step, Wish};
@@ -14,10 +12,8 @@ const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "kee
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
     pub fn steps(&self) -> Vec<String> {
-        // The first line says what becomes live, and after one for each host comes the order of waves, if there are several.
-        let whole = self.lines();
-        let (goal, waves) = (whole.first(), whole.get(self.hosts.len() + 1));
-        let mut lines: Vec<String> = goal.into_iter().chain(waves).cloned().collect();
+        let mut lines = vec![self.aim()];
+        lines.extend(self.order());
         for phase in PHASES {
             for (name, host) in &self.hosts {
                 lines.extend(told(phase, name, host));
@@ -72,11 +68,7 @@ impl Plan {
                 }
             }
         }
-        let mut hex = String::new();
-        for byte in hash.finalize() {
-            write!(hex, "{byte:02x}").expect("a String takes all that is written");
-        }
-        Digest::parse(&hex).expect("a SHA-256 has 64 digits")
+        Digest::parse(&hex::encode(hash.finalize())).expect("a SHA-256 has 64 digits")
     }
 }
 

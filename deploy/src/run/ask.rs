@@ -60,16 +60,20 @@ pub async fn needs_artifact(
     request: &DeployRequest,
     access: &Access,
 ) -> bool {
+    brings_bytes(environment, request, &answered(environment, access).await)
+}
+
+/// What the hosts said that can be asked, without a look at shared files.
+async fn answered(environment: &Environment, access: &Access) -> BTreeMap<HostName, Facts> {
     let shared = Shared {
         files: Vec::new(),
         dirs: Vec::new(),
     };
     let heard = survey(environment, &shared, access).await;
-    let facts: BTreeMap<HostName, Facts> = heard
-        .into_iter()
+    let facts = heard.into_iter();
+    facts
         .filter_map(|(host, facts)| Some((host, facts.ok()?)))
-        .collect();
-    brings_bytes(environment, request, &facts)
+        .collect()
 }
 
 /// The hold that would stop this request, on whichever host it stands. Takes no lease and changes nothing; a host that
@@ -79,15 +83,7 @@ pub async fn held(
     request: &DeployRequest,
     access: &Access,
 ) -> Option<Failure> {
-    let nothing = Shared {
-        files: Vec::new(),
-        dirs: Vec::new(),
-    };
-    let heard = survey(environment, &nothing, access).await;
-    let facts: BTreeMap<HostName, Facts> = heard
-        .into_iter()
-        .filter_map(|(host, facts)| Some((host, facts.ok()?)))
-        .collect();
+    let facts = answered(environment, access).await;
     fit::hold_against(environment, request, clock::now(), &facts)
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Access, ask, join_all};
-use crate::config::{Environment, Host, Shared};
+use crate::config::{Environment, Host};
 use crate::hold::Hold;
 use crate::host::{Connection, HostError, within};
 use crate::script::HOLD;
@@ -87,11 +87,7 @@ async fn over(
     host: &Host,
     wanted: &Wanted,
 ) -> Result<HoldAnswer, Failure> {
-    let nothing = Shared {
-        files: Vec::new(),
-        dirs: Vec::new(),
-    };
-    let facts = ask::probe(connection, host, &environment.path, &nothing.files).await?;
+    let facts = ask::probe(connection, host, &environment.path, &[]).await?;
     let now = clock::now();
     let before = facts.hold;
     let (actor, held) = match (wanted, before.clone()) {

@@ -278,12 +278,10 @@ async fn watched(
     let mut bad = 0;
     // Asked at least once, and never left with a bad answer that nobody followed up.
     loop {
-        let next = until.min(Instant::now() + health.interval);
-        let next = if bad > 0 {
-            Instant::now() + health.interval
-        } else {
-            next
-        };
+        let mut next = Instant::now() + health.interval;
+        if bad == 0 {
+            next = next.min(until);
+        }
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
             () = called_off.cancelled() => break,

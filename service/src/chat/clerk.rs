@@ -14,14 +14,13 @@ use super::desk::{At, Desk, Reaction};
 use super::judge::Judge;
 use super::prefixes::Prefixes;
 use super::reply::{self, Reply};
+use crate::forge::pause::{growing, later};
 use crate::forge::trouble::{Trouble, Turn};
 use crate::settings::App;
 use crate::store::{Command, Decision, Effect, Store, StoreError};
 
 pub use super::judge::may_begin;
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// After this long nobody waits for a reply any more.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 /// Looks at least this often, whatever woke it.
@@ -288,16 +287,4 @@ fn at(command: &Command) -> At<'_> {
         thread: &command.new.thread,
         comment: command.new.comment,
     }
-}
-
-fn growing(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
-    FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE)
-}
-
-fn later(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }

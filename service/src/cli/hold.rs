@@ -162,10 +162,9 @@ fn lifted(before: &Hold, name: &str) -> String {
 }
 
 fn taken(hold: &Hold, name: &str) -> String {
-    let help = match hold.keeper {
-        Some(_) => format!(
-            "It was set in a comment: end it there with `/unlock {name}`, on GitLab with `.unlock {name}`.\n  \
-             Where the service is down, `cutover unlock {name} --force` frees the hosts."
+    let help = match hold.ended_in_a_comment(name) {
+        Some(help) => format!(
+            "{help}\n  Where the service is down, `cutover unlock {name} --force` frees the hosts."
         ),
         None => format!("End it with `cutover unlock {name} --force`."),
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use cutover_deploy::DeploymentId;
 use cutover_deploy::config::Environment;
-use cutover_deploy::{Config, DeploymentId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -103,7 +103,7 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
     let mut views = Vec::new();
     for app in &door.settings.apps {
         for environment in app.config.environments.values() {
-            views.push(place(door, &app.config, environment, ENDED_SHOWN).await?);
+            views.push(place(door, app, environment, ENDED_SHOWN).await?);
         }
     }
     Ok(views)
@@ -112,18 +112,18 @@ pub(super) async fn list(door: &Door) -> Result<Vec<EnvironmentView>, Rejection>
 /// One environment, with the last `ended` deployments that are over.
 pub(super) async fn place(
     door: &Door,
-    config: &Config,
+    configured: &App,
     environment: &Environment,
     ended: u32,
 ) -> Result<EnvironmentView, Rejection> {
+    let config = &configured.config;
     let (app, name) = (&config.app, &environment.name);
     let open = door.store.open_ones(app, name).await?;
     let ended = door.store.ended(app, name, ended).await?;
     let live = door.store.last_live(app, name).await?;
     let holds = door.store.holds(app, name, cutover_deploy::now()).await?;
-    let of_app = |known: &&App| known.config.app == *app;
-    let seen = door.settings.apps.iter().find(of_app);
-    let seen = seen.and_then(|app| door.lookout.as_ref()?.look(app, environment));
+    let lookout = door.lookout.as_ref();
+    let seen = lookout.and_then(|lookout| lookout.look(configured, environment));
     // What a deployment of this service is about to do is told by itself.
     let idle = open.iter().all(|open| open.state != Stands::Running);
     let by_hosts = seen.as_ref().filter(|_| idle);

@@ -118,12 +118,12 @@ pub(super) async fn environment(
         (known.config.app.as_str() == app)
             .then(|| environments.next())
             .flatten()
-            .map(|environment| (&known.config, environment))
+            .map(|environment| (known, environment))
     });
-    let Some((config, environment)) = known else {
+    let Some((app, environment)) = known else {
         return Ok(not_found(&door, "There is no such environment"));
     };
-    let view = api::place(&door, config, environment, ENDED_SHOWN).await?;
+    let view = api::place(&door, app, environment, ENDED_SHOWN).await?;
     Ok(door.pages.show(
         "environment.html",
         &json!({ "place": place(&view), "refresh": view.is_busy() }),

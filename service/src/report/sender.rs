@@ -14,14 +14,13 @@ use super::{CommitState, Entry, EntryState, Report, context, is_production};
 use crate::forge::github::api::{
     GitHub, NewCommitStatus, NewDeployment, NewDeploymentStatus, Payload,
 };
+use crate::forge::pause::{growing, later};
 use crate::forge::trouble::{Trouble, Turn};
 use crate::forge::{self, Forge, Forges};
 use crate::store::{Deployment, Store, StoreError, Waiting};
 
 mod gitlab;
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// After this long a report says nothing that anybody waits for.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 /// Failures of one report while others get through, after which it is given up: with the pauses between them at least
@@ -392,18 +391,6 @@ impl Sender {
         }
         Ok(Settled::Sent)
     }
-}
-
-fn growing(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
-    FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE)
-}
-
-fn later(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 fn pause_until(at: Timestamp, now: Timestamp) -> Duration {
