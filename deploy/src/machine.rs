@@ -6,12 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
 
 /// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,

@@ -43,7 +43,7 @@ pub struct Plan {
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
