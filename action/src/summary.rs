@@ -73,11 +73,8 @@ fn list(title: &str, faults: &[Fault]) -> String {
 fn rows(table: &[Vec<String>]) -> String {
     let mut text = String::from("\n");
     for (index, row) in table.iter().enumerate() {
-        let cells: String = row
-            .iter()
-            .map(|cell| format!(" {} |", escaped(cell)))
-            .collect();
-        writeln!(text, "|{cells}").unwrap_or_default();
+        let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+        writeln!(text, "| {} |", cells.join(" | ")).unwrap_or_default();
         if index == 0 {
             writeln!(text, "|{}", "---|".repeat(row.len())).unwrap_or_default();
         }

@@ -14,10 +14,10 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
     ("stage", &[Phase::Stage]),
     ("migrate", &[Phase::Migrate]),
     ("switch", &[Phase::Switch]),
-    ("health", &[Phase::Health]),
+    ("health", &[Phase::Health, Phase::Rejoin]),
     ("watch", &[Phase::Watch]),
     ("keep", &[Phase::Keep]),
-    ("undo", &[Phase::Undo, Phase::UndoHealth]),
+    ("undo", &[Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin]),
 ];
 const NOT_RUN: &str = "–";
 
