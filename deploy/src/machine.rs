@@ -399,7 +399,7 @@ impl Machine {
         let mut state = failure.line();
         if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {
             let release = self.goal.release();
-            state.push_str(&format!("; {release} was live there when it last answered"));
+            state = format!("{state}; {release} was live there when it last answered");
         }
         LeftOver {
             host: host.clone(),

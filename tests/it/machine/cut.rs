@@ -43,9 +43,9 @@ async fn in_every_phase(fleet: &Fleet, apps: &mut [App]) -> (Vec<Running>, Vec<S
 }
 
 fn mend(fleet: &Fleet, orders: &[String]) {
-    orders
-        .iter()
-        .for_each(|order| fleet.web2().mend_step(order));
+    for order in orders {
+        fleet.web2().mend_step(order);
+    }
 }
 
 /// How every deployment ended, what its matrix says, and what is really live.

@@ -151,7 +151,7 @@ impl Fleet {
             deployments: 1,
             root,
         };
-        let (path, first) = (app.path(), app.release(1));
+        let (path, first) = (app.path(), release(1));
         let seed = format!(
             "mkdir -p {path}/releases/{first}; cd {path}; ln -s releases/{first} current
              printf '{{\"ok\":true,\"release\":\"{first}\"}}' >current/health.json"
@@ -252,12 +252,6 @@ impl App {
         )
     }
 
-    /// The release of a deployment, by its number; the first one was made by hand.
-    fn release(&self, number: u32) -> String {
-        let commit = commit(number);
-        format!("20260201T00{number:02}00Z-{}", &commit.to_string()[..7])
-    }
-
     fn next(&mut self) -> DeployRequest {
         self.deployments += 1;
         let moment = format!("2026-02-01T00:{:02}:00Z", self.deployments);
@@ -295,9 +289,15 @@ impl App {
     /// A text with the numbers of deployments in place of their releases.
     pub(super) fn tame(&self, text: &str) -> String {
         (1..=self.deployments).fold(text.to_owned(), |text, number| {
-            text.replace(&self.release(number), &format!("r{number}"))
+            text.replace(&release(number), &format!("r{number}"))
         })
     }
+}
+
+/// The release of a deployment, by its number; the first one was made by hand.
+fn release(number: u32) -> String {
+    let commit = commit(number);
+    format!("20260201T00{number:02}00Z-{}", commit.short())
 }
 
 fn commit(number: u32) -> CommitSha {
@@ -325,12 +325,12 @@ impl Running {
     pub(super) async fn end(self) -> Told {
         let ended = tokio::time::timeout(Duration::from_mins(2), self.task).await;
         let events = std::mem::take(&mut *self.heard.lock().unwrap());
-        match ended {
-            Ok(outcome) => Told {
-                outcome: outcome.unwrap(),
-                events,
-            },
-            Err(_) => panic!("it does not end:\n{}", story(&events)),
+        let Ok(outcome) = ended else {
+            panic!("it does not end:\n{}", story(&events));
+        };
+        Told {
+            outcome: outcome.unwrap(),
+            events,
         }
     }
 }
