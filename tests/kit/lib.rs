@@ -41,7 +41,7 @@ mod world;
 pub use app::{Breakage, Files, SampleApp};
 pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
-pub use cache::ci_client;
+pub use cache::{ci_client, peer};
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
