@@ -77,6 +77,15 @@ pub struct HostPlan {
     pub root: String,
 }
 
+impl HostPlan {
+    /// How many segments and questions it takes here when all goes well.
+    pub fn channels(&self) -> usize {
+        let segments = [&self.stage, &self.migrate, &self.switch, &self.keep];
+        let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
+        segments + usize::from(self.health) + usize::from(self.watch)
+    }
+}
+
 /// A deployment that does not begin, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {

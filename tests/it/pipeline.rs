@@ -9,6 +9,7 @@ mod fault;
 mod hold;
 mod hostile;
 mod keep;
+mod kept;
 mod laravel;
 mod lease;
 mod line;

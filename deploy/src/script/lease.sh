@@ -2,6 +2,7 @@
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
 root=$1 wait=$2 holder=$3 probe=$4
 shift 4
+echo here
 umask 022
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
