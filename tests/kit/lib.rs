@@ -18,6 +18,7 @@
 mod app;
 mod browser;
 mod cache;
+mod capistrano;
 mod command;
 mod composer;
 mod gate;
@@ -40,8 +41,9 @@ mod world;
 pub use app::{Breakage, Files, SampleApp};
 pub use browser::{Browser, Shown};
 pub use cache::ci_client;
+pub use capistrano::Capistrano;
 pub use composer::ComposerRepo;
-pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
+pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
 pub use process::{Signal, signal};
 pub use repo::Repo;
