@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod adopt;
 mod bad_commit;
 mod budget;
+mod busybox;
 mod fault;
 mod hold;
 mod hostile;
@@ -12,6 +14,7 @@ mod laravel;
 mod lease;
 mod line;
 mod overtaken;
+mod peers;
 mod plan;
 mod release;
 mod scene;
