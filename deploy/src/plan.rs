@@ -13,12 +13,14 @@ use crate::{Artifact, Failure};
 
 pub mod fit;
 mod goal;
+mod remarks;
 mod retain;
 mod steps;
 mod told;
 mod waves;
 
 pub use goal::Goal;
+pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
 pub(crate) use steps::shown;
@@ -40,6 +42,8 @@ pub struct Plan {
     pub waves: Vec<Vec<HostName>>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// What is worth knowing of hosts and stands in nobody's way.
+    pub remarks: Vec<(HostName, String)>,
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
@@ -135,10 +139,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .hosts
         .first()
         .and_then(|host| hosts.get(&host.name)?.previous.clone());
-    let commit_of = |id: &ReleaseId| {
-        let record = facts.values().find_map(|facts| facts.record(id));
-        record.map(|record| record.commit.clone())
-    };
+    let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),
         Kind::Rollback { .. } => commit_of(&release),
@@ -150,6 +151,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
+        remarks: remarks::of_all(wish, facts),
         hosts,
     })
 }

@@ -26,7 +26,7 @@ mod segment;
 
 pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
-pub use check::check;
+pub use check::{Checked, check};
 pub use hold::{HoldAnswer, Wanted, hold};
 pub use planned::planned;
 
@@ -276,6 +276,9 @@ fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
                 format!("left over from an interrupted deployment: {path}"),
             );
         }
+    }
+    for (name, remark) in &plan.remarks {
+        events.note(Some(name), remark.clone());
     }
     events.tell(Event::Planned {
         release: plan.release.clone(),

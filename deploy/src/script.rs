@@ -5,6 +5,8 @@
 pub const LEASE: &str = include_str!("script/lease.sh");
 /// Tells what is true on a host.
 pub const PROBE: &str = include_str!("script/probe.sh");
+/// Tells what a host offers, and what another tool left; an argument of [`PROBE`].
+pub const AROUND: &str = include_str!("script/around.sh");
 /// Runs steps that only prepare, and ends them when nobody waits any more.
 pub const GUARD: &str = include_str!("script/guard.sh");
 /// Runs steps that change what is live to their end.

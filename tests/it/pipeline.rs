@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod adopt;
 mod bad_commit;
 mod balancer;
 mod budget;
+mod busybox;
 mod fault;
 mod hold;
 mod hostile;
@@ -14,6 +16,7 @@ mod laravel;
 mod lease;
 mod line;
 mod overtaken;
+mod peers;
 mod plan;
 mod release;
 mod scene;

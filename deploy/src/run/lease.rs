@@ -10,7 +10,8 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
-use crate::script::{LEASE, PROBE};
+use crate::plan::fit;
+use crate::script::{AROUND, LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
@@ -228,6 +229,7 @@ async fn greet(
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
         PROBE.to_owned(),
+        AROUND.to_owned(),
     ];
     args.extend(shared.files.iter().cloned());
     let lost = |error: HostError| Ungreeted::No(refused(error.failure(host, "greet")));
@@ -323,9 +325,13 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given")
         .trim();
-    let user = host.address.user.as_deref().unwrap_or("the deploy user");
-    let hint = if stderr.contains("Permission denied") || stderr.contains("not permitted") {
-        format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
+    let hint = if let Some(hint) = fit::denied(host, root, said) {
+        hint
+    } else if let Some((tool, _)) = said.split_once(" is not installed") {
+        format!(
+            "{} Nothing was changed.",
+            fit::install(tool, &Facts::default())
+        )
     } else if stderr.contains("No space left") || stderr.contains("I/O error") {
         format!("Look whether the disk is full: `df -h {root}`, and make room.")
     } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
@@ -404,7 +410,10 @@ pub(super) async fn take_again(
                 host: Some(host.name),
                 step: "reconnect".to_owned(),
                 message,
-                hint: None,
+                hint: Some(format!(
+                    "See what it does with `cutover status {}`; yours can be asked for again when it is over.",
+                    environment.name
+                )),
             })
         }
         Err(Ungreeted::Gone(error)) => Err(error.failure(&host, "reconnect")),
