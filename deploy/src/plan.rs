@@ -84,7 +84,13 @@ pub struct HostPlan {
 impl HostPlan {
     /// How many segments and questions it takes here when all goes well.
     pub fn channels(&self) -> usize {
-        let segments = [&self.stage, &self.migrate, &self.switch, &self.keep];
+        let segments = [
+            &self.stage,
+            &self.migrate,
+            &self.switch,
+            &self.rejoin,
+            &self.keep,
+        ];
         let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
         segments + usize::from(self.health) + usize::from(self.watch)
     }
