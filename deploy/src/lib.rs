@@ -24,6 +24,7 @@ pub mod health;
 mod host;
 pub mod machine;
 pub mod plan;
+pub mod pool;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod script;

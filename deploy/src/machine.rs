@@ -15,6 +15,8 @@ use crate::plan::{Goal, HostPlan, Plan};
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,
+    /// Asks the new release in the live pool, before anybody else can.
+    Warm,
     /// Changes the database.
     Migrate,
     /// Makes the release live and its processes follow.
@@ -38,6 +40,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Stage => "stage",
+            Self::Warm => "warm",
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
@@ -120,6 +123,7 @@ impl HostView {
     fn of(plan: &HostPlan) -> Self {
         let work = [
             (Phase::Stage, !plan.stage.is_empty()),
+            (Phase::Warm, plan.warm),
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
@@ -269,7 +273,11 @@ impl Machine {
     fn following(&mut self) -> Option<Phase> {
         let failed = self.take_failures();
         let stop = failed
-            || (self.cancelled && matches!(self.phase, None | Some(Phase::Stage | Phase::Migrate)));
+            || (self.cancelled
+                && matches!(
+                    self.phase,
+                    None | Some(Phase::Stage | Phase::Warm | Phase::Migrate)
+                ));
         Some(match self.phase {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
@@ -282,10 +290,11 @@ impl Machine {
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } => self.switch(),
+                Goal::Return { .. } => Phase::Warm,
             },
-            Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
-            Some(Phase::Stage) => Phase::Migrate,
+            Some(Phase::Stage | Phase::Warm | Phase::Migrate) if stop => Phase::Abandon,
+            Some(Phase::Stage) => Phase::Warm,
+            Some(Phase::Warm) => Phase::Migrate,
             Some(Phase::Migrate) => self.switch(),
             Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
             Some(Phase::Switch) => Phase::Health,
@@ -322,7 +331,14 @@ impl Machine {
         let failed = !failures.is_empty();
         if matches!(
             self.phase,
-            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health | Phase::Watch)
+            Some(
+                Phase::Stage
+                    | Phase::Warm
+                    | Phase::Migrate
+                    | Phase::Switch
+                    | Phase::Health
+                    | Phase::Watch
+            )
         ) && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);

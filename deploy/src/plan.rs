@@ -53,6 +53,8 @@ pub struct HostPlan {
     pub stage: Vec<Step>,
     /// Where the artifact is put while it arrives; only when it has to be brought.
     pub incoming: Option<String>,
+    /// Whether the new release is asked in the live pool before the swap.
+    pub warm: bool,
     /// Changes the database.
     pub migrate: Vec<Step>,
     /// Makes the release live and its processes follow.
@@ -63,6 +65,8 @@ pub struct HostPlan {
     pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
+    /// The releases that are removed then.
+    pub removed: Vec<ReleaseId>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
     /// Takes away what was brought, when nothing was swapped.

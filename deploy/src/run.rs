@@ -22,6 +22,7 @@ mod hold;
 mod lease;
 mod phase;
 mod planned;
+mod pool;
 mod segment;
 
 pub use ask::{Worker, held, needs_artifact, survey, workers};

@@ -15,6 +15,8 @@ pub const STEPS: &str = include_str!("script/steps.sh");
 pub const ENDED: &str = include_str!("script/ended.sh");
 /// Places or lifts a hold.
 pub const HOLD: &str = include_str!("script/hold.sh");
+/// Answers for PHP-FPM, in the live pool, while the lease is held.
+pub const ASK: &str = include_str!("script/ask.php");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 

@@ -13,6 +13,7 @@ mod lease;
 mod line;
 mod overtaken;
 mod plan;
+mod pool;
 mod release;
 mod scene;
 mod several;

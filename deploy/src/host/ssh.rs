@@ -1,10 +1,11 @@
 //! Hosts over OpenSSH. One connection per host and deployment; every script is one channel on it.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Socket, Stdio};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::offer::{Offer, offer};
 use super::{ConnectReason, HostError};
 use crate::HostName;
-use crate::config::Host;
+use crate::config::{Host, PoolAddress};
 use crate::run::Access;
 
 /// A line is handed on in parts of at most this many bytes.
@@ -152,6 +153,37 @@ impl Connection {
             whole: true,
             _folder: Arc::clone(&self.folder),
         })
+    }
+
+    /// A socket on this machine that leads to a pool on the host, as long as the connection stands.
+    pub(crate) async fn lead_to(&self, pool: &PoolAddress) -> Result<PathBuf, HostError> {
+        let here = self.folder.path().join("pool");
+        if here.exists() {
+            return Ok(here);
+        }
+        let there = match pool {
+            PoolAddress::Socket(path) => Socket::UnixSocket {
+                path: Path::new(path).into(),
+            },
+            PoolAddress::Port(host, port) => Socket::TcpSocket {
+                host: host.into(),
+                port: *port,
+            },
+        };
+        let listen = Socket::UnixSocket {
+            path: here.as_path().into(),
+        };
+        let asked = self
+            .session
+            .request_port_forward(ForwardType::Local, listen, there);
+        match within(&self.name, ENDING, asked).await? {
+            Ok(()) => Ok(here),
+            Err(_) if !self.stands().await => Err(HostError::Lost(self.name.clone())),
+            Err(error) => Err(HostError::Channel {
+                host: self.name.clone(),
+                why: chain(&error),
+            }),
+        }
     }
 
     /// Ends the connection. Channels must be over.

@@ -79,8 +79,12 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     let web = host.roles.contains(&Role::Web);
     let health = web && !nothing && wish.environment.health.is_some();
     let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
+    let pool = wish.environment.php_fpm.as_ref();
+    let pool = pool.is_some_and(|fpm| fpm.pool.is_some());
     HostPlan {
         runs,
+        warm: web && pool && forth && !runs,
+        removed: site.removed(),
         stage,
         migrate,
         switch: if forth { site.switch() } else { Vec::new() },
@@ -216,6 +220,15 @@ impl Site<'_> {
     }
 
     fn keep(&self) -> Vec<Step> {
+        let healthy = ReleaseState::Healthy;
+        vec![
+            self.mark("mark healthy", self.release, healthy, "healthy"),
+            self.prune(&self.removed()),
+        ]
+    }
+
+    /// The releases that are removed in the end.
+    fn removed(&self) -> Vec<ReleaseId> {
         let environment = self.wish.environment;
         let remove = retain::to_remove(
             &self.facts.releases,
@@ -224,16 +237,8 @@ impl Site<'_> {
             environment.keep_releases,
             environment.keep_failed,
         );
-        let mut steps = vec![self.mark(
-            "mark healthy",
-            self.release,
-            ReleaseState::Healthy,
-            "healthy",
-        )];
         let gone = self.failed_too_many();
-        let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
-        steps.push(self.prune(&remove));
-        steps
+        remove.into_iter().filter(|id| !gone.contains(id)).collect()
     }
 
     /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
@@ -357,14 +362,10 @@ impl Site<'_> {
     }
 
     fn reload(&self, fpm: &PhpFpm) -> Option<Step> {
-        match fpm.after_swap {
-            FpmAction::Nothing => None,
-            FpmAction::Reload => Some(self.step(
-                "php-fpm",
-                Script::Fpm,
-                vec![fpm.service.clone(), yes(fpm.sudo)],
-            )),
-        }
+        let service = fpm.service.as_ref();
+        let service = service.filter(|_| fpm.after_swap == FpmAction::Reload)?;
+        let args = vec![service.clone(), yes(fpm.sudo)];
+        Some(self.step("php-fpm", Script::Fpm, args))
     }
 
     fn step(&self, name: impl AsRef<str>, script: Script, args: Vec<String>) -> Step {

@@ -7,7 +7,9 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "keep"];
+const PHASES: [&str; 7] = [
+    "stage", "warm", "migrate", "switch", "health", "watch", "keep",
+];
 
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
@@ -82,6 +84,7 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
                 .chain(staged)
                 .collect()
         }
+        "warm" => one(plan.warm, phase).collect(),
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),

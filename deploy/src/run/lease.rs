@@ -1,8 +1,10 @@
 //! The lease of every host: connect, take it, and hear what is true.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::held::Held;
@@ -10,6 +12,7 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
+use crate::pool::Pool;
 use crate::script::{LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
@@ -21,6 +24,10 @@ pub(super) struct Leased {
     pub(super) host: Host,
     pub(super) connection: Connection,
     pub(super) facts: Facts,
+    /// What the pool of PHP-FPM told of itself, once it was asked.
+    pub(super) pool: Option<Pool>,
+    /// Told when a step named `swap` has ended well.
+    pub(super) swapped: Arc<Notify>,
     root: String,
     /// Absent only while it is taken again.
     lease: Option<Held>,
@@ -154,6 +161,8 @@ async fn lease(
             host: host.clone(),
             connection,
             facts,
+            pool: None,
+            swapped: Arc::default(),
             root: environment.path.clone(),
             lease: Some(Held::new(lease)),
         }),
@@ -183,8 +192,9 @@ async fn greet(
         environment.path.clone(),
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
-        PROBE.to_owned(),
     ];
+    args.extend(super::pool::answers(environment, host));
+    args.push(PROBE.to_owned());
     args.extend(shared.files.iter().cloned());
     let lost = |error: HostError| refused(error.failure(host, "greet"));
     let mut channel = connection

@@ -1,7 +1,7 @@
-# lease ROOT WAIT_SECONDS HOLDER PROBE [PROBE_ARGUMENT…]
+# lease ROOT WAIT_SECONDS HOLDER FILE ANSWERS PROBE [PROBE_ARGUMENT…]   (FILE: holds ANSWERS meanwhile; may be empty)
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
-root=$1 wait=$2 holder=$3 probe=$4
-shift 4
+root=$1 wait=$2 holder=$3 file=$4 answers=$5 probe=$6
+shift 6
 umask 022
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
@@ -13,14 +13,14 @@ if [ -s "$root/.cutover/lock" ]; then
   printf 'died %s\n' "$(cat "$root/.cutover/lock")"
 fi
 printf '%s\n' "$holder" >"$root/.cutover/lock"
+trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
+[ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
 flock 8
 fence=0
-if [ -s "$root/.cutover/fence" ]; then
-  read -r fence <"$root/.cutover/fence"
-fi
+[ ! -s "$root/.cutover/fence" ] || read -r fence <"$root/.cutover/fence"
 fence=$((fence + 1))
 printf '%s\n' "$fence" >"$root/.cutover/fence.new"
 mv "$root/.cutover/fence.new" "$root/.cutover/fence"

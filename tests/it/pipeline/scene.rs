@@ -41,7 +41,7 @@ pub(super) struct Plot {
     pub(super) keys: String,
     /// Lines of `[environments.production.health]`.
     pub(super) health: String,
-    /// Tables at the end.
+    /// Tables at the end; `@dir@` stands for the first host's folder.
     pub(super) tables: String,
 }
 
@@ -453,6 +453,8 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         )
         .unwrap();
     }
+    // The folder of a host is known only when it has started.
+    let tables = tables.replace("@dir@", &hosts[0].dir().display().to_string());
     let tempo = if health.contains("attempts") {
         ""
     } else {
