@@ -249,7 +249,14 @@ mod tests {
             told(&pool(&["/srv/application/current/x.php"], true)),
             told(&pool(&[], false)),
             told(&restricted),
-        ].join("\n"), @"");
+        ].join("\n"), @r#"
+        PHP 8.2.29, OPcache 60 % used, 10 % wasted; the web server passes the release's own path: Nothing
+        PHP 8.2.29, OPcache 60 % used, 10 % wasted; the web server passes the path of `current`: Reset
+        PHP 8.2.29, OPcache off; the web server passes the path of `current`: the web server passes the path of `current`, and OPcache is off, so there is nothing to reset: processes remember the old path for 120 s
+        PHP 8.2.29, OPcache 60 % used, 10 % wasted; no request has told yet which path the web server passes: Reset
+        PHP 8.2.29, OPcache off; no request has told yet which path the web server passes: Nothing
+        PHP 8.2.29, OPcache off; the web server passes the path of `current`: the web server passes the path of `current`, and OPcache takes no word from here: `opcache.restrict_api` is "/srv/tools"
+        "#);
     }
 
     #[test]
@@ -264,7 +271,13 @@ mod tests {
             read("status: 500\n\nold"),
             read("Status: x\r\n\r\n"),
             read(""),
-        ].join("\n"), @"");
+        ].join("\n"), @r#"
+        200 "hello\r\n\r\nthere"
+        404 "File not found.\n"
+        500 "old"
+        0 ""
+        200 ""
+        "#);
     }
 
     #[test]
@@ -279,6 +292,12 @@ mod tests {
             said(&answered(200, "<br />Warning")),
             said(&answered(200, r#"{"reset":false}"#)),
             forgotten(&answered(200, r#"{"forgotten":7}"#)).unwrap().to_string(),
-        ].join("\n"), @"");
+        ].join("\n"), @"
+        the pool answers HTTP 404: File not found.
+
+        the pool answers strangely: <br />Warning
+        OPcache did not reset
+        7
+        ");
     }
 }

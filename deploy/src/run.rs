@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
 use crate::machine::{self, Machine, Next};
 use crate::plan::{self, Plan, Refusal, Wish};
-use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
+use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, clock};
 
 mod ask;
 mod check;
@@ -164,13 +165,20 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let mut machine = Machine::new(plan);
+    let live = |(name, host): (&HostName, &Leased)| (name.clone(), host.facts.live().cloned());
+    let mut matrix = Matrix::of(hosts.iter().map(live));
     loop {
         if cancel.is_cancelled() {
             machine.cancel();
         }
         let (phase, names) = match machine.proceed() {
             Next::Run(phase, names) => (phase, names),
-            Next::Conclude(outcome) => return outcome,
+            Next::Conclude(outcome) => {
+                if matrix.tells() {
+                    events.tell(Event::Matrix(matrix));
+                }
+                return outcome;
+            }
         };
         events.tell(Event::PhaseBegan {
             phase: match machine.wave_of() {
@@ -192,14 +200,15 @@ async fn run(
             .map(|(name, host)| {
                 let host_plan = &plan.hosts[name];
                 async move {
-                    (
-                        name.clone(),
-                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await,
-                    )
+                    let began = Instant::now();
+                    let report =
+                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await;
+                    (name, report, began.elapsed())
                 }
             });
-        for (name, report) in join_all(running).await {
-            machine.report(&name, report);
+        for (name, report, took) in join_all(running).await {
+            matrix.note(plan, phase, name, &report, took);
+            machine.report(name, report);
         }
         for (host, failure) in machine.failures() {
             events.note(Some(host), with_hint(failure));
