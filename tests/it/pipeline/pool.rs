@@ -60,7 +60,10 @@ async fn where_the_release_is_passed_nothing_is_reset_and_removed_ones_are_forgo
     // The release before stays, so it is the one before that which is removed.
     deploy(&scene, SampleApp::code("three")).await;
     let told = deploy(&scene, SampleApp::code("four")).await;
-    assert_snapshot!(told_of_fpm(&told), @"");
+    assert_snapshot!(told_of_fpm(&told), @"
+    web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the release's own path
+    web1: php-fpm: OPcache forgot N scripts of releases that go
+    ");
     requests.answers(5).await;
     nothing_failed(&requests.stop().await);
     nothing_is_left(&scene);
