@@ -116,6 +116,8 @@ pub struct Machine {
     swapped: BTreeSet<HostName>,
     /// Hosts that may have left before their swap and not have come back: those of every wave that has begun.
     away: BTreeSet<HostName>,
+    /// Hosts on which the new release was seen live.
+    seen_new: BTreeSet<HostName>,
     left: Vec<LeftOver>,
     cancelled: bool,
     /// Whether it was called off between waves.
@@ -177,6 +179,7 @@ impl Machine {
             cause: None,
             swapped: BTreeSet::new(),
             away: BTreeSet::new(),
+            seen_new: BTreeSet::new(),
             left: Vec::new(),
             cancelled: false,
             called_off: false,
@@ -220,6 +223,10 @@ impl Machine {
             return;
         }
         let (failure, live) = match report {
+            Report::Done if self.phase == Some(Phase::Switch) => {
+                self.seen_new.insert(host.clone());
+                return;
+            }
             Report::Done => return,
             Report::Cancelled => return self.cancel(),
             Report::Failed { failure, live } => (failure, live),
@@ -399,10 +406,15 @@ impl Machine {
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
+        let mut state = failure.line();
+        if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {
+            let release = self.goal.release();
+            state = format!("{state}; {release} was live there when it last answered");
+        }
         LeftOver {
             host: host.clone(),
             current,
-            state: failure.line(),
+            state,
         }
     }
 

@@ -13,12 +13,14 @@ use crate::{Artifact, Failure};
 
 pub mod fit;
 mod goal;
+mod remarks;
 mod retain;
 mod steps;
 mod told;
 mod waves;
 
 pub use goal::Goal;
+pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
 pub(crate) use steps::shown;
@@ -40,10 +42,16 @@ pub struct Plan {
     pub waves: Vec<Vec<HostName>>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// What is worth knowing of hosts and stands in nobody's way.
+    pub remarks: Vec<(HostName, String)>,
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one phase whether it takes place here"
+)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
@@ -79,6 +87,15 @@ pub struct HostPlan {
     pub folder: String,
     /// The path of the environment.
     pub root: String,
+}
+
+impl HostPlan {
+    /// How many segments and questions it takes here when all goes well.
+    pub fn channels(&self) -> usize {
+        let segments = [&self.stage, &self.migrate, &self.switch, &self.keep];
+        let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
+        segments + usize::from(self.health) + usize::from(self.watch)
+    }
 }
 
 /// A deployment that does not begin, and why.
@@ -130,10 +147,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .hosts
         .first()
         .and_then(|host| hosts.get(&host.name)?.previous.clone());
-    let commit_of = |id: &ReleaseId| {
-        let record = facts.values().find_map(|facts| facts.record(id));
-        record.map(|record| record.commit.clone())
-    };
+    let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),
         Kind::Rollback { .. } => commit_of(&release),
@@ -145,6 +159,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
+        remarks: remarks::of_all(wish, facts),
         hosts,
     })
 }

@@ -148,9 +148,10 @@ pub fn was_reset(answer: &Answer) -> Result<(), String> {
     struct Said {
         reset: bool,
     }
-    match expect::<Said>(answer)?.reset {
-        true => Ok(()),
-        false => Err("OPcache did not reset".to_owned()),
+    if expect::<Said>(answer)?.reset {
+        Ok(())
+    } else {
+        Err("OPcache did not reset".to_owned())
     }
 }
 

@@ -196,6 +196,7 @@ fn plan_of(story: &Story) -> Plan {
         previous,
         previous_commit: None,
         waves,
+        remarks: Vec::new(),
         hosts,
     }
 }

@@ -37,6 +37,7 @@ fn three() -> (Plan, Matrix) {
         previous: Some(id("before")),
         previous_commit: None,
         waves: Vec::new(),
+        remarks: Vec::new(),
         hosts,
     };
     (plan, Matrix::of(live))

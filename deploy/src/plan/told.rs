@@ -21,6 +21,8 @@ impl Plan {
                 lines.extend(told(phase, name, host));
             }
         }
+        let remark = |(name, remark): &(HostName, String)| format!("note on {name}: {remark}");
+        lines.extend(self.remarks.iter().map(remark));
         lines
     }
 

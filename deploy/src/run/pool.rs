@@ -100,7 +100,7 @@ async fn warmed(
         &leased.root(),
     );
     let health = job.environment.health.as_ref();
-    let first = health.map(|health| (visit.path_of(health), Some(health)));
+    let first = health.map(|health| (Visit::path_of(health), Some(health)));
     let others = fpm.warm.iter().map(|path| (path.clone(), None));
     for (path, health) in first.into_iter().chain(others) {
         let began = Instant::now();
@@ -396,7 +396,7 @@ impl Visit {
     }
 
     /// What a URL asks its host for.
-    fn path_of(&self, health: &Health) -> String {
+    fn path_of(health: &Health) -> String {
         let mut parts = health.url.splitn(4, '/').skip(3);
         let path = parts.next().unwrap_or_default();
         format!("/{}", path.split('#').next().unwrap_or_default())

@@ -2,16 +2,19 @@
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
 root=$1 wait=$2 holder=$3 file=$4 answers=$5 probe=$6
 shift 6
+echo here
 umask 022
+for tool in flock timeout; do
+  if ! command -v "$tool" >/dev/null; then echo "$tool is not installed" >&2 && exit 69; fi
+done
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
 if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
-  flock -w "$wait" 9 || exit 75
+  # Not every flock can wait for a time.
+  if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi
 fi
-if [ -s "$root/.cutover/lock" ]; then
-  printf 'died %s\n' "$(cat "$root/.cutover/lock")"
-fi
+if [ -s "$root/.cutover/lock" ]; then printf 'died %s\n' "$(cat "$root/.cutover/lock")"; fi
 printf '%s\n' "$holder" >"$root/.cutover/lock"
 trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
 [ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
@@ -32,8 +35,5 @@ printf 'greeted\n'
 # the next holder.
 # shellcheck disable=SC2016
 while word=$(timeout 60 sh -euc 'read -r word && echo "$word"' 9>&-); do
-  if [ "$word" = "done" ]; then
-    : >"$root/.cutover/lock"
-    exit 0
-  fi
+  if [ "$word" = "done" ]; then : >"$root/.cutover/lock" && exit 0; fi
 done

@@ -129,6 +129,7 @@ impl Scene {
                 known_hosts: Some(folder.path().join("known_hosts")),
                 ssh_config: Some(PathBuf::from("/dev/null")),
                 connect_timeout: None,
+                kept: None,
             },
             config: Config::parse("cutover.toml", &text)
                 .unwrap_or_else(|problems| panic!("{problems}\n{text}")),
