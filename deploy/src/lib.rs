@@ -23,6 +23,7 @@ pub mod health;
 #[cfg(feature = "run")]
 mod host;
 pub mod machine;
+pub mod migrations;
 pub mod plan;
 #[cfg(feature = "run")]
 pub mod run;
@@ -39,7 +40,8 @@ pub use event::Event;
 pub use hold::Hold;
 pub use layout::Layout;
 pub use names::{
-    AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
+    AppName, BadName, CommitSha, DatabaseName, DeploymentId, Digest, EnvironmentName, HostName,
+    ReleaseId,
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};

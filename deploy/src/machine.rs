@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::migrations::Migrated;
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
@@ -29,6 +30,8 @@ pub enum Phase {
     Undo,
     /// Asks the restored app how it is.
     UndoHealth,
+    /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
+    MigrateBack,
     /// Takes away what was brought, when nothing was swapped.
     Abandon,
 }
@@ -45,6 +48,7 @@ impl Phase {
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
+            Self::MigrateBack => "migrate back",
             Self::Abandon => "abandon",
         }
     }
@@ -103,6 +107,12 @@ pub struct Machine {
     /// Hosts that run the new release, or may.
     swapped: BTreeSet<HostName>,
     left: Vec<LeftOver>,
+    /// Hosts whose database was migrated, or may have been.
+    migrating: BTreeSet<HostName>,
+    /// What they told of it.
+    migrated: Option<Migrated>,
+    /// Whether that was rolled back.
+    gave_back: bool,
     cancelled: bool,
     /// Whether it was called off between waves.
     called_off: bool,
@@ -127,6 +137,7 @@ impl HostView {
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
+            (Phase::MigrateBack, !plan.migrate_back.is_empty()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work
@@ -160,6 +171,9 @@ impl Machine {
             cause: None,
             swapped: BTreeSet::new(),
             left: Vec::new(),
+            migrating: BTreeSet::new(),
+            migrated: None,
+            gave_back: false,
             cancelled: false,
             called_off: false,
         }
@@ -188,6 +202,9 @@ impl Machine {
                 let wave = self.wave().to_vec();
                 self.swapped.extend(wave);
             }
+            if phase == Phase::Migrate {
+                self.migrating.extend(hosts.iter().cloned());
+            }
             if !hosts.is_empty() {
                 self.awaited = hosts.iter().cloned().collect();
                 return Next::Run(phase, hosts);
@@ -212,6 +229,22 @@ impl Machine {
             self.left.push(self.left_over(host, &failure, live));
         }
         self.failures.push((host.clone(), failure));
+    }
+
+    /// Takes in what hosts have told of their migrations.
+    pub fn learn(&mut self, migrated: Migrated) {
+        self.migrated = Some(migrated);
+    }
+
+    /// What is left in the database by a release that did not become live, in sentences.
+    pub fn left_in_the_database(&self) -> Option<String> {
+        let migrated = self
+            .migrated
+            .as_ref()
+            .filter(|_| !self.migrating.is_empty())?;
+        let done = matches!(self.phase, Some(Phase::Keep)) && self.cause.is_none();
+        let said = migrated.left(self.goal.release(), self.gave_back)?;
+        (!done).then_some(said)
     }
 
     /// Failures of the phase that just ended, for notes.
@@ -284,17 +317,35 @@ impl Machine {
                 Goal::Fresh { .. } => Phase::Stage,
                 Goal::Return { .. } => self.switch(),
             },
-            Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
+            Some(Phase::Stage) if stop => Phase::Abandon,
+            Some(Phase::Migrate) if stop => Phase::MigrateBack,
             Some(Phase::Stage) => Phase::Migrate,
+            Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => self.switch(),
             Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
             Some(Phase::Switch) => Phase::Health,
             Some(Phase::Health) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
+            // Code of the release that goes may still run where something is left.
+            Some(Phase::UndoHealth) if self.left.is_empty() => Phase::MigrateBack,
             Some(Phase::UndoHealth) => Phase::Abandon,
+            Some(Phase::MigrateBack) => {
+                self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
+                Phase::Abandon
+            }
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
+    }
+
+    /// The next host whose database is to be migrated: one after another, so that a failure leaves the others alone.
+    fn next_to_migrate(&self) -> Option<&HostName> {
+        let has = |host: &&HostName| {
+            let view = self.hosts.get(*host);
+            view.is_some_and(|view| view.phases.contains(&Phase::Migrate))
+        };
+        let mut hosts = self.waves.iter().flatten().filter(has);
+        hosts.find(|host| !self.migrating.contains(*host))
     }
 
     /// Hosts that ran the release already when they were greeted.
@@ -335,6 +386,7 @@ impl Machine {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
             Phase::Abandon => !self.swapped.contains(host),
             Phase::Switch | Phase::Health | Phase::Watch => self.wave().contains(host),
+            Phase::Migrate => self.next_to_migrate() == Some(host),
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);
@@ -364,6 +416,17 @@ impl Machine {
     }
 
     fn outcome(&self) -> Outcome {
+        let mut outcome = self.end();
+        if let Outcome::RolledBack { failure, .. } | Outcome::Failed { failure, .. } = &mut outcome
+            && let Some(said) = self.left_in_the_database()
+        {
+            let hint = failure.hint.take().map(|hint| format!("{hint} {said}"));
+            failure.hint = Some(hint.unwrap_or(said));
+        }
+        outcome
+    }
+
+    fn end(&self) -> Outcome {
         let release = self.goal.release().clone();
         let previous = self
             .hosts

@@ -14,6 +14,7 @@ use crate::{Artifact, Failure};
 pub mod fit;
 mod goal;
 mod retain;
+mod schema;
 mod steps;
 mod told;
 mod waves;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub previous_commit: Option<CommitSha>,
     /// The hosts that swap at once, wave after wave.
     pub waves: Vec<Vec<HostName>>,
+    /// What becomes of the database on a way back, in words.
+    pub schema: Option<String>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
 }
@@ -55,6 +58,8 @@ pub struct HostPlan {
     pub incoming: Option<String>,
     /// Changes the database.
     pub migrate: Vec<Step>,
+    /// Rolls that back where the release is taken back and the environment wants it.
+    pub migrate_back: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
     /// Whether health is asked here.
@@ -133,10 +138,11 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     Ok(Plan {
         commit,
         previous_commit: previous.as_ref().and_then(commit_of),
-        goal,
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
+        schema: schema::of_rollback(wish, &goal, facts),
+        goal,
         hosts,
     })
 }
@@ -184,6 +190,7 @@ impl Plan {
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         lines
     }
 }

@@ -18,6 +18,9 @@ pub const HOLD: &str = include_str!("script/hold.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// Runs a shell line of the user's; an argument of the scripts that do something around one.
+pub const LINE: &str = include_str!("script/line.sh");
+
 /// A script that is a step of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
@@ -27,6 +30,12 @@ pub enum Script {
     Link,
     /// Runs a shell line of the user's.
     Line,
+    /// The same, and says so where it fails.
+    LineIfPossible,
+    /// Runs a shell line that changes the database, and keeps what it tells to have migrated.
+    Migrate,
+    /// Runs a shell line that rolls that back.
+    MigrateBack,
     /// Keeps where a release stands.
     Mark,
     /// The same, and says so where it cannot.
@@ -51,7 +60,10 @@ impl Script {
         match self {
             Self::Unpack => include_str!("script/unpack.sh"),
             Self::Link => include_str!("script/link.sh"),
-            Self::Line => include_str!("script/line.sh"),
+            Self::Line => LINE,
+            Self::LineIfPossible => include_str!("script/line-if-possible.sh"),
+            Self::Migrate => include_str!("script/migrate.sh"),
+            Self::MigrateBack => include_str!("script/migrate-back.sh"),
             Self::Mark => include_str!("script/mark.sh"),
             Self::MarkIfPossible => include_str!("script/mark-if-possible.sh"),
             Self::Swap => include_str!("script/swap.sh"),

@@ -4,6 +4,7 @@
 
 mod bad_commit;
 mod budget;
+mod database;
 mod fault;
 mod hold;
 mod hostile;

@@ -11,7 +11,9 @@ pub(super) struct Defaults {
     pub(super) shared_dirs: &'static [&'static str],
     pub(super) prepare: &'static [&'static str],
     pub(super) preflight: &'static [&'static str],
+    pub(super) preview: &'static [&'static str],
     pub(super) migrate: &'static [&'static str],
+    pub(super) migrate_back: &'static [&'static str],
     pub(super) after_swap: &'static [&'static str],
 }
 
@@ -30,7 +32,12 @@ const LARAVEL: Defaults = Defaults {
         "php artisan event:cache",
     ],
     preflight: &["php artisan --version"],
+    preview: &["php artisan migrate --pretend --force --no-interaction"],
     migrate: &["php artisan migrate --force --no-interaction"],
+    // By name and not by number: what another release has migrated since is not touched. So many steps are all.
+    migrate_back: &[
+        "php artisan migrate:rollback --force --no-interaction --step=1000000 $(printf ' --path=database/migrations/%s.php' $CUTOVER_MIGRATIONS)",
+    ],
     after_swap: &[],
 };
 
@@ -41,7 +48,9 @@ const NONE: Defaults = Defaults {
     shared_dirs: &[],
     prepare: &[],
     preflight: &[],
+    preview: &[],
     migrate: &[],
+    migrate_back: &[],
     after_swap: &[],
 };
 

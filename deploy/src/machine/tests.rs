@@ -177,6 +177,7 @@ fn plan_of(story: &Story) -> Plan {
         watch: true,
         keep: step(),
         undo: step(),
+        migrate_back: step(),
         abandon: step(),
         folder: String::new(),
         root: String::new(),
@@ -192,6 +193,7 @@ fn plan_of(story: &Story) -> Plan {
         previous,
         previous_commit: None,
         waves,
+        schema: None,
         hosts,
     }
 }
@@ -254,6 +256,23 @@ proptest! {
             }
             Outcome::Cancelled => prop_assert!(seen.runs_new.is_empty()),
             other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn one_database_is_migrated_after_another_and_none_after_a_failure(story in stories()) {
+        let seen = play(&story);
+        let migrated: Vec<_> = seen.steps.iter().filter(|(phase, _)| *phase == Phase::Migrate).collect();
+        prop_assert!(migrated.iter().all(|(_, hosts)| hosts.len() == 1), "{:?}", migrated);
+        let done = seen.done.get(&Phase::Migrate).map_or(0, BTreeSet::len);
+        prop_assert!(migrated.len() <= done + 1, "{:?}", seen.steps);
+    }
+
+    #[test]
+    fn nothing_is_migrated_back_while_the_new_release_runs_anywhere(story in stories()) {
+        let seen = play(&story);
+        if seen.phases.contains(&Phase::MigrateBack) {
+            prop_assert!(seen.runs_new.is_empty(), "{:?}", seen.steps);
         }
     }
 

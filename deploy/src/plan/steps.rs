@@ -11,6 +11,8 @@ use crate::names::{CommitSha, ReleaseId};
 use crate::request::Kind;
 use crate::script::{ROSTER, Script};
 
+mod database;
+
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -71,18 +73,18 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     } else {
         Vec::new()
     };
-    let migrate = if fresh && host.roles.contains(&Role::Migrate) {
-        site.migrate()
-    } else {
-        Vec::new()
-    };
     let web = host.roles.contains(&Role::Web);
     let health = web && !nothing && wish.environment.health.is_some();
     let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
     HostPlan {
         runs,
         stage,
-        migrate,
+        migrate: if fresh { site.migrate() } else { Vec::new() },
+        migrate_back: if nothing {
+            Vec::new()
+        } else {
+            site.migrate_back()
+        },
         switch: if forth { site.switch() } else { Vec::new() },
         health,
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
@@ -140,12 +142,9 @@ impl Site<'_> {
         ]);
         steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
         steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
+        steps.extend(self.preview());
         steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
         steps
-    }
-
-    fn migrate(&self) -> Vec<Step> {
-        self.lines("migrate", &self.wish.config.steps.migrate, self.release)
     }
 
     fn switch(&self) -> Vec<Step> {
@@ -233,6 +232,7 @@ impl Site<'_> {
         let gone = self.failed_too_many();
         let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
         steps.push(self.prune(&remove));
+        steps.extend(self.migrate_back_left());
         steps
     }
 

@@ -14,6 +14,7 @@ impl Plan {
     pub fn steps(&self) -> Vec<String> {
         let mut lines = vec![self.aim()];
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         for phase in PHASES {
             for (name, host) in &self.hosts {
                 lines.extend(told(phase, name, host));
@@ -52,6 +53,7 @@ impl Plan {
             for steps in [
                 &host.stage,
                 &host.migrate,
+                &host.migrate_back,
                 &host.switch,
                 &host.keep,
                 &host.undo,

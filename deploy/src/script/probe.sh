@@ -18,6 +18,7 @@ for dir in "$root"/releases/*/; do
   [ -d "$dir" ] || continue
   id=${dir%/} id=${id##*/}
   printf 'release %s %s\n' "$id" "$(cat "$root/.cutover/releases/$id.json" 2>/dev/null || true)"
+  [ ! -s "$root/.cutover/releases/$id.migrated" ] || printf 'migrated %s %s\n' "$id" "$(tr '\n' ' ' <"$root/.cutover/releases/$id.migrated")"
 done
 near=$root
 while [ ! -d "$near" ]; do near=${near%/*}; near=${near:-/}; done

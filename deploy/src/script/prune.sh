@@ -15,7 +15,7 @@ printf '%s\n' "$releases" | while IFS= read -r release; do
   elif printf '%s\n' "$used" | grep -qxF "$release"; then
     echo "left $release: a process still runs from it"
   elif rm -rf "${root:?}/releases/$release"; then
-    rm -f "$root/.cutover/releases/$release.json" "$root/.cutover/releases/$release.json.new"
+    for end in json json.new migrated; do rm -f "$root/.cutover/releases/$release.$end"; done
     echo "removed $release"
   else
     echo "left $release: not everything in it could be removed"
