@@ -261,7 +261,11 @@ async fn is_refused_what_is_taken_away(scene: &Scene, database: &Database) {
     files.extend(adds("2026_03_20_000000_more", "more"));
     let told = deploy(scene, files, false).await;
     assert_eq!(told.exit(), 1, "{}", told.story());
-    assert_snapshot!(told.outcome().replace(&live_commit(&told), "COMMIT"), @"");
+    assert_snapshot!(told.outcome().replace(&live_commit(&told), "COMMIT"), @"
+    failed: what was live still is
+      preview on web1: nothing was migrated, because migrations are destructive: 2026_04_01_000000_trim drops the column code of runs (alter table runs drop column code)
+      The live release uses the same schema until the swap and after a rollback, so take away only what no release needs any more. If that is so: `cutover deploy production COMMIT --allow-destructive`, or the action's input `allow-destructive`.
+    ");
     assert_eq!((scene.live(), database.migrations(scene).await), (live, 3));
     assert_eq!(database.columns(scene).await, ["code", "note"]);
 
