@@ -123,8 +123,12 @@ pub struct Steps {
     pub migrate: Vec<String>,
     /// Rolls back what `migrate` has run, where the environment wants that of a release that is taken back.
     pub migrate_back: Vec<String>,
+    /// On every host with the role `web` right before its swap, but not on a way back.
+    pub before_swap: Vec<String>,
     /// On every host right after the swap, on the way back as well.
     pub after_swap: Vec<String>,
+    /// On every host with the role `web` when it is healthy, and on every way back whether it is or not.
+    pub after_health: Vec<String>,
 }
 
 /// A place an app runs.

@@ -2,9 +2,11 @@
 //! concludes. The driver asks it and decides nothing.
 //!
 //! Its rules: nothing swaps before all hosts are ready; no wave of hosts swaps before the one before is proven; every swap that happened is kept on all hosts or undone on all;
-//! a restored release must prove its health as a new one must; what cannot be restored is said, never retried for ever.
+//! a restored release must prove its health as a new one must; whoever may have left a load balancer is asked to come back; what cannot be restored is said, never retried for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::migrations::Migrated;
 use crate::names::{HostName, ReleaseId};
@@ -12,7 +14,8 @@ use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
 
 /// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,
@@ -22,6 +25,8 @@ pub enum Phase {
     Switch,
     /// Asks the app how it is.
     Health,
+    /// Has the hosts come back that left before their swap: to a load balancer, mostly.
+    Rejoin,
     /// Goes on asking for a while.
     Watch,
     /// Marks the release healthy and removes old ones.
@@ -32,6 +37,8 @@ pub enum Phase {
     UndoHealth,
     /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
     MigrateBack,
+    /// Has the hosts come back that left before their swap, whether they swapped or not.
+    UndoRejoin,
     /// Takes away what was brought, when nothing was swapped.
     Abandon,
 }
@@ -44,11 +51,13 @@ impl Phase {
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
+            Self::Rejoin => "rejoin",
             Self::Watch => "watch",
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
             Self::MigrateBack => "migrate back",
+            Self::UndoRejoin => "rejoin after undo",
             Self::Abandon => "abandon",
         }
     }
@@ -106,6 +115,8 @@ pub struct Machine {
     cause: Option<Failure>,
     /// Hosts that run the new release, or may.
     swapped: BTreeSet<HostName>,
+    /// Hosts that may have left before their swap and not have come back: those of every wave that has begun.
+    away: BTreeSet<HostName>,
     left: Vec<LeftOver>,
     /// Hosts whose database was migrated, or may have been.
     migrating: BTreeSet<HostName>,
@@ -133,11 +144,13 @@ impl HostView {
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
+            (Phase::Rejoin, !plan.rejoin.is_empty()),
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
             (Phase::MigrateBack, !plan.migrate_back.is_empty()),
+            (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work
@@ -170,6 +183,7 @@ impl Machine {
             failures: Vec::new(),
             cause: None,
             swapped: BTreeSet::new(),
+            away: BTreeSet::new(),
             left: Vec::new(),
             migrating: BTreeSet::new(),
             migrated: None,
@@ -200,6 +214,7 @@ impl Machine {
             if phase == Phase::Switch {
                 // From here on a host that does not answer may have swapped.
                 let wave = self.wave().to_vec();
+                self.away.extend(wave.iter().cloned());
                 self.swapped.extend(wave);
             }
             if phase == Phase::Migrate {
@@ -225,26 +240,11 @@ impl Machine {
         if self.phase == Some(Phase::Switch) && live == Live::Old {
             self.swapped.remove(host);
         }
-        if matches!(self.phase, Some(Phase::Undo | Phase::UndoHealth)) {
+        let undo = [Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin];
+        if self.phase.is_some_and(|phase| undo.contains(&phase)) && !self.is_left(host) {
             self.left.push(self.left_over(host, &failure, live));
         }
         self.failures.push((host.clone(), failure));
-    }
-
-    /// Takes in what hosts have told of their migrations.
-    pub fn learn(&mut self, migrated: Migrated) {
-        self.migrated = Some(migrated);
-    }
-
-    /// What is left in the database by a release that did not become live, in sentences.
-    pub fn left_in_the_database(&self) -> Option<String> {
-        let migrated = self
-            .migrated
-            .as_ref()
-            .filter(|_| !self.migrating.is_empty())?;
-        let done = matches!(self.phase, Some(Phase::Keep)) && self.cause.is_none();
-        let said = migrated.left(self.goal.release(), self.gave_back)?;
-        (!done).then_some(said)
     }
 
     /// Failures of the phase that just ended, for notes.
@@ -256,7 +256,7 @@ impl Machine {
     pub fn wave_of(&self) -> Option<(usize, usize)> {
         let in_waves = matches!(
             self.phase,
-            Some(Phase::Switch | Phase::Health | Phase::Watch)
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch)
         );
         (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
     }
@@ -310,6 +310,7 @@ impl Machine {
                 Goal::Resume { .. } => {
                     // An earlier try may have swapped later waves already.
                     self.swapped = self.running();
+                    self.away = self.hosts.keys().cloned().collect();
                     self.switch()
                 }
                 Goal::TakeBack { .. } => self.take_back(),
@@ -322,30 +323,24 @@ impl Machine {
             Some(Phase::Stage) => Phase::Migrate,
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => self.switch(),
-            Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
+                Phase::Undo
+            }
             Some(Phase::Switch) => Phase::Health,
-            Some(Phase::Health) => Phase::Watch,
+            Some(Phase::Health) => Phase::Rejoin,
+            Some(Phase::Rejoin) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
+            Some(Phase::UndoHealth) => Phase::UndoRejoin,
             // Code of the release that goes may still run where something is left.
-            Some(Phase::UndoHealth) if self.left.is_empty() => Phase::MigrateBack,
-            Some(Phase::UndoHealth) => Phase::Abandon,
+            Some(Phase::UndoRejoin) if self.left.is_empty() => Phase::MigrateBack,
+            Some(Phase::UndoRejoin) => Phase::Abandon,
             Some(Phase::MigrateBack) => {
                 self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
                 Phase::Abandon
             }
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
-    }
-
-    /// The next host whose database is to be migrated: one after another, so that a failure leaves the others alone.
-    fn next_to_migrate(&self) -> Option<&HostName> {
-        let has = |host: &&HostName| {
-            let view = self.hosts.get(*host);
-            view.is_some_and(|view| view.phases.contains(&Phase::Migrate))
-        };
-        let mut hosts = self.waves.iter().flatten().filter(has);
-        hosts.find(|host| !self.migrating.contains(*host))
     }
 
     /// Hosts that ran the release already when they were greeted.
@@ -356,6 +351,8 @@ impl Machine {
 
     fn take_back(&mut self) -> Phase {
         self.swapped = self.running();
+        // One that went back already may not have come back.
+        self.away = self.hosts.keys().cloned().collect();
         self.cause = Some(Failure {
             host: None,
             step: Phase::Undo.word().to_owned(),
@@ -373,7 +370,14 @@ impl Machine {
         let failed = !failures.is_empty();
         if matches!(
             self.phase,
-            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health | Phase::Watch)
+            Some(
+                Phase::Stage
+                    | Phase::Migrate
+                    | Phase::Switch
+                    | Phase::Health
+                    | Phase::Rejoin
+                    | Phase::Watch
+            )
         ) && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
@@ -384,8 +388,11 @@ impl Machine {
     fn hosts_of(&self, phase: Phase) -> Vec<HostName> {
         let stands = |host: &HostName| match phase {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
+            Phase::UndoRejoin => self.away.contains(host),
             Phase::Abandon => !self.swapped.contains(host),
-            Phase::Switch | Phase::Health | Phase::Watch => self.wave().contains(host),
+            Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch => {
+                self.wave().contains(host)
+            }
             Phase::Migrate => self.next_to_migrate() == Some(host),
             _ => true,
         };
@@ -404,7 +411,7 @@ impl Machine {
     fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
         let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
         let current = match (self.phase, live) {
-            (Some(Phase::UndoHealth), _) | (_, Live::Old) => previous,
+            (Some(Phase::UndoHealth | Phase::UndoRejoin), _) | (_, Live::Old) => previous,
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
@@ -416,14 +423,7 @@ impl Machine {
     }
 
     fn outcome(&self) -> Outcome {
-        let mut outcome = self.end();
-        if let Outcome::RolledBack { failure, .. } | Outcome::Failed { failure, .. } = &mut outcome
-            && let Some(said) = self.left_in_the_database()
-        {
-            let hint = failure.hint.take().map(|hint| format!("{hint} {said}"));
-            failure.hint = Some(hint.unwrap_or(said));
-        }
-        outcome
+        self.with_the_database(self.end())
     }
 
     fn end(&self) -> Outcome {
@@ -462,6 +462,8 @@ impl Machine {
         }
     }
 }
+
+mod database;
 
 #[cfg(test)]
 mod tests;

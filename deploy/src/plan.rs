@@ -46,7 +46,7 @@ pub struct Plan {
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
@@ -62,6 +62,8 @@ pub struct HostPlan {
     pub migrate_back: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
+    /// Has the host come back to where it left from before its swap, once it is healthy.
+    pub rejoin: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
     /// Whether it is asked for a while longer.
@@ -70,6 +72,8 @@ pub struct HostPlan {
     pub keep: Vec<Step>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
+    /// Has the host come back, whatever is live on it by then.
+    pub undo_rejoin: Vec<Step>,
     /// Takes away what was brought, when nothing was swapped.
     pub abandon: Vec<Step>,
     /// Where output and status of steps that run to their end are kept.
@@ -185,7 +189,8 @@ impl Plan {
             if host.health {
                 names.push("health");
             }
-            names.extend(host.keep.iter().map(|step| step.name.as_str()));
+            let ends = host.rejoin.iter().chain(&host.keep);
+            names.extend(ends.map(|step| step.name.as_str()));
             let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
 use crate::machine::{self, Machine, Next};
 use crate::plan::{self, Plan, Refusal, Wish};
-use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
+use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, clock};
 
 mod ask;
 mod check;
@@ -29,7 +30,7 @@ mod segment;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
 pub use check::check;
 pub use hold::{HoldAnswer, Wanted, hold};
-pub use planned::planned;
+pub use planned::{Planned, planned};
 
 use lease::{Leased, NoLease};
 use schema::Schema;
@@ -178,6 +179,8 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let mut machine = Machine::new(plan);
+    let live = |(name, host): (&HostName, &Leased)| (name.clone(), host.facts.live().cloned());
+    let mut matrix = Matrix::of(hosts.iter().map(live));
     loop {
         if cancel.is_cancelled() {
             machine.cancel();
@@ -190,6 +193,9 @@ async fn run(
                     && outcome.failure().is_none()
                 {
                     events.note(None, left);
+                }
+                if matrix.tells() {
+                    events.tell(Event::Matrix(matrix));
                 }
                 return outcome;
             }
@@ -214,14 +220,15 @@ async fn run(
             .map(|(name, host)| {
                 let host_plan = &plan.hosts[name];
                 async move {
-                    (
-                        name.clone(),
-                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await,
-                    )
+                    let began = Instant::now();
+                    let report =
+                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await;
+                    (name, report, began.elapsed())
                 }
             });
-        for (name, report) in join_all(running).await {
-            machine.report(&name, report);
+        for (name, report, took) in join_all(running).await {
+            matrix.note(plan, phase, name, &report, took);
+            machine.report(name, report);
         }
         if phase == machine::Phase::Migrate {
             machine.learn(events.schema().migrated());

@@ -11,6 +11,8 @@ pub const GUARD: &str = include_str!("script/guard.sh");
 pub const FINISH: &str = include_str!("script/finish.sh");
 /// Runs steps one after another under the fence.
 pub const STEPS: &str = include_str!("script/steps.sh");
+/// Lists the migrations of the live release.
+pub const MIGRATIONS: &str = include_str!("script/migrations.sh");
 /// Tells how a segment ended whose line was lost.
 pub const ENDED: &str = include_str!("script/ended.sh");
 /// Places or lifts a hold.

@@ -52,7 +52,9 @@ pub(crate) fn config(app: &str, repository: &str, environments: &[(&str, Option<
             preview: Vec::new(),
             migrate: Vec::new(),
             migrate_back: Vec::new(),
+            before_swap: Vec::new(),
             after_swap: Vec::new(),
+            after_health: Vec::new(),
         },
         environments: environments.collect(),
     }

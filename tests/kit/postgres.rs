@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, from the Debian package, in a folder that goes with it.
+//! A `PostgreSQL` server of a test's own, from the Debian package, in a folder that goes with it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};

@@ -86,7 +86,13 @@ impl Page<'_, '_> {
             &config.steps.migrate_back,
             given.migrate_back,
         )?;
-        self.list("after_swap", &config.steps.after_swap, given.after_swap)
+        self.list("before_swap", &config.steps.before_swap, given.before_swap)?;
+        self.list("after_swap", &config.steps.after_swap, given.after_swap)?;
+        self.list(
+            "after_health",
+            &config.steps.after_health,
+            given.after_health,
+        )
     }
 
     fn environment(&mut self, environment: &Environment) -> fmt::Result {

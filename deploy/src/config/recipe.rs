@@ -14,7 +14,9 @@ pub(super) struct Defaults {
     pub(super) preview: &'static [&'static str],
     pub(super) migrate: &'static [&'static str],
     pub(super) migrate_back: &'static [&'static str],
+    pub(super) before_swap: &'static [&'static str],
     pub(super) after_swap: &'static [&'static str],
+    pub(super) after_health: &'static [&'static str],
 }
 
 const LARAVEL: Defaults = Defaults {
@@ -38,7 +40,9 @@ const LARAVEL: Defaults = Defaults {
     migrate_back: &[
         "php artisan migrate:rollback --force --no-interaction --step=1000000 $(printf ' --path=database/migrations/%s.php' $CUTOVER_MIGRATIONS)",
     ],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 const NONE: Defaults = Defaults {
@@ -51,7 +55,9 @@ const NONE: Defaults = Defaults {
     preview: &[],
     migrate: &[],
     migrate_back: &[],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 impl Recipe {

@@ -7,7 +7,9 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "keep"];
+const PHASES: [&str; 7] = [
+    "stage", "migrate", "switch", "health", "rejoin", "watch", "keep",
+];
 
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
@@ -55,8 +57,10 @@ impl Plan {
                 &host.migrate,
                 &host.migrate_back,
                 &host.switch,
+                &host.rejoin,
                 &host.keep,
                 &host.undo,
+                &host.undo_rejoin,
             ] {
                 take("phase");
                 for step in steps {
@@ -75,7 +79,7 @@ impl Plan {
 }
 
 fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
-    let names = |steps: &[Step]| steps.iter().map(|step| step.name.clone()).collect();
+    let names = |steps: &[Step]| steps.iter().map(|step| named(step, plan)).collect();
     let one = |is: bool, name: &str| is.then(|| name.to_owned()).into_iter();
     let steps: Vec<String> = match phase {
         "stage" => {
@@ -87,8 +91,34 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
+        "rejoin" => names(&plan.rejoin),
         "watch" => one(plan.watch, phase).collect(),
         _ => names(&plan.keep),
     };
     (!steps.is_empty()).then(|| format!("{phase} on {host}: {}", steps.join(", ")))
+}
+
+/// A step with the values that matter to a reader.
+fn named(step: &Step, plan: &HostPlan) -> String {
+    match step.script {
+        Script::Swap => {
+            let from = plan.previous.as_ref().map_or("nothing", |id| id.as_str());
+            format!("{} from {from}", step.name)
+        }
+        Script::Prune => {
+            let gone: Vec<&str> = step
+                .args
+                .get(1)
+                .map_or("", String::as_str)
+                .lines()
+                .collect();
+            let gone = if gone.is_empty() {
+                "nothing".to_owned()
+            } else {
+                gone.join(" and ")
+            };
+            format!("{} {gone}", step.name)
+        }
+        _ => step.name.clone(),
+    }
 }

@@ -106,7 +106,9 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     preview = ["php artisan migrate --pretend --force --no-interaction"]  # recipe laravel
     migrate = ["php artisan migrate --force --no-interaction"]  # recipe laravel
     migrate_back = ["php artisan migrate:rollback --force --no-interaction --step=1000000 $(printf ' --path=database/migrations/%s.php' $CUTOVER_MIGRATIONS)"]  # recipe laravel
+    before_swap = []  # default
     after_swap = []  # default
+    after_health = []  # default
 
     [environments.production]
     # no branch: no push is deployed here

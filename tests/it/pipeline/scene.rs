@@ -150,6 +150,11 @@ impl Scene {
         &self.hosts[0]
     }
 
+    /// What answers for each host; nothing on Laravel hosts, which do so themselves.
+    pub(super) fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
     /// Where builds lie.
     pub(super) fn work_dir(&self) -> PathBuf {
         self.folder.path().join("work")
