@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{AppName, EnvironmentName, HostName};
+use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
 mod defaults;
 mod document;
@@ -117,8 +117,12 @@ pub struct Steps {
     pub prepare: Vec<String>,
     /// On every host, last before the barrier: must fail if the release cannot boot.
     pub preflight: Vec<String>,
+    /// Shows the SQL of what `migrate` would run, on the hosts with the role `migrate`, before any of them migrates.
+    pub preview: Vec<String>,
     /// Once per database, on the host with the role `migrate`, after every host is prepared.
     pub migrate: Vec<String>,
+    /// Rolls back what `migrate` has run, where the environment wants that of a release that is taken back.
+    pub migrate_back: Vec<String>,
     /// On every host with the role `web` right before its swap, but not on a way back.
     pub before_swap: Vec<String>,
     /// On every host right after the swap, on the way back as well.
@@ -153,6 +157,8 @@ pub struct Environment {
     /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy.
     /// Default 0 s.
     pub watch: Duration,
+    /// What migrations may do.
+    pub migrations: Migrations,
     /// The machines, at least one.
     pub hosts: Vec<Host>,
     /// How the app tells that it is well; no check at all when absent.
@@ -175,6 +181,35 @@ pub enum Strategy {
     Canary,
 }
 
+/// What migrations may do, and what becomes of them when a release is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrations {
+    /// What is done with migrations that take something away which the live release may still use. Default `refuse`.
+    pub destructive: Destructive,
+    /// What becomes of the migrations of a release that is taken back. Default `keep`.
+    pub on_rollback: OnRollback,
+}
+
+/// What is done with migrations that drop, rename, empty or tighten something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Destructive {
+    /// The deployment fails before anything is migrated, unless it was asked for with leave to do so. The default.
+    Refuse,
+    /// They run.
+    Allow,
+}
+
+/// What becomes of the migrations of a release that is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRollback {
+    /// They stay. The default.
+    Keep,
+    /// `steps.migrate_back` runs in that release, once the release before is live and healthy.
+    RollBack,
+}
+
 /// A machine reached by SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -184,6 +219,8 @@ pub struct Host {
     pub address: Address,
     /// What it does.
     pub roles: Vec<Role>,
+    /// Which database its release speaks to; hosts that say the same share one. Default `default`.
+    pub database: DatabaseName,
 }
 
 /// Where and as whom a host is reached: `deploy@web1.example.com:22`.

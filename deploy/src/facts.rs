@@ -19,6 +19,8 @@ pub struct Facts {
     pub current: Current,
     /// The folders below `releases/`, with what is known of each, oldest first.
     pub releases: BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    /// The migrations that releases have told to have run in the database of this host, oldest first.
+    pub migrated: BTreeMap<ReleaseId, Vec<String>>,
     /// The fence number of the lease under which this was told; 0 when it was told without one.
     pub fence: u64,
     /// Who holds the lease, if somebody does.
@@ -139,6 +141,7 @@ impl Facts {
         match word {
             "current" => self.current = Current::read(rest),
             "release" => self.hear_release(rest),
+            "migrated" => self.hear_migrated(rest),
             "fence" => self.fence = rest.parse().unwrap_or(0),
             "holder" => self.holder = serde_json::from_str(rest).ok(),
             "hold" => self.hold = Some(Hold::read(rest)),
@@ -163,6 +166,14 @@ impl Facts {
         match ReleaseId::parse(id) {
             Ok(id) => drop(self.releases.insert(id, serde_json::from_str(record).ok())),
             Err(error) => self.strange.push(error.to_string()),
+        }
+    }
+
+    fn hear_migrated(&mut self, rest: &str) {
+        let mut words = rest.split_whitespace();
+        match words.next().map(ReleaseId::parse) {
+            Some(Ok(id)) => drop(self.migrated.insert(id, words.map(str::to_owned).collect())),
+            _ => self.strange.push(rest.to_owned()),
         }
     }
 

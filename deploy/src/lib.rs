@@ -24,6 +24,7 @@ pub mod health;
 #[cfg(feature = "run")]
 mod host;
 pub mod machine;
+pub mod migrations;
 pub mod plan;
 pub mod pool;
 #[cfg(feature = "run")]
@@ -42,7 +43,8 @@ pub use hold::Hold;
 pub use layout::Layout;
 pub use matrix::Matrix;
 pub use names::{
-    AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
+    AppName, BadName, CommitSha, DatabaseName, DeploymentId, Digest, EnvironmentName, HostName,
+    ReleaseId,
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};

@@ -15,6 +15,7 @@ pub mod fit;
 mod goal;
 mod remarks;
 mod retain;
+mod schema;
 mod steps;
 mod told;
 mod waves;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub previous_commit: Option<CommitSha>,
     /// The hosts that swap at once, wave after wave.
     pub waves: Vec<Vec<HostName>>,
+    /// What becomes of the database on a way back, in words.
+    pub schema: Option<String>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
     /// What is worth knowing of hosts and stands in nobody's way.
@@ -65,6 +68,8 @@ pub struct HostPlan {
     pub warm: bool,
     /// Changes the database.
     pub migrate: Vec<Step>,
+    /// Rolls that back where the release is taken back and the environment wants it.
+    pub migrate_back: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
     /// Has the host come back to where it left from before its swap, once it is healthy.
@@ -155,11 +160,12 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     Ok(Plan {
         commit,
         previous_commit: previous.as_ref().and_then(commit_of),
-        goal,
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
         remarks: remarks::of_all(wish, facts),
+        schema: schema::of_rollback(wish, &goal, facts),
+        goal,
         hosts,
     })
 }
@@ -208,6 +214,7 @@ impl Plan {
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         lines
     }
 }

@@ -7,6 +7,7 @@ mod bad_commit;
 mod balancer;
 mod budget;
 mod busybox;
+mod database;
 mod fault;
 mod hold;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterDrain, FpmAction, HandOver, Recipe, Sandbox, Strategy};
+use super::{AfterDrain, Destructive, FpmAction, HandOver, OnRollback, Recipe, Sandbox, Strategy};
 
 pub(super) const RECIPE: Recipe = Recipe::None;
 
@@ -16,6 +16,9 @@ pub(super) const STEP_TIMEOUT: Duration = Duration::from_mins(15);
 pub(super) const STRATEGY: Strategy = Strategy::All;
 pub(super) const BATCH: u32 = 1;
 pub(super) const WATCH: Duration = Duration::ZERO;
+pub(super) const DESTRUCTIVE: Destructive = Destructive::Refuse;
+pub(super) const ON_ROLLBACK: OnRollback = OnRollback::Keep;
+pub(super) const DATABASE: &str = "default";
 pub(super) const SSH_PORT: u16 = 22;
 
 pub(super) const HEALTH_ATTEMPTS: u32 = 10;

@@ -38,6 +38,7 @@ fn three() -> (Plan, Matrix) {
         previous_commit: None,
         waves: Vec::new(),
         remarks: Vec::new(),
+        schema: None,
         hosts,
     };
     (plan, Matrix::of(live))

@@ -11,6 +11,8 @@ use crate::names::{CommitSha, Digest, ReleaseId};
 use crate::request::Kind;
 use crate::script::{ROSTER, Script};
 
+mod database;
+
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -71,11 +73,6 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     } else {
         Vec::new()
     };
-    let migrate = if fresh && host.roles.contains(&Role::Migrate) {
-        site.migrate()
-    } else {
-        Vec::new()
-    };
     let web = host.roles.contains(&Role::Web);
     let health = web && !nothing && wish.environment.health.is_some();
     let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
@@ -86,7 +83,12 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         warm: web && pool && forth && !runs,
         removed: site.removed(),
         stage,
-        migrate,
+        migrate: if fresh { site.migrate() } else { Vec::new() },
+        migrate_back: if nothing {
+            Vec::new()
+        } else {
+            site.migrate_back()
+        },
         switch: if forth { site.switch() } else { Vec::new() },
         rejoin: if forth {
             site.rejoin(release)
@@ -155,12 +157,9 @@ impl Site<'_> {
         ]);
         steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
         steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
+        steps.extend(self.preview());
         steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
         steps
-    }
-
-    fn migrate(&self) -> Vec<Step> {
-        self.lines("migrate", &self.wish.config.steps.migrate, self.release)
     }
 
     fn switch(&self) -> Vec<Step> {
@@ -266,10 +265,12 @@ impl Site<'_> {
 
     fn keep(&self) -> Vec<Step> {
         let healthy = ReleaseState::Healthy;
-        vec![
+        let mut steps = vec![
             self.mark("mark healthy", self.release, healthy, "healthy"),
             self.prune(&self.removed()),
-        ]
+        ];
+        steps.extend(self.migrate_back_left());
+        steps
     }
 
     /// The releases that are removed in the end.

@@ -106,6 +106,18 @@ async fn list_workers(
 ) -> Result<Vec<Worker>, Failure> {
     let failed = |error: HostError| error.failure(host, "workers");
     let connection = Connection::open(host, access).await.map_err(failed)?;
+    let listed = roster(environment, host, &connection).await;
+    connection.close().await;
+    listed
+}
+
+/// Lists the workers of a host over a connection that there is.
+pub(super) async fn roster(
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Result<Vec<Worker>, Failure> {
+    let failed = |error: HostError| error.failure(host, "workers");
     let mut listed = Vec::new();
     for group in &environment.workers {
         let sudo = if group.sudo { "yes" } else { "no" };
@@ -114,13 +126,13 @@ async fn list_workers(
             group.group.clone(),
             sudo.to_owned(),
         ];
-        let asking = lines(&connection, ROSTER, "roster", &args, |line| {
+        let asking = lines(connection, ROSTER, "roster", &args, |line| {
             listed.extend(read_worker(line));
         });
-        let asked = within(&host.name, PATIENCE, asking).await;
-        let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
+        let (status, stderr) = in_time(&host.name, Box::pin(asking))
+            .await
+            .map_err(failed)?;
         if status != 0 {
-            connection.close().await;
             let (asked_host, step) = (host, "workers".to_owned());
             let host = Some(host.name.clone());
             return Err(Failure {
@@ -134,7 +146,6 @@ async fn list_workers(
             });
         }
     }
-    connection.close().await;
     Ok(listed)
 }
 
@@ -164,6 +175,14 @@ pub(super) async fn lines(
     channel.end().await
 }
 
+/// Waits for the end of a question that needs no waiting on the host.
+pub(super) async fn in_time(
+    host: &HostName,
+    asking: impl Future<Output = Result<(i32, String), HostError>>,
+) -> Result<(i32, String), HostError> {
+    within(host, PATIENCE, asking).await?
+}
+
 /// Asks a host what is true.
 pub(super) async fn probe(
     connection: &Connection,
@@ -176,8 +195,9 @@ pub(super) async fn probe(
     args.extend(shared_files.iter().cloned());
     let mut facts = Facts::default();
     let asking = lines(connection, PROBE, "probe", &args, |line| facts.hear(line));
-    let asked = within(&host.name, PATIENCE, asking).await;
-    let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
+    let (status, stderr) = in_time(&host.name, Box::pin(asking))
+        .await
+        .map_err(failed)?;
     if status == 0 {
         return Ok(facts);
     }

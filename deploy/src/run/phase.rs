@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
-use super::{Access, Events, ask, pool};
+use super::{Access, Events, ask, pool, schema};
 use crate::config::{Environment, Health, Shared};
 use crate::health::judge;
 use crate::host::HostError;
@@ -41,6 +41,7 @@ pub(super) async fn run(
         Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
         Phase::Undo => &host.undo,
+        Phase::MigrateBack => &host.migrate_back,
         Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
         Phase::Warm => return pool::warm(&plan.release, job, leased, events).await,
@@ -67,7 +68,20 @@ pub(super) async fn run(
     } else {
         pool::beside(phase, plan, steps, host, job, leased, events).await
     };
+    let ended = match ended {
+        End::Done if phase == Phase::Stage => judged_preview(job, leased, events),
+        End::Failed(failure) if phase == Phase::Stage => End::Failed(schema::hinted(failure, job)),
+        ended => ended,
+    };
     report(ended, phase, plan, leased).await
+}
+
+/// What is staged may go on only if its migrations may.
+fn judged_preview(job: Job<'_>, leased: &Leased, events: &Events) -> End {
+    match schema::judge(&leased.host.name, job, events) {
+        Ok(()) => End::Done,
+        Err(failure) => End::Failed(*failure),
+    }
 }
 
 async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {

@@ -166,7 +166,10 @@ async fn what_does_not_build_boot_or_migrate_never_becomes_live() {
     let scene = shop(Shop::default()).await;
     // Each stops earlier than the one before.
     for (breakage, step) in [
-        (Breakage::Migration, "migrate: php artisan migrate"),
+        (
+            Breakage::Migration,
+            "preview: php artisan migrate --pretend",
+        ),
         (Breakage::Boot, "prepare: php artisan config:cache"),
         (Breakage::Build, "build: composer install"),
     ] {

@@ -98,14 +98,13 @@ async fn where_current_is_passed_opcache_is_reset_both_ways_and_no_request_fails
 }
 
 #[tokio::test]
-async fn a_release_that_is_ill_in_the_pool_is_never_seen_and_never_migrates() {
+async fn a_release_that_is_ill_in_the_pool_is_never_seen() {
     let scene = asked(Web::RealpathRoot).await;
     let mut requests = load(&scene);
     requests.answers(5).await;
     for breakage in [Breakage::Health500, Breakage::HealthNotOk] {
         let told = deploy(&scene, SampleApp::broken(breakage)).await;
         assert_eq!(told.exit(), 1, "{}", told.story());
-        assert!(!told.story().contains("== migrate"), "{}", told.story());
         assert!(!told.story().contains("== switch"), "{}", told.story());
         let failure = told.outcome.failure().unwrap();
         assert_eq!(failure.step, "warm", "{failure:?}");
