@@ -14,6 +14,7 @@ use crate::plan::{self, Plan, Refusal, Wish};
 use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
 
 mod ask;
+mod bring;
 mod check;
 mod follower;
 mod held;

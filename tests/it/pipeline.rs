@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod bad_commit;
+mod bring;
 mod budget;
 mod fault;
 mod hold;

@@ -190,7 +190,7 @@ async fn a_full_disk_before_the_lease_is_told() {
     assert_eq!(told.exit(), 2);
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
-      greet on web1: cannot prepare /srv/shop: exit 1: lease: 15: printf: printf: I/O error
+      greet on web1: cannot prepare /srv/shop: exit 1: lease: 16: printf: printf: I/O error
       Look whether the disk is full: `df -h /srv/shop`, and make room.
     ");
     scene.host().free_disk();
