@@ -321,3 +321,40 @@ fn header(kind: tar::EntryType, mode: u32, size: u64, made_at: u64) -> tar::Head
     header.set_mtime(made_at);
     header
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use super::*;
+
+    /// A tree of 200 files, packed with the time `made_at`.
+    async fn packed(changed: &str, made_at: u64) -> Artifact {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        for n in 0..200 {
+            fs::write(tree.join(format!("file{n}")), format!("content {n}")).unwrap();
+        }
+        fs::write(tree.join("file100"), changed).unwrap();
+        let commit = CommitSha::parse(&"0".repeat(40)).unwrap();
+        let file = folder.path().join("artifact");
+        pack(tree, file, Vec::new(), commit, made_at).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn another_commit_changes_the_time_and_the_parts_of_the_files_that_it_changes() {
+        let (before, after) = (packed("a", 1).await, packed("b", 2).await);
+        let new = after.parts.iter().filter(|part| !before.parts.contains(part));
+        assert_eq!(new.count(), 2, "{:#?}", after.parts);
+        assert!(after.parts.len() > 10, "{:#?}", after.parts);
+        let sum: u64 = after.parts.iter().map(|part| part.bytes).sum();
+        assert_eq!(sum, after.bytes);
+    }
+
+    #[tokio::test]
+    async fn the_same_tree_of_the_same_commit_gives_the_same_artifact() {
+        let (one, other) = (packed("a", 1).await, packed("a", 1).await);
+        assert_eq!(one.digest, other.digest);
+    }
+}
