@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Part;
 use crate::hold::Hold;
 use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
@@ -47,6 +48,9 @@ pub struct Facts {
     pub legacy: Legacy,
     /// True when the environment's path does not exist yet.
     pub missing: bool,
+    /// What the artifact consists of that was brought last and is kept.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
     /// Lines and names that made no sense.
     pub strange: Vec<String>,
 }
@@ -150,6 +154,10 @@ impl Facts {
             "tool" => self.tools.push(rest.to_owned()),
             "shared" => match rest.split_once(' ') {
                 Some((state, file)) => drop(self.shared.insert(file.to_owned(), state == "filled")),
+                None => self.strange.push(line.to_owned()),
+            },
+            "part" => match Part::parse(rest) {
+                Some(part) => self.parts.push(part),
                 None => self.strange.push(line.to_owned()),
             },
             "leftover" => self.leftovers.push(rest.to_owned()),

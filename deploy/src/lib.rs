@@ -35,7 +35,7 @@ pub mod source;
 #[cfg(feature = "run")]
 mod text;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, Part};
 pub use clock::now;
 pub use config::Config;
 pub use event::Event;

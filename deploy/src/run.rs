@@ -16,6 +16,7 @@ use crate::plan::{self, Plan, Refusal, Wish};
 use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, clock};
 
 mod ask;
+mod bring;
 mod check;
 mod follower;
 mod held;

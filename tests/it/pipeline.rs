@@ -5,6 +5,7 @@
 mod adopt;
 mod bad_commit;
 mod balancer;
+mod bring;
 mod budget;
 mod busybox;
 mod database;

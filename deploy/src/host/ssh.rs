@@ -138,6 +138,11 @@ impl Connection {
         self.idled
     }
 
+    /// Takes in that its line stands: words came over it.
+    pub(crate) fn prove(&mut self) {
+        self.idled = false;
+    }
+
     /// Starts a script: `sh -euc SCRIPT NAME ARGUMENT…`.
     pub(crate) async fn start(
         &self,

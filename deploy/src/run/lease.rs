@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::FIRST_WORD;
 use super::held::Held;
 use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
@@ -19,9 +20,6 @@ use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
 const RECONNECT: Duration = Duration::from_mins(1);
-
-/// The first word over a connection that was kept comes within this time, or its line is dead.
-const FIRST_WORD: Duration = Duration::from_secs(10);
 
 /// A host whose lease is held.
 pub(super) struct Leased {
@@ -70,10 +68,7 @@ impl Leased {
         if let Some(lease) = self.lease {
             lease.give_back().await;
         }
-        match &access.kept {
-            Some(kept) => kept.put(&self.host, access, self.connection).await,
-            None => self.connection.close().await,
-        }
+        self.connection.leave(&self.host, access).await;
     }
 }
 
@@ -95,7 +90,8 @@ pub(super) async fn take(
         shared,
     };
     let opening = async |host: &Host| {
-        let connection = reach(host, access).await;
+        let connection = Connection::reach(host, access).await;
+        let connection = connection.inspect(Connection::open_lanes_ahead);
         connection.map_err(|error| refused(error.failure(host, "greet")))
     };
     let mut connections = Vec::new();
@@ -142,17 +138,6 @@ pub(super) async fn take(
     Err(first)
 }
 
-/// A connection that is there already, or a new one.
-async fn reach(host: &Host, access: &Access) -> Result<Connection, HostError> {
-    if let Some(kept) = &access.kept
-        && let Some(connection) = kept.take(host, access).await
-    {
-        return connection;
-    }
-    let connection = Connection::open(host, access).await;
-    connection.inspect(Connection::open_lanes_ahead)
-}
-
 /// The connection, or a new one where nobody used it for too long: the first host's lease may have been waited for.
 async fn fresh(
     host: &Host,
@@ -189,6 +174,7 @@ async fn lease(
         };
         let no = match taken {
             Ok((lease, facts)) => {
+                connection.prove();
                 return Ok(Leased {
                     host: host.clone(),
                     connection,

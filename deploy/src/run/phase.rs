@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bring;
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
 use super::{Access, Events, ask, pool, schema};
@@ -56,7 +57,7 @@ pub(super) async fn run(
     };
     let ended = if phase == Phase::Stage {
         let bring = job.artifact.zip(host.incoming.as_deref());
-        let bring = bring.map(|(artifact, to)| (artifact.file.as_path(), artifact.bytes, to));
+        let bring = bring.map(|(artifact, to)| bring::bring(artifact, &leased.facts.parts, to));
         segment::run(
             leased,
             steps,

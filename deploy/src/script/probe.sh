@@ -24,6 +24,7 @@ done
 for file in "$@"; do
   if [ -s "$root/shared/$file" ]; then printf 'shared filled %s\n' "$file"; else printf 'shared empty %s\n' "$file"; fi
 done
+sed 's/^/part /' "$root/.cutover/objects/parts" 2>/dev/null || true
 for path in "$root"/.cutover/incoming/* "$root"/.cutover/current.*; do
   if [ -e "$path" ] || [ -L "$path" ]; then printf 'leftover %s\n' "$path"; fi
 done
