@@ -4,7 +4,9 @@ set -eu
 
 # What is looked for, and the package that has it: a command, or a file when it begins with a slash.
 needs='
+busybox busybox
 bwrap bubblewrap
+cap capistrano
 chattr e2fsprogs
 chromium chromium
 composer composer

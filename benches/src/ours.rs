@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use cutover_deploy::run::{self, Access};
+use cutover_deploy::run::{self, Access, Kept};
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, now};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -12,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::line::Line;
 use crate::place::{Place, succeed};
+
+/// As long as the service does.
+const KEEP_CONNECTIONS: Duration = Duration::from_mins(5);
 
 /// What `cutover` reads, and how it reaches the host.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl Ours {
                 key_file: Some(place.host.key_file()),
                 known_hosts: Some(place.known_hosts()),
                 ssh_config: Some("/dev/null".into()),
+                kept: Some(Kept::new(KEEP_CONNECTIONS)),
                 ..Access::default()
             },
             origin: Origin {

@@ -311,24 +311,53 @@ pub enum AfterDrain {
     Keep,
 }
 
-/// What PHP-FPM needs after a swap.
+/// How PHP-FPM comes to serve a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhpFpm {
-    /// The systemd unit: `php8.2-fpm`.
-    pub service: String,
+    /// The systemd unit, `php8.2-fpm`: given where it is reloaded.
+    pub service: Option<String>,
+    /// Where the pool takes FastCGI, as seen from the host. Without it the pool is not asked.
+    pub pool: Option<PoolAddress>,
+    /// The script in a release that answers requests. Default `public/index.php`.
+    pub script: String,
+    /// Paths that a release answers in the live pool before it is swapped in, beside the one of health.
+    pub warm: Vec<String>,
     /// What is done.
     pub after_swap: FpmAction,
     /// Whether `systemctl` is called through `sudo -n`. Default true.
     pub sudo: bool,
 }
 
+/// Where a pool takes FastCGI, as seen from the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PoolAddress {
+    /// A Unix socket.
+    Socket(String),
+    /// A host and a port.
+    Port(String, u16),
+}
+
+impl fmt::Display for PoolAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => f.write_str(path),
+            Self::Port(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Port(host, port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 /// What is done to PHP-FPM after a swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FpmAction {
-    /// Nothing: right where nginx passes `$realpath_root`.
+    /// What the pool says it needs: nothing, or a reset. The default with `pool`.
+    Auto,
+    /// Nothing: right where nginx passes `$realpath_root`. The default without `pool`.
     Nothing,
-    /// `systemctl reload`: needed where nginx passes `$document_root`.
+    /// `OPcache` forgets everything; no request is cut off. Wants `pool`.
+    Reset,
+    /// `systemctl reload`, which cuts requests off without a `process_control_timeout`. Wants `service`.
     Reload,
 }
 

@@ -26,6 +26,7 @@ mod host;
 pub mod machine;
 pub mod migrations;
 pub mod plan;
+pub mod pool;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod script;

@@ -19,6 +19,8 @@ use crate::plan::{Goal, HostPlan, Plan};
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,
+    /// Asks the new release in the live pool, before anybody else can.
+    Warm,
     /// Changes the database.
     Migrate,
     /// Makes the release live and its processes follow.
@@ -48,6 +50,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Stage => "stage",
+            Self::Warm => "warm",
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
@@ -117,6 +120,8 @@ pub struct Machine {
     swapped: BTreeSet<HostName>,
     /// Hosts that may have left before their swap and not have come back: those of every wave that has begun.
     away: BTreeSet<HostName>,
+    /// Hosts on which the new release was seen live.
+    seen_new: BTreeSet<HostName>,
     left: Vec<LeftOver>,
     /// Hosts whose database was migrated, or may have been.
     migrating: BTreeSet<HostName>,
@@ -141,6 +146,7 @@ impl HostView {
     fn of(plan: &HostPlan) -> Self {
         let work = [
             (Phase::Stage, !plan.stage.is_empty()),
+            (Phase::Warm, plan.warm),
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
@@ -184,6 +190,7 @@ impl Machine {
             cause: None,
             swapped: BTreeSet::new(),
             away: BTreeSet::new(),
+            seen_new: BTreeSet::new(),
             left: Vec::new(),
             migrating: BTreeSet::new(),
             migrated: None,
@@ -233,6 +240,10 @@ impl Machine {
             return;
         }
         let (failure, live) = match report {
+            Report::Done if self.phase == Some(Phase::Switch) => {
+                self.seen_new.insert(host.clone());
+                return;
+            }
             Report::Done => return,
             Report::Cancelled => return self.cancel(),
             Report::Failed { failure, live } => (failure, live),
@@ -302,7 +313,11 @@ impl Machine {
     fn following(&mut self) -> Option<Phase> {
         let failed = self.take_failures();
         let stop = failed
-            || (self.cancelled && matches!(self.phase, None | Some(Phase::Stage | Phase::Migrate)));
+            || (self.cancelled
+                && matches!(
+                    self.phase,
+                    None | Some(Phase::Stage | Phase::Warm | Phase::Migrate)
+                ));
         Some(match self.phase {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
@@ -316,11 +331,12 @@ impl Machine {
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } => self.switch(),
+                Goal::Return { .. } => Phase::Warm,
             },
-            Some(Phase::Stage) if stop => Phase::Abandon,
+            Some(Phase::Stage | Phase::Warm) if stop => Phase::Abandon,
             Some(Phase::Migrate) if stop => Phase::MigrateBack,
-            Some(Phase::Stage) => Phase::Migrate,
+            Some(Phase::Stage) => Phase::Warm,
+            Some(Phase::Warm) => Phase::Migrate,
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => self.switch(),
             Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
@@ -372,6 +388,7 @@ impl Machine {
             self.phase,
             Some(
                 Phase::Stage
+                    | Phase::Warm
                     | Phase::Migrate
                     | Phase::Switch
                     | Phase::Health
@@ -415,10 +432,15 @@ impl Machine {
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
+        let mut state = failure.line();
+        if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {
+            let release = self.goal.release();
+            state = format!("{state}; {release} was live there when it last answered");
+        }
         LeftOver {
             host: host.clone(),
             current,
-            state: failure.line(),
+            state,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 
 /// The columns of the table, and the phases that each tells of.
 const COLUMNS: [(&str, &[Phase]); 7] = [
-    ("stage", &[Phase::Stage]),
+    ("stage", &[Phase::Stage, Phase::Warm]),
     ("migrate", &[Phase::Migrate]),
     ("switch", &[Phase::Switch]),
     ("health", &[Phase::Health, Phase::Rejoin]),
@@ -19,7 +19,6 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
     ("keep", &[Phase::Keep]),
     ("undo", &[Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin]),
 ];
-const NOT_RUN: &str = "–";
 
 /// How every phase of a deployment ended on every host, and what is live there afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +76,9 @@ pub enum Standing {
 }
 
 impl Matrix {
+    /// The text of a cell whose phase did not run.
+    pub const NOT_RUN: &str = "–";
+
     /// The matrix of a deployment that has just begun, from what is live on each host.
     pub fn of(live: impl IntoIterator<Item = (HostName, Option<ReleaseId>)>) -> Self {
         let row = |(host, live): (HostName, Option<ReleaseId>)| Row {
@@ -168,7 +170,7 @@ impl Row {
         };
         let took_ms: u64 = ran().map(|cell| cell.took_ms).sum();
         match ran().map(|cell| cell.end).max() {
-            None => NOT_RUN.to_owned(),
+            None => Matrix::NOT_RUN.to_owned(),
             Some(End::Ok) => format!("ok {}.{} s", took_ms / 1000, took_ms % 1000 / 100),
             Some(End::CalledOff) => "called off".to_owned(),
             Some(End::Failed) => "failed".to_owned(),

@@ -13,6 +13,7 @@ use crate::{Artifact, Failure};
 
 pub mod fit;
 mod goal;
+mod remarks;
 mod retain;
 mod schema;
 mod steps;
@@ -20,6 +21,7 @@ mod told;
 mod waves;
 
 pub use goal::Goal;
+pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
 pub(crate) use steps::shown;
@@ -43,10 +45,16 @@ pub struct Plan {
     pub schema: Option<String>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// What is worth knowing of hosts and stands in nobody's way.
+    pub remarks: Vec<(HostName, String)>,
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one phase whether it takes place here"
+)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
@@ -56,6 +64,8 @@ pub struct HostPlan {
     pub stage: Vec<Step>,
     /// Where the artifact is put while it arrives; only when it has to be brought.
     pub incoming: Option<String>,
+    /// Whether the new release is asked in the live pool before the swap.
+    pub warm: bool,
     /// Changes the database.
     pub migrate: Vec<Step>,
     /// Rolls that back where the release is taken back and the environment wants it.
@@ -70,6 +80,8 @@ pub struct HostPlan {
     pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
+    /// The releases that are removed then.
+    pub removed: Vec<ReleaseId>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
     /// Has the host come back, whatever is live on it by then.
@@ -80,6 +92,15 @@ pub struct HostPlan {
     pub folder: String,
     /// The path of the environment.
     pub root: String,
+}
+
+impl HostPlan {
+    /// How many segments and questions it takes here when all goes well.
+    pub fn channels(&self) -> usize {
+        let segments = [&self.stage, &self.migrate, &self.switch, &self.keep];
+        let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
+        segments + usize::from(self.health) + usize::from(self.watch)
+    }
 }
 
 /// A deployment that does not begin, and why.
@@ -131,10 +152,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .hosts
         .first()
         .and_then(|host| hosts.get(&host.name)?.previous.clone());
-    let commit_of = |id: &ReleaseId| {
-        let record = facts.values().find_map(|facts| facts.record(id));
-        record.map(|record| record.commit.clone())
-    };
+    let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),
         Kind::Rollback { .. } => commit_of(&release),
@@ -147,6 +165,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         waves: waves::waves(wish.environment, &wish.request.kind),
         schema: schema::of_rollback(wish, &goal, facts),
         goal,
+        remarks: remarks::of_all(wish, facts),
         hosts,
     })
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +23,13 @@ mod hold;
 mod lease;
 mod phase;
 mod planned;
+mod pool;
 mod schema;
 mod segment;
 
+pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
-pub use check::check;
+pub use check::{Checked, check};
 pub use hold::{HoldAnswer, Wanted, hold};
 pub use planned::{Planned, planned};
 
@@ -46,6 +47,18 @@ pub struct Access {
     pub ssh_config: Option<PathBuf>,
     /// The longest wait for a connection. Default 10 s.
     pub connect_timeout: Option<Duration>,
+    /// Where connections wait that were opened ahead or are kept between deployments. None are when absent.
+    pub kept: Option<Kept>,
+}
+
+/// Begins to connect to every host of an environment, for a deployment that follows soon: its build takes as long.
+/// Without a place to keep connections it does nothing.
+pub fn open_ahead(environment: &Environment, access: &Access) {
+    if let Some(kept) = &access.kept {
+        for host in &environment.hosts {
+            kept.open_ahead(host, access);
+        }
+    }
 }
 
 /// Where events go. A door that does not listen any more stops no deployment.
@@ -128,6 +141,9 @@ pub async fn deploy(
                     }
                 }
                 Ok(plan) => {
+                    for (name, host) in &hosts {
+                        host.connection.open_lanes(plan.hosts[name].channels());
+                    }
                     tell_plan(&plan, &facts, &events);
                     let job = phase::Job {
                         environment,
@@ -140,7 +156,7 @@ pub async fn deploy(
                 }
             };
             // The lease goes last: whoever waits for it finds hosts that are done.
-            release(hosts).await;
+            release(hosts, access).await;
             outcome
         }
     };
@@ -263,9 +279,9 @@ async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
         .collect()
 }
 
-async fn release(hosts: BTreeMap<HostName, Leased>) {
-    let mut closing: JoinSet<()> = hosts.into_values().map(Leased::release).collect();
-    while closing.join_next().await.is_some() {}
+async fn release(hosts: BTreeMap<HostName, Leased>, access: &Access) {
+    let releasing = hosts.into_values().map(|host| host.release(access));
+    join_all(releasing).await;
 }
 
 fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
@@ -285,6 +301,9 @@ fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
                 format!("left over from an interrupted deployment: {path}"),
             );
         }
+    }
+    for (name, remark) in &plan.remarks {
+        events.note(Some(name), remark.clone());
     }
     events.tell(Event::Planned {
         release: plan.release.clone(),

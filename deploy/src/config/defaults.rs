@@ -32,5 +32,14 @@ pub(super) const WORKERS_DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) const WORKERS_AFTER_DRAIN: AfterDrain = AfterDrain::Fail;
 pub(super) const WORKERS_SUDO: bool = true;
 
-pub(super) const FPM_AFTER_SWAP: FpmAction = FpmAction::Nothing;
+pub(super) const FPM_SCRIPT: &str = "public/index.php";
 pub(super) const FPM_SUDO: bool = true;
+
+/// What is done to PHP-FPM after a swap, by whether its pool can be asked.
+pub(super) fn fpm_after_swap(pool: bool) -> FpmAction {
+    if pool {
+        FpmAction::Auto
+    } else {
+        FpmAction::Nothing
+    }
+}

@@ -213,11 +213,19 @@ impl Page<'_, '_> {
 
     fn php_fpm(&mut self, place: &str, php_fpm: &PhpFpm) -> fmt::Result {
         self.header(&format!("[{place}.php_fpm]"))?;
-        self.key("service", &php_fpm.service, Mark::Given)?;
+        let pool = php_fpm.pool.as_ref().map(ToString::to_string);
+        self.optional("pool", pool.as_deref())?;
+        if pool.is_some() {
+            let script = Mark::unless(php_fpm.script != defaults::FPM_SCRIPT);
+            self.key("script", &php_fpm.script, script)?;
+            self.list("warm", &php_fpm.warm, &[])?;
+        }
+        self.optional("service", php_fpm.service.as_deref())?;
+        let usual = defaults::fpm_after_swap(pool.is_some());
         self.key(
             "after_swap",
             &php_fpm.after_swap,
-            Mark::unless(php_fpm.after_swap != defaults::FPM_AFTER_SWAP),
+            Mark::unless(php_fpm.after_swap != usual),
         )?;
         self.key(
             "sudo",

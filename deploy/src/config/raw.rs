@@ -253,15 +253,24 @@ pub(super) struct Workers {
     pub(super) sudo: Option<bool>,
 }
 
-/// What PHP-FPM needs after a swap.
+/// How PHP-FPM comes to serve a release.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PhpFpm {
-    /// The systemd unit.
-    #[schemars(required, example = &"php8.2-fpm")]
+    /// Where the pool takes FastCGI, as the host sees it: the path of a socket, or `host:port`. Without it the pool is
+    /// not asked.
+    #[schemars(example = &"/run/php/php8.2-fpm.sock")]
+    pub(super) pool: Option<String>,
+    /// The script in a release that answers requests. Default `public/index.php`.
+    #[schemars(extend("default" = "public/index.php"))]
+    pub(super) script: Option<String>,
+    /// Paths that a release must answer in the live pool before it is swapped in, beside the one of health.
+    #[schemars(example = &["/", "/login"])]
+    pub(super) warm: Option<Vec<String>>,
+    /// The systemd unit; wanted for `reload`.
+    #[schemars(example = &"php8.2-fpm")]
     pub(super) service: Option<String>,
-    /// What is done: `nothing` is right where nginx passes `$realpath_root`. Default `nothing`.
-    #[schemars(extend("default" = "nothing"))]
+    /// What is done after a swap. Default `auto` with `pool`, else `nothing`.
     pub(super) after_swap: Option<FpmAction>,
     /// Whether `systemctl` is called through `sudo -n`. Default true.
     #[schemars(extend("default" = true))]

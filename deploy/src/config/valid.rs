@@ -231,12 +231,12 @@ impl Time {
 }
 
 /// The value of a key that may be left out.
-fn optional(
+fn optional<T>(
     text: Option<String>,
     place: &Place,
     findings: &mut Findings<'_>,
-    read: impl Fn(&str) -> Result<String, Fault>,
-) -> Result<Option<String>, Noted> {
+    read: impl Fn(&str) -> Result<T, Fault>,
+) -> Result<Option<T>, Noted> {
     text.map(|text| findings.take(place, read(&text)).ok_or(Noted))
         .transpose()
 }

@@ -171,12 +171,14 @@ fn plan_of(story: &Story) -> Plan {
         previous: previous.clone(),
         stage: step(),
         incoming: None,
+        warm: true,
         migrate: step(),
         switch: step(),
         rejoin: step(),
         health: true,
         watch: true,
         keep: step(),
+        removed: Vec::new(),
         undo: step(),
         migrate_back: step(),
         undo_rejoin: step(),
@@ -196,6 +198,7 @@ fn plan_of(story: &Story) -> Plan {
         previous_commit: None,
         waves,
         schema: None,
+        remarks: Vec::new(),
         hosts,
     }
 }
@@ -210,8 +213,12 @@ proptest! {
     #[test]
     fn nothing_swaps_before_every_host_is_ready(story in stories()) {
         let seen = play(&story);
+        let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
+        let moves = matches!(story.goal, 0 | 1) && seen.phases.contains(&Phase::Switch);
+        if moves || seen.phases.contains(&Phase::Migrate) {
+            prop_assert_eq!(seen.done.get(&Phase::Warm), Some(&all));
+        }
         if story.goal == 0 && seen.phases.contains(&Phase::Switch) {
-            let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
             prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
             prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
         }

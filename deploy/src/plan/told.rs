@@ -7,8 +7,8 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 7] = [
-    "stage", "migrate", "switch", "health", "rejoin", "watch", "keep",
+const PHASES: [&str; 8] = [
+    "stage", "warm", "migrate", "switch", "health", "rejoin", "watch", "keep",
 ];
 
 impl Plan {
@@ -22,6 +22,8 @@ impl Plan {
                 lines.extend(told(phase, name, host));
             }
         }
+        let remark = |(name, remark): &(HostName, String)| format!("note on {name}: {remark}");
+        lines.extend(self.remarks.iter().map(remark));
         lines
     }
 
@@ -88,6 +90,7 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
                 .chain(staged)
                 .collect()
         }
+        "warm" => one(plan.warm, phase).collect(),
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
-use super::{Access, Events, ask, schema};
+use super::{Access, Events, ask, pool, schema};
 use crate::config::{Environment, Health, Shared};
 use crate::health::judge;
 use crate::host::HostError;
@@ -44,6 +44,7 @@ pub(super) async fn run(
         Phase::MigrateBack => &host.migrate_back,
         Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
+        Phase::Warm => return pool::warm(&plan.release, job, leased, events).await,
         Phase::Health => return health(&plan.release, job, leased, events).await,
         Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
         Phase::UndoHealth => {
@@ -65,7 +66,7 @@ pub(super) async fn run(
         )
         .await
     } else {
-        finish(phase, steps, host, job, leased, events).await
+        pool::beside(phase, plan, steps, host, job, leased, events).await
     };
     let ended = match ended {
         End::Done if phase == Phase::Stage => judged_preview(job, leased, events),
@@ -108,7 +109,7 @@ async fn what_is_live(release: &ReleaseId, leased: &Leased) -> Live {
 }
 
 /// Runs steps that run to their end whatever happens to the line, and learns what they did when it was lost.
-async fn finish(
+pub(super) async fn finish(
     phase: Phase,
     steps: &[Step],
     host: &HostPlan,
@@ -189,7 +190,7 @@ async fn watch(
 }
 
 /// Connects again after the line was lost.
-async fn again(
+pub(super) async fn again(
     error: &HostError,
     job: Job<'_>,
     leased: &mut Leased,
@@ -207,7 +208,7 @@ async fn again(
     lease::take_again(leased, environment, request, shared, access, events).await
 }
 
-fn unknown(failure: Failure) -> Report {
+pub(super) fn unknown(failure: Failure) -> Report {
     Report::Failed {
         failure,
         live: Live::Unknown,

@@ -12,7 +12,7 @@ path = "/srv/shop"
 hosts = [{ name = "web1", address = "deploy@web1" }]
 health = { url = "http://127.0.0.1/health" }
 workers = [{ group = "shop-worker" }]
-php_fpm = { service = "php8.2-fpm" }
+php_fpm = { pool = "/run/php/php8.2-fpm.sock", warm = ["/"] }
 "#;
 
 fn parse(text: &str) -> Config {
@@ -147,8 +147,10 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     sudo = true  # default
 
     [environments.production.php_fpm]
-    service = "php8.2-fpm"
-    after_swap = "nothing"  # default
+    pool = "/run/php/php8.2-fpm.sock"
+    script = "public/index.php"  # default
+    warm = ["/"]
+    after_swap = "auto"  # default
     sudo = true  # default
     "#);
 }

@@ -4,7 +4,7 @@ use super::laravel;
 use super::scene::{Plot, Scene};
 
 #[tokio::test]
-async fn a_warm_deployment_with_all_roles_takes_one_connection_and_eight_channels_and_a_rollback_five()
+async fn a_warm_deployment_with_all_roles_takes_one_connection_and_six_channels_and_a_rollback_four()
  {
     let scene = laravel::shop(laravel::Shop::default()).await;
     assert_eq!(scene.deploy(&[("one", "")]).await.exit(), 0);
@@ -14,7 +14,7 @@ async fn a_warm_deployment_with_all_roles_takes_one_connection_and_eight_channel
     let (connections, channels) = (scene.host().connections(), scene.host().exec_channels());
     assert_eq!(connections, 1);
     assert!(
-        channels <= 8,
+        channels <= 6,
         "a deployment took {channels} channels\n{}",
         told.story()
     );
@@ -24,7 +24,7 @@ async fn a_warm_deployment_with_all_roles_takes_one_connection_and_eight_channel
     let (connections, channels) = (scene.host().connections(), scene.host().exec_channels());
     assert_eq!(connections, 1);
     assert!(
-        channels <= 5,
+        channels <= 4,
         "a rollback took {channels} channels\n{}",
         told.story()
     );

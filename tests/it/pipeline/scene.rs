@@ -43,7 +43,7 @@ pub(super) struct Plot {
     pub(super) health: String,
     /// The database of each host, which then has the role `migrate`; only the first host has it when empty.
     pub(super) databases: Vec<&'static str>,
-    /// Tables at the end.
+    /// Tables at the end; `@dir@` stands for the first host's folder.
     pub(super) tables: String,
 }
 
@@ -131,6 +131,7 @@ impl Scene {
                 known_hosts: Some(folder.path().join("known_hosts")),
                 ssh_config: Some(PathBuf::from("/dev/null")),
                 connect_timeout: None,
+                kept: None,
             },
             config: Config::parse("cutover.toml", &text)
                 .unwrap_or_else(|problems| panic!("{problems}\n{text}")),
@@ -462,6 +463,8 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         )
         .unwrap();
     }
+    // The folder of a host is known only when it has started.
+    let tables = tables.replace("@dir@", &hosts[0].dir().display().to_string());
     let tempo = if health.contains("attempts") {
         ""
     } else {

@@ -214,7 +214,13 @@ impl Names {
             }
             let user = host.address();
             let user = user.split('@').next().unwrap_or_default();
-            for (before, after) in [(" by ", "\n"), ("Give ", " "), ("-o ", " "), (" ", "@127")] {
+            for (before, after) in [
+                (" by ", "\n"),
+                ("Give ", " "),
+                ("-o ", " "),
+                ("-R ", " "),
+                (" ", "@127"),
+            ] {
                 fixed.push((
                     format!("{before}{user}{after}"),
                     format!("{before}deploy{after}"),

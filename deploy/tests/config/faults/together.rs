@@ -106,9 +106,11 @@ fn php_fpm_and_health_need_a_web_host() {
     assert_snapshot!(broken("address = \"deploy@web1\" }]", "address = \"deploy@web1\", roles = [\"migrate\"] }]\nphp_fpm = { service = \"php8.2-fpm\" }\nhealth = { url = \"http://127.0.0.1/\" }"), @r#"
     cutover.toml:9:11: environments.production.php_fpm: PHP-FPM runs on hosts with the role `web`, and there is none
       help: add `"web"` to the roles of a host, or take `php_fpm` out
+    cutover.toml:9:11: environments.production.php_fpm: without `pool` there is nothing that could be done
+      help: add `pool`, or say `after_swap = "nothing"`, or take the table out
     cutover.toml:10:10: environments.production.health: health is asked on hosts with the role `web`, and there is none
       help: add `"web"` to the roles of a host, or take `health` out
-    2 problems in cutover.toml
+    3 problems in cutover.toml
     "#);
 }
 
