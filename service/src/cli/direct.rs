@@ -62,7 +62,8 @@ pub(super) struct Order {
 /// Returns to an earlier release without building anything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is."
+    after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is, \
+    unless `migrations.on_rollback` of the environment wants otherwise."
 )]
 pub(super) struct RollbackArgs {
     /// The environment, as in `cutover.toml`.

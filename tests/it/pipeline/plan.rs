@@ -67,12 +67,14 @@ async fn a_plan_changes_nothing_and_its_digest_is_that_of_the_deployment() {
     stage on web1: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
     stage on web2: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
     migrate on web1: migrate: echo migrates
-    switch on web1: mark live, swap
-    switch on web2: mark live, swap
+    switch on web1: mark live, swap from r1
+    switch on web2: mark live, swap from r1
     health on web1: health
     health on web2: health
-    keep on web1: mark healthy, prune
-    keep on web2: mark healthy, prune
+    keep on web1: mark healthy, prune nothing
+    keep on web2: mark healthy, prune nothing
+    to bring: some bytes with 5 files, to each host
+    migrations new to the database default on web1: 2026_02_01_000000_add
     ");
     let (again, _, same) = planned(&scene).await;
     assert_eq!((again, same), (0, digest.clone()));

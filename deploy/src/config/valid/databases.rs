@@ -24,7 +24,7 @@ pub(super) fn check(
         if !host.roles.contains(&Role::Migrate) {
             continue;
         }
-        let Some(first) = migrated.insert(&host.database, &host.name) else {
+        let Some(first) = migrated.insert(host.database.as_str(), &host.name) else {
             continue;
         };
         let message = format!(
@@ -41,7 +41,7 @@ pub(super) fn check(
     };
     for (index, host) in &hosts.good {
         if !named(*index)
-            || migrated.contains_key(&host.database)
+            || migrated.contains_key(host.database.as_str())
             || !roles.contains(&Role::Migrate)
         {
             continue;
