@@ -13,6 +13,7 @@ composer composer
 curl curl
 flock util-linux
 git git
+haproxy haproxy
 nginx nginx-light
 node nodejs
 npm npm
@@ -23,6 +24,7 @@ redis-cli redis-tools
 rsync rsync
 redis-server redis-server
 shellcheck shellcheck
+socat socat
 sqlite3 sqlite3
 ssh openssh-client
 sshd openssh-server
@@ -38,7 +40,6 @@ if [ "$(id -u)" = 0 ]; then
 ip iproute2
 mmdebstrap mmdebstrap
 nft nftables
-socat socat
 systemd-nspawn systemd-container
 "
 fi

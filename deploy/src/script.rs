@@ -17,6 +17,8 @@ pub const STEPS: &str = include_str!("script/steps.sh");
 pub const ENDED: &str = include_str!("script/ended.sh");
 /// Places or lifts a hold.
 pub const HOLD: &str = include_str!("script/hold.sh");
+/// Waits to hear which script it is.
+pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 

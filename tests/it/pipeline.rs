@@ -4,12 +4,14 @@
 
 mod adopt;
 mod bad_commit;
+mod balancer;
 mod budget;
 mod busybox;
 mod fault;
 mod hold;
 mod hostile;
 mod keep;
+mod kept;
 mod laravel;
 mod lease;
 mod line;

@@ -16,6 +16,7 @@
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
 mod app;
+mod balancer;
 mod browser;
 mod cache;
 mod capistrano;
@@ -39,8 +40,9 @@ mod wait;
 mod world;
 
 pub use app::{Breakage, Files, SampleApp};
+pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
-pub use cache::ci_client;
+pub use cache::{ci_client, peer};
 pub use capistrano::Capistrano;
 pub use composer::ComposerRepo;
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};

@@ -84,10 +84,21 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         stage,
         migrate,
         switch: if forth { site.switch() } else { Vec::new() },
+        rejoin: if forth {
+            site.rejoin(release)
+        } else {
+            Vec::new()
+        },
         health,
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
+        undo_rejoin: if nothing {
+            Vec::new()
+        } else {
+            // Where nothing was live before there is only the folder of the release that failed.
+            site.rejoin(site.previous.as_ref().unwrap_or(release))
+        },
         abandon: if fresh {
             site.abandon(&incoming)
         } else {
@@ -162,8 +173,37 @@ impl Site<'_> {
             steps.push(self.mark("mark adopted", foreign, ReleaseState::Adopted, "adopt"));
         }
         steps.push(self.mark("mark live", self.release, state, "swap"));
+        steps.extend(self.leave());
         steps.extend(self.follow(self.release));
         steps
+    }
+
+    /// What a web host does before its swap. Not on a way back: all hosts go back at once, and if all of them left a
+    /// load balancer at once, nobody would be served.
+    fn leave(&self) -> Vec<Step> {
+        let deploys = matches!(self.wish.request.kind, Kind::Deploy { .. });
+        if deploys && self.host.roles.contains(&Role::Web) {
+            self.lines(
+                "before swap",
+                &self.wish.config.steps.before_swap,
+                self.release,
+            )
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What a web host does when it is healthy, and on every way back.
+    fn rejoin(&self, release: &ReleaseId) -> Vec<Step> {
+        if self.host.roles.contains(&Role::Web) {
+            self.lines(
+                "after health",
+                &self.wish.config.steps.after_health,
+                release,
+            )
+        } else {
+            Vec::new()
+        }
     }
 
     /// The swap and all that must follow it: the same on the way there and on the way back.

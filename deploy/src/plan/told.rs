@@ -7,7 +7,9 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "keep"];
+const PHASES: [&str; 7] = [
+    "stage", "migrate", "switch", "health", "rejoin", "watch", "keep",
+];
 
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
@@ -55,8 +57,10 @@ impl Plan {
                 &host.stage,
                 &host.migrate,
                 &host.switch,
+                &host.rejoin,
                 &host.keep,
                 &host.undo,
+                &host.undo_rejoin,
             ] {
                 take("phase");
                 for step in steps {
@@ -87,6 +91,7 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
+        "rejoin" => names(&plan.rejoin),
         "watch" => one(plan.watch, phase).collect(),
         _ => names(&plan.keep),
     };

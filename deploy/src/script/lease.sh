@@ -2,6 +2,7 @@
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
 root=$1 wait=$2 holder=$3 probe=$4
 shift 4
+echo here
 umask 022
 for tool in flock timeout; do
   if ! command -v "$tool" >/dev/null; then echo "$tool is not installed" >&2 && exit 69; fi

@@ -157,22 +157,32 @@ async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
     let environment = environment(&config, &order.environment)?;
     let plan_digest = plan_digest.as_deref().map(Digest::parse).transpose();
     let plan_digest = plan_digest.map_err(|error| Trouble::input(error.to_string()))?;
-    let (commit, origin) = order.commit(&config).await?;
-    let kind = Kind::Deploy {
-        commit: commit.clone(),
+    let access = order.site.access()?;
+    run::open_ahead(environment, &access);
+    let job = async {
+        let (commit, origin) = order.commit(&config).await?;
+        let kind = Kind::Deploy {
+            commit: commit.clone(),
+        };
+        let request = DeployRequest {
+            plan_digest,
+            ..request(kind, &order.asker)
+        };
+        let job = Job {
+            config: &config,
+            environment,
+            request,
+            access: &access,
+            json: order.site.json,
+            build: Some((commit, origin)),
+        };
+        Ok(job.run().await)
     };
-    let request = DeployRequest {
-        plan_digest,
-        ..request(kind, &order.asker)
-    };
-    let job = Job {
-        config: &config,
-        environment,
-        request,
-        site: &order.site,
-        build: Some((commit, origin)),
-    };
-    job.run().await
+    let ended = job.await;
+    if let Some(kept) = &access.kept {
+        kept.close().await;
+    }
+    ended
 }
 
 async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
@@ -180,16 +190,17 @@ async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
     let environment = environment(&config, &args.environment)?;
     let to = args.release.as_deref().map(ReleaseId::parse).transpose();
     let to = to.map_err(|error| Trouble::input(error.to_string()))?;
+    let access = args.site.access()?;
     let request = request(Kind::Rollback { to }, &args.asker);
-    Job {
+    let job = Job {
         config: &config,
         environment,
         request,
-        site: &args.site,
+        access: &access,
+        json: args.site.json,
         build: None,
-    }
-    .run()
-    .await
+    };
+    Ok(job.run().await)
 }
 
 /// A request with an id of its own.
@@ -212,27 +223,26 @@ struct Job<'a> {
     config: &'a Config,
     environment: &'a Environment,
     request: DeployRequest,
-    site: &'a Site,
+    access: &'a run::Access,
+    json: bool,
     build: Option<(CommitSha, Origin)>,
 }
 
 impl Job<'_> {
-    async fn run(self) -> Result<u8, Trouble> {
-        let access = self.site.access()?;
+    async fn run(self) -> u8 {
         let (events, heard) = unbounded_channel();
-        let showing = tokio::spawn(show(heard, Show::new(self.site.json)));
+        let showing = tokio::spawn(show(heard, Show::new(self.json)));
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let outcome = self.outcome(&access, &events, &cancel).await;
+        let outcome = self.outcome(&events, &cancel).await;
         signals.abort();
         drop(events);
         drop(showing.await);
-        Ok(outcome.exit_code())
+        outcome.exit_code()
     }
 
     async fn outcome(
         &self,
-        access: &run::Access,
         events: &UnboundedSender<Event>,
         cancel: &CancellationToken,
     ) -> Outcome {
@@ -249,6 +259,7 @@ impl Job<'_> {
             config,
             environment,
             request,
+            access,
             ..
         } = self;
         let outcome = run::deploy(

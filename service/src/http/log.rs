@@ -193,6 +193,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             Some(true),
         ),
         Event::Note { host, text } => (host.clone(), text.clone(), None),
+        Event::Matrix(matrix) => (None, matrix.to_string(), None),
         Event::Concluded { outcome } => (
             None,
             outcome.word().replace('_', " "),
