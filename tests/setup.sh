@@ -19,6 +19,7 @@ node nodejs
 npm npm
 php php-cli
 php-fpm php-fpm
+/usr/lib/postgresql postgresql
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework
 redis-cli redis-tools
 rsync rsync
@@ -43,7 +44,7 @@ nft nftables
 systemd-nspawn systemd-container
 "
 fi
-extensions='mbstring:php-mbstring pcntl:php-cli pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'
+extensions='mbstring:php-mbstring pcntl:php-cli pdo_pgsql:php-pgsql pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 

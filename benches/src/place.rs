@@ -69,9 +69,12 @@ impl Place {
     pub(crate) async fn commit(&mut self) -> CommitSha {
         self.commits += 1;
         let seed = self.commits;
-        let first = usize::try_from(seed).unwrap_or_default() * CHANGED;
-        let changed =
-            (first..first + CHANGED).map(|n| (path(n % FILES), text(n as u64 + 1_000_000 * seed)));
+        // They lie all over the tree.
+        let first = usize::try_from(seed).unwrap_or_default();
+        let changed = (0..CHANGED).map(|n| {
+            let file = (first + n * FILES / CHANGED) % FILES;
+            (path(file), text(file as u64 + 1_000_000 * seed))
+        });
         let commit = self.repo.commit("change", changed).await;
         self.repo.push("main").await;
         commit

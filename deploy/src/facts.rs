@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Part;
 use crate::hold::Hold;
 use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
@@ -19,6 +20,8 @@ pub struct Facts {
     pub current: Current,
     /// The folders below `releases/`, with what is known of each, oldest first.
     pub releases: BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    /// The migrations that releases have told to have run in the database of this host, oldest first.
+    pub migrated: BTreeMap<ReleaseId, Vec<String>>,
     /// The fence number of the lease under which this was told; 0 when it was told without one.
     pub fence: u64,
     /// Who holds the lease, if somebody does.
@@ -45,6 +48,9 @@ pub struct Facts {
     pub legacy: Legacy,
     /// True when the environment's path does not exist yet.
     pub missing: bool,
+    /// What the artifact consists of that was brought last and is kept.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
     /// Lines and names that made no sense.
     pub strange: Vec<String>,
 }
@@ -139,6 +145,7 @@ impl Facts {
         match word {
             "current" => self.current = Current::read(rest),
             "release" => self.hear_release(rest),
+            "migrated" => self.hear_migrated(rest),
             "fence" => self.fence = rest.parse().unwrap_or(0),
             "holder" => self.holder = serde_json::from_str(rest).ok(),
             "hold" => self.hold = Some(Hold::read(rest)),
@@ -147,6 +154,10 @@ impl Facts {
             "tool" => self.tools.push(rest.to_owned()),
             "shared" => match rest.split_once(' ') {
                 Some((state, file)) => drop(self.shared.insert(file.to_owned(), state == "filled")),
+                None => self.strange.push(line.to_owned()),
+            },
+            "part" => match Part::parse(rest) {
+                Some(part) => self.parts.push(part),
                 None => self.strange.push(line.to_owned()),
             },
             "leftover" => self.leftovers.push(rest.to_owned()),
@@ -163,6 +174,14 @@ impl Facts {
         match ReleaseId::parse(id) {
             Ok(id) => drop(self.releases.insert(id, serde_json::from_str(record).ok())),
             Err(error) => self.strange.push(error.to_string()),
+        }
+    }
+
+    fn hear_migrated(&mut self, rest: &str) {
+        let mut words = rest.split_whitespace();
+        match words.next().map(ReleaseId::parse) {
+            Some(Ok(id)) => drop(self.migrated.insert(id, words.map(str::to_owned).collect())),
+            _ => self.strange.push(rest.to_owned()),
         }
     }
 

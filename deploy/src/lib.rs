@@ -24,7 +24,9 @@ pub mod health;
 #[cfg(feature = "run")]
 mod host;
 pub mod machine;
+pub mod migrations;
 pub mod plan;
+pub mod pool;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod script;
@@ -33,7 +35,7 @@ pub mod source;
 #[cfg(feature = "run")]
 mod text;
 
-pub use artifact::Artifact;
+pub use artifact::{Artifact, Part};
 pub use clock::now;
 pub use config::Config;
 pub use event::Event;
@@ -41,7 +43,8 @@ pub use hold::Hold;
 pub use layout::Layout;
 pub use matrix::Matrix;
 pub use names::{
-    AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
+    AppName, BadName, CommitSha, DatabaseName, DeploymentId, Digest, EnvironmentName, HostName,
+    ReleaseId,
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};

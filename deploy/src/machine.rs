@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::migrations::Migrated;
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
@@ -20,6 +21,8 @@ pub enum Phase {
     Stage,
     /// Changes the database.
     Migrate,
+    /// Asks the new release in the live pool, before anybody else can.
+    Warm,
     /// Makes the release live and its processes follow.
     Switch,
     /// Asks the app how it is.
@@ -34,6 +37,8 @@ pub enum Phase {
     Undo,
     /// Asks the restored app how it is.
     UndoHealth,
+    /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
+    MigrateBack,
     /// Has the hosts come back that left before their swap, whether they swapped or not.
     UndoRejoin,
     /// Takes away what was brought, when nothing was swapped.
@@ -45,6 +50,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Stage => "stage",
+            Self::Warm => "warm",
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
@@ -53,6 +59,7 @@ impl Phase {
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
+            Self::MigrateBack => "migrate back",
             Self::UndoRejoin => "rejoin after undo",
             Self::Abandon => "abandon",
         }
@@ -116,6 +123,12 @@ pub struct Machine {
     /// Hosts on which the new release was seen live.
     seen_new: BTreeSet<HostName>,
     left: Vec<LeftOver>,
+    /// Hosts whose database was migrated, or may have been.
+    migrating: BTreeSet<HostName>,
+    /// What they told of it.
+    migrated: Option<Migrated>,
+    /// Whether that was rolled back.
+    gave_back: bool,
     cancelled: bool,
     /// Whether it was called off between waves.
     called_off: bool,
@@ -133,6 +146,7 @@ impl HostView {
     fn of(plan: &HostPlan) -> Self {
         let work = [
             (Phase::Stage, !plan.stage.is_empty()),
+            (Phase::Warm, plan.warm),
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
@@ -141,6 +155,7 @@ impl HostView {
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
+            (Phase::MigrateBack, !plan.migrate_back.is_empty()),
             (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
@@ -177,6 +192,9 @@ impl Machine {
             away: BTreeSet::new(),
             seen_new: BTreeSet::new(),
             left: Vec::new(),
+            migrating: BTreeSet::new(),
+            migrated: None,
+            gave_back: false,
             cancelled: false,
             called_off: false,
         }
@@ -205,6 +223,9 @@ impl Machine {
                 let wave = self.wave().to_vec();
                 self.away.extend(wave.iter().cloned());
                 self.swapped.extend(wave);
+            }
+            if phase == Phase::Migrate {
+                self.migrating.extend(hosts.iter().cloned());
             }
             if !hosts.is_empty() {
                 self.awaited = hosts.iter().cloned().collect();
@@ -292,7 +313,11 @@ impl Machine {
     fn following(&mut self) -> Option<Phase> {
         let failed = self.take_failures();
         let stop = failed
-            || (self.cancelled && matches!(self.phase, None | Some(Phase::Stage | Phase::Migrate)));
+            || (self.cancelled
+                && matches!(
+                    self.phase,
+                    None | Some(Phase::Stage | Phase::Warm | Phase::Migrate)
+                ));
         Some(match self.phase {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
@@ -306,11 +331,14 @@ impl Machine {
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } => self.switch(),
+                Goal::Return { .. } => Phase::Warm,
             },
-            Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
+            Some(Phase::Stage) if stop => Phase::Abandon,
+            Some(Phase::Migrate | Phase::Warm) if stop => Phase::MigrateBack,
             Some(Phase::Stage) => Phase::Migrate,
-            Some(Phase::Migrate) => self.switch(),
+            Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
+            Some(Phase::Migrate) => Phase::Warm,
+            Some(Phase::Warm) => self.switch(),
             Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
                 Phase::Undo
             }
@@ -320,7 +348,13 @@ impl Machine {
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
             Some(Phase::UndoHealth) => Phase::UndoRejoin,
+            // Code of the release that goes may still run where something is left.
+            Some(Phase::UndoRejoin) if self.left.is_empty() => Phase::MigrateBack,
             Some(Phase::UndoRejoin) => Phase::Abandon,
+            Some(Phase::MigrateBack) => {
+                self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
+                Phase::Abandon
+            }
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
     }
@@ -354,6 +388,7 @@ impl Machine {
             self.phase,
             Some(
                 Phase::Stage
+                    | Phase::Warm
                     | Phase::Migrate
                     | Phase::Switch
                     | Phase::Health
@@ -375,6 +410,7 @@ impl Machine {
             Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch => {
                 self.wave().contains(host)
             }
+            Phase::Migrate => self.next_to_migrate() == Some(host),
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);
@@ -409,6 +445,10 @@ impl Machine {
     }
 
     fn outcome(&self) -> Outcome {
+        self.with_the_database(self.end())
+    }
+
+    fn end(&self) -> Outcome {
         let release = self.goal.release().clone();
         let previous = self
             .hosts
@@ -444,6 +484,8 @@ impl Machine {
         }
     }
 }
+
+mod database;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 
 /// The columns of the table, and the phases that each tells of.
 const COLUMNS: [(&str, &[Phase]); 7] = [
-    ("stage", &[Phase::Stage]),
+    ("stage", &[Phase::Stage, Phase::Warm]),
     ("migrate", &[Phase::Migrate]),
     ("switch", &[Phase::Switch]),
     ("health", &[Phase::Health, Phase::Rejoin]),

@@ -96,6 +96,11 @@ name!(
     HostName, "a host name", "1 to 63 of a-z, A-Z, 0-9, `.`, `-` and `_`, beginning with a letter or digit", is_host
 );
 name!(
+    /// The name of a database that hosts share; not what the database calls itself.
+    #[derive(PartialOrd, Ord)]
+    DatabaseName, "a name for a database", "1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit", is_label
+);
+name!(
     /// The full SHA-1 of a commit: 40 lower-case hexadecimal digits.
     #[derive(PartialOrd, Ord)]
     CommitSha, "a commit", "40 lower-case hexadecimal digits", is_sha

@@ -15,6 +15,7 @@ pub mod fit;
 mod goal;
 mod remarks;
 mod retain;
+mod schema;
 mod steps;
 mod told;
 mod waves;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub previous_commit: Option<CommitSha>,
     /// The hosts that swap at once, wave after wave.
     pub waves: Vec<Vec<HostName>>,
+    /// What becomes of the database on a way back, in words.
+    pub schema: Option<String>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
     /// What is worth knowing of hosts and stands in nobody's way.
@@ -48,6 +51,10 @@ pub struct Plan {
 
 /// The work of one host, by phase. An empty phase is left out for this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one phase whether it takes place here"
+)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
@@ -57,8 +64,12 @@ pub struct HostPlan {
     pub stage: Vec<Step>,
     /// Where the artifact is put while it arrives; only when it has to be brought.
     pub incoming: Option<String>,
+    /// Whether the new release is asked in the live pool before the swap.
+    pub warm: bool,
     /// Changes the database.
     pub migrate: Vec<Step>,
+    /// Rolls that back where the release is taken back and the environment wants it.
+    pub migrate_back: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
     /// Has the host come back to where it left from before its swap, once it is healthy.
@@ -69,6 +80,8 @@ pub struct HostPlan {
     pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
+    /// The releases that are removed then.
+    pub removed: Vec<ReleaseId>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
     /// Has the host come back, whatever is live on it by then.
@@ -153,11 +166,12 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     Ok(Plan {
         commit,
         previous_commit: previous.as_ref().and_then(commit_of),
-        goal,
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
         remarks: remarks::of_all(wish, facts),
+        schema: schema::of_rollback(wish, &goal, facts),
+        goal,
         hosts,
     })
 }
@@ -206,6 +220,7 @@ impl Plan {
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         lines
     }
 }

@@ -124,6 +124,13 @@ impl Service {
         let worker = Worker::new(store.clone(), settings.apps.clone().into(), pipeline);
         let queued = Queue::new(store.clone(), worker).run(stop).await;
 
+        for kept in settings
+            .apps
+            .iter()
+            .filter_map(|app| app.access.kept.as_ref())
+        {
+            kept.close().await;
+        }
         closing.cancel();
         if let Ok(ended) = tokio::time::timeout(LAST_REQUESTS, server).await {
             ended

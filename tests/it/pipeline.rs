@@ -5,8 +5,10 @@
 mod adopt;
 mod bad_commit;
 mod balancer;
+mod bring;
 mod budget;
 mod busybox;
+mod database;
 mod fault;
 mod hold;
 mod hostile;
@@ -18,6 +20,7 @@ mod line;
 mod overtaken;
 mod peers;
 mod plan;
+mod pool;
 mod release;
 mod scene;
 mod several;

@@ -1,4 +1,4 @@
-//! A real HAProxy in front of hosts, made from the templates that users copy.
+//! A real `HAProxy` in front of hosts, made from the templates that users copy.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::host::free_port;
 use crate::wait_for;
 
-/// Ends HAProxy as soon as its stdin ends, which happens even when the test is killed.
+/// Ends `HAProxy` as soon as its stdin ends, which happens even when the test is killed.
 const RUN: &str = "haproxy -db -f \"$1\" </dev/null & cat >/dev/null; kill -KILL $!; wait";
 
 /// A load balancer whose servers are called as hosts. Ends with its value.

@@ -124,6 +124,26 @@ impl Kept {
     }
 }
 
+impl Connection {
+    /// One that is there already, or a new one.
+    pub(crate) async fn reach(host: &Host, access: &Access) -> Result<Self, HostError> {
+        if let Some(kept) = &access.kept
+            && let Some(connection) = kept.take(host, access).await
+        {
+            return connection;
+        }
+        Self::open(host, access).await
+    }
+
+    /// Keeps it for the next use, or ends it where none is kept.
+    pub(crate) async fn leave(self, host: &Host, access: &Access) {
+        match &access.kept {
+            Some(kept) => kept.put(host, access, self).await,
+            None => self.close().await,
+        }
+    }
+}
+
 /// Two connections are as good as each other when this is the same.
 fn key(host: &Host, access: &Access) -> String {
     let Access {

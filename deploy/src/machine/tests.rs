@@ -171,13 +171,16 @@ fn plan_of(story: &Story) -> Plan {
         previous: previous.clone(),
         stage: step(),
         incoming: None,
+        warm: true,
         migrate: step(),
         switch: step(),
         rejoin: step(),
         health: true,
         watch: true,
         keep: step(),
+        removed: Vec::new(),
         undo: step(),
+        migrate_back: step(),
         undo_rejoin: step(),
         abandon: step(),
         folder: String::new(),
@@ -195,6 +198,7 @@ fn plan_of(story: &Story) -> Plan {
         previous_commit: None,
         waves,
         remarks: Vec::new(),
+        schema: None,
         hosts,
     }
 }
@@ -209,8 +213,12 @@ proptest! {
     #[test]
     fn nothing_swaps_before_every_host_is_ready(story in stories()) {
         let seen = play(&story);
+        let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
+        let moves = matches!(story.goal, 0 | 1) && seen.phases.contains(&Phase::Switch);
+        if moves {
+            prop_assert_eq!(seen.done.get(&Phase::Warm), Some(&all));
+        }
         if story.goal == 0 && seen.phases.contains(&Phase::Switch) {
-            let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
             prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
             prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
         }
@@ -257,6 +265,23 @@ proptest! {
             }
             Outcome::Cancelled => prop_assert!(seen.runs_new.is_empty()),
             other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn one_database_is_migrated_after_another_and_none_after_a_failure(story in stories()) {
+        let seen = play(&story);
+        let migrated: Vec<_> = seen.steps.iter().filter(|(phase, _)| *phase == Phase::Migrate).collect();
+        prop_assert!(migrated.iter().all(|(_, hosts)| hosts.len() == 1), "{:?}", migrated);
+        let done = seen.done.get(&Phase::Migrate).map_or(0, BTreeSet::len);
+        prop_assert!(migrated.len() <= done + 1, "{:?}", seen.steps);
+    }
+
+    #[test]
+    fn nothing_is_migrated_back_while_the_new_release_runs_anywhere(story in stories()) {
+        let seen = play(&story);
+        if seen.phases.contains(&Phase::MigrateBack) {
+            prop_assert!(seen.runs_new.is_empty(), "{:?}", seen.steps);
         }
     }
 

@@ -11,6 +11,8 @@ use crate::names::{CommitSha, Digest, ReleaseId};
 use crate::request::Kind;
 use crate::script::{ROSTER, Script};
 
+mod database;
+
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -71,18 +73,22 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     } else {
         Vec::new()
     };
-    let migrate = if fresh && host.roles.contains(&Role::Migrate) {
-        site.migrate()
-    } else {
-        Vec::new()
-    };
     let web = host.roles.contains(&Role::Web);
     let health = web && !nothing && wish.environment.health.is_some();
     let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
+    let pool = wish.environment.php_fpm.as_ref();
+    let pool = pool.is_some_and(|fpm| fpm.pool.is_some());
     HostPlan {
         runs,
+        warm: web && pool && forth && !runs,
+        removed: site.removed(),
         stage,
-        migrate,
+        migrate: if fresh { site.migrate() } else { Vec::new() },
+        migrate_back: if nothing {
+            Vec::new()
+        } else {
+            site.migrate_back()
+        },
         switch: if forth { site.switch() } else { Vec::new() },
         rejoin: if forth {
             site.rejoin(release)
@@ -151,12 +157,9 @@ impl Site<'_> {
         ]);
         steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
         steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
+        steps.extend(self.preview());
         steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
         steps
-    }
-
-    fn migrate(&self) -> Vec<Step> {
-        self.lines("migrate", &self.wish.config.steps.migrate, self.release)
     }
 
     fn switch(&self) -> Vec<Step> {
@@ -261,6 +264,17 @@ impl Site<'_> {
     }
 
     fn keep(&self) -> Vec<Step> {
+        let healthy = ReleaseState::Healthy;
+        let mut steps = vec![
+            self.mark("mark healthy", self.release, healthy, "healthy"),
+            self.prune(&self.removed()),
+        ];
+        steps.extend(self.migrate_back_left());
+        steps
+    }
+
+    /// The releases that are removed in the end.
+    fn removed(&self) -> Vec<ReleaseId> {
         let environment = self.wish.environment;
         let remove = retain::to_remove(
             &self.facts.releases,
@@ -269,16 +283,8 @@ impl Site<'_> {
             environment.keep_releases,
             environment.keep_failed,
         );
-        let mut steps = vec![self.mark(
-            "mark healthy",
-            self.release,
-            ReleaseState::Healthy,
-            "healthy",
-        )];
         let gone = self.failed_too_many();
-        let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
-        steps.push(self.prune(&remove));
-        steps
+        remove.into_iter().filter(|id| !gone.contains(id)).collect()
     }
 
     /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
@@ -403,14 +409,10 @@ impl Site<'_> {
     }
 
     fn reload(&self, fpm: &PhpFpm) -> Option<Step> {
-        match fpm.after_swap {
-            FpmAction::Nothing => None,
-            FpmAction::Reload => Some(self.step(
-                "php-fpm",
-                Script::Fpm,
-                vec![fpm.service.clone(), yes(fpm.sudo)],
-            )),
-        }
+        let service = fpm.service.as_ref();
+        let service = service.filter(|_| fpm.after_swap == FpmAction::Reload)?;
+        let args = vec![service.clone(), yes(fpm.sudo)];
+        Some(self.step("php-fpm", Script::Fpm, args))
     }
 
     fn step(&self, name: impl AsRef<str>, script: Script, args: Vec<String>) -> Step {

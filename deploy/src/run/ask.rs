@@ -17,6 +17,9 @@ const BODY_BYTES: usize = 64 * 1024;
 /// A question that needs no waiting on the host is answered within this time.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The first word over a connection that was kept comes within this time, or its line is dead.
+pub(super) const FIRST_WORD: Duration = Duration::from_secs(10);
+
 /// A worker process, as its manager and the kernel tell.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Worker {
@@ -37,20 +40,33 @@ pub async fn survey(
     access: &Access,
 ) -> Vec<(HostName, Result<Facts, Failure>)> {
     let asking = environment.hosts.iter().map(async |host| {
-        let connection = Connection::open(host, access)
-            .await
-            .map_err(|error| error.failure(host, "greet"));
-        let facts = match connection {
-            Ok(connection) => {
-                let facts = probe(&connection, host, &environment.path, &shared.files).await;
-                connection.close().await;
-                facts
-            }
-            Err(failure) => Err(failure),
-        };
+        let facts = told(host, environment, shared, access).await;
         (host.name.clone(), facts)
     });
     join_all(asking).await
+}
+
+/// What one host says. A connection that was kept may be dead, so another is made before that counts.
+async fn told(
+    host: &Host,
+    environment: &Environment,
+    shared: &Shared,
+    access: &Access,
+) -> Result<Facts, Failure> {
+    let failed = |error: HostError| error.failure(host, "greet");
+    let mut connection = Connection::reach(host, access).await.map_err(failed)?;
+    let mut facts = probe(&connection, host, &environment.path, &shared.files).await;
+    if facts.is_err() && connection.has_idled() {
+        connection.close().await;
+        connection = Connection::open(host, access).await.map_err(failed)?;
+        facts = probe(&connection, host, &environment.path, &shared.files).await;
+    }
+    if facts.is_ok() {
+        connection.leave(host, access).await;
+    } else {
+        connection.close().await;
+    }
+    facts
 }
 
 /// Whether a deployment of this request would bring bytes to a host. Takes no lease and changes nothing.
@@ -106,6 +122,18 @@ async fn list_workers(
 ) -> Result<Vec<Worker>, Failure> {
     let failed = |error: HostError| error.failure(host, "workers");
     let connection = Connection::open(host, access).await.map_err(failed)?;
+    let listed = roster(environment, host, &connection).await;
+    connection.close().await;
+    listed
+}
+
+/// Lists the workers of a host over a connection that there is.
+pub(super) async fn roster(
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Result<Vec<Worker>, Failure> {
+    let failed = |error: HostError| error.failure(host, "workers");
     let mut listed = Vec::new();
     for group in &environment.workers {
         let sudo = if group.sudo { "yes" } else { "no" };
@@ -114,13 +142,13 @@ async fn list_workers(
             group.group.clone(),
             sudo.to_owned(),
         ];
-        let asking = lines(&connection, ROSTER, "roster", &args, |line| {
+        let asking = lines(connection, ROSTER, "roster", &args, |line| {
             listed.extend(read_worker(line));
         });
-        let asked = within(&host.name, PATIENCE, asking).await;
-        let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
+        let (status, stderr) = in_time(&host.name, Box::pin(asking))
+            .await
+            .map_err(failed)?;
         if status != 0 {
-            connection.close().await;
             let (asked_host, step) = (host, "workers".to_owned());
             let host = Some(host.name.clone());
             return Err(Failure {
@@ -134,7 +162,6 @@ async fn list_workers(
             });
         }
     }
-    connection.close().await;
     Ok(listed)
 }
 
@@ -164,6 +191,14 @@ pub(super) async fn lines(
     channel.end().await
 }
 
+/// Waits for the end of a question that needs no waiting on the host.
+pub(super) async fn in_time(
+    host: &HostName,
+    asking: impl Future<Output = Result<(i32, String), HostError>>,
+) -> Result<(i32, String), HostError> {
+    within(host, PATIENCE, asking).await?
+}
+
 /// Asks a host what is true.
 pub(super) async fn probe(
     connection: &Connection,
@@ -176,7 +211,12 @@ pub(super) async fn probe(
     args.extend(shared_files.iter().cloned());
     let mut facts = Facts::default();
     let asking = lines(connection, PROBE, "probe", &args, |line| facts.hear(line));
-    let asked = within(&host.name, PATIENCE, asking).await;
+    let patience = if connection.has_idled() {
+        FIRST_WORD
+    } else {
+        PATIENCE
+    };
+    let asked = within(&host.name, patience, Box::pin(asking)).await;
     let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
     if status == 0 {
         return Ok(facts);

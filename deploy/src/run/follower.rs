@@ -178,6 +178,8 @@ impl<'a> Follower<'a> {
         });
         if status != 0 {
             self.failed = Some((step, status));
+        } else if step == "swap" {
+            self.leased.swapped.notify_one();
         }
     }
 

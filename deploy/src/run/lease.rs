@@ -1,30 +1,35 @@
 //! The lease of every host: connect, take it, and hear what is true.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::FIRST_WORD;
 use super::held::Held;
 use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
 use crate::plan::fit;
+use crate::pool::Pool;
 use crate::script::{AROUND, LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
 const RECONNECT: Duration = Duration::from_mins(1);
 
-/// The first word over a connection that was kept comes within this time, or its line is dead.
-const FIRST_WORD: Duration = Duration::from_secs(10);
-
 /// A host whose lease is held.
 pub(super) struct Leased {
     pub(super) host: Host,
     pub(super) connection: Connection,
     pub(super) facts: Facts,
+    /// What the pool of PHP-FPM told of itself, once it was asked.
+    pub(super) pool: Option<Pool>,
+    /// Told when a step named `swap` has ended well.
+    pub(super) swapped: Arc<Notify>,
     root: String,
     /// Absent only while it is taken again.
     lease: Option<Held>,
@@ -63,10 +68,7 @@ impl Leased {
         if let Some(lease) = self.lease {
             lease.give_back().await;
         }
-        match &access.kept {
-            Some(kept) => kept.put(&self.host, access, self.connection).await,
-            None => self.connection.close().await,
-        }
+        self.connection.leave(&self.host, access).await;
     }
 }
 
@@ -88,7 +90,8 @@ pub(super) async fn take(
         shared,
     };
     let opening = async |host: &Host| {
-        let connection = reach(host, access).await;
+        let connection = Connection::reach(host, access).await;
+        let connection = connection.inspect(Connection::open_lanes_ahead);
         connection.map_err(|error| refused(error.failure(host, "greet")))
     };
     let mut connections = Vec::new();
@@ -135,17 +138,6 @@ pub(super) async fn take(
     Err(first)
 }
 
-/// A connection that is there already, or a new one.
-async fn reach(host: &Host, access: &Access) -> Result<Connection, HostError> {
-    if let Some(kept) = &access.kept
-        && let Some(connection) = kept.take(host, access).await
-    {
-        return connection;
-    }
-    let connection = Connection::open(host, access).await;
-    connection.inspect(Connection::open_lanes_ahead)
-}
-
 /// The connection, or a new one where nobody used it for too long: the first host's lease may have been waited for.
 async fn fresh(
     host: &Host,
@@ -182,10 +174,13 @@ async fn lease(
         };
         let no = match taken {
             Ok((lease, facts)) => {
+                connection.prove();
                 return Ok(Leased {
                     host: host.clone(),
                     connection,
                     facts,
+                    pool: None,
+                    swapped: Arc::default(),
                     root: claim.environment.path.clone(),
                     lease: Some(Held::new(lease)),
                 });
@@ -228,9 +223,9 @@ async fn greet(
         environment.path.clone(),
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
-        PROBE.to_owned(),
-        AROUND.to_owned(),
     ];
+    args.extend(super::pool::answers(environment, host));
+    args.extend([PROBE.to_owned(), AROUND.to_owned()]);
     args.extend(shared.files.iter().cloned());
     let lost = |error: HostError| Ungreeted::No(refused(error.failure(host, "greet")));
     let mut channel = connection

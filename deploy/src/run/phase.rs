@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bring;
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
-use super::{Access, Events, ask};
+use super::{Access, Events, ask, pool, schema};
 use crate::config::{Environment, Health, Shared};
 use crate::health::judge;
 use crate::host::HostError;
@@ -41,8 +42,10 @@ pub(super) async fn run(
         Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
         Phase::Undo => &host.undo,
+        Phase::MigrateBack => &host.migrate_back,
         Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
+        Phase::Warm => return pool::warm(&plan.release, job, leased, events).await,
         Phase::Health => return health(&plan.release, job, leased, events).await,
         Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
         Phase::UndoHealth => {
@@ -54,7 +57,7 @@ pub(super) async fn run(
     };
     let ended = if phase == Phase::Stage {
         let bring = job.artifact.zip(host.incoming.as_deref());
-        let bring = bring.map(|(artifact, to)| (artifact.file.as_path(), artifact.bytes, to));
+        let bring = bring.map(|(artifact, to)| bring::bring(artifact, &leased.facts.parts, to));
         segment::run(
             leased,
             steps,
@@ -64,9 +67,22 @@ pub(super) async fn run(
         )
         .await
     } else {
-        finish(phase, steps, host, job, leased, events).await
+        pool::beside(phase, plan, steps, host, job, leased, events).await
+    };
+    let ended = match ended {
+        End::Done if phase == Phase::Stage => judged_preview(job, leased, events),
+        End::Failed(failure) if phase == Phase::Stage => End::Failed(schema::hinted(failure, job)),
+        ended => ended,
     };
     report(ended, phase, plan, leased).await
+}
+
+/// What is staged may go on only if its migrations may.
+fn judged_preview(job: Job<'_>, leased: &Leased, events: &Events) -> End {
+    match schema::judge(&leased.host.name, job, events) {
+        Ok(()) => End::Done,
+        Err(failure) => End::Failed(*failure),
+    }
 }
 
 async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {
@@ -94,7 +110,7 @@ async fn what_is_live(release: &ReleaseId, leased: &Leased) -> Live {
 }
 
 /// Runs steps that run to their end whatever happens to the line, and learns what they did when it was lost.
-async fn finish(
+pub(super) async fn finish(
     phase: Phase,
     steps: &[Step],
     host: &HostPlan,
@@ -175,7 +191,7 @@ async fn watch(
 }
 
 /// Connects again after the line was lost.
-async fn again(
+pub(super) async fn again(
     error: &HostError,
     job: Job<'_>,
     leased: &mut Leased,
@@ -193,7 +209,7 @@ async fn again(
     lease::take_again(leased, environment, request, shared, access, events).await
 }
 
-fn unknown(failure: Failure) -> Report {
+pub(super) fn unknown(failure: Failure) -> Report {
     Report::Failed {
         failure,
         live: Live::Unknown,

@@ -1,10 +1,13 @@
 //! A segment: steps of one phase on one host, sent as one exec whose output marks each step.
 
-use std::path::Path;
+use std::io::SeekFrom;
+use std::ops::Range;
+use std::path::PathBuf;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
+use super::bring::Bring;
 use super::follower::{Follower, GRACE, Heard};
 use super::lease::Leased;
 use super::{Events, ask};
@@ -17,8 +20,8 @@ use crate::script::{ENDED, FINISH, GUARD, STEPS};
 pub(super) enum Mode<'a> {
     /// They only prepare: they end when we do, or when `cancel` says so.
     Guard {
-        /// The artifact, its size, and where it goes.
-        bring: Option<(&'a Path, u64, &'a str)>,
+        /// The artifact that is brought first.
+        bring: Option<Bring<'a>>,
         cancel: &'a CancellationToken,
     },
     /// They change what is live: they run to their end, with or without us.
@@ -51,8 +54,11 @@ pub(super) async fn run(
     let nonce = nonce();
     let (script, name, mut args) = match &mode {
         Mode::Guard { bring, .. } => {
-            let (bytes, file) = bring.map_or((0, ""), |(_, bytes, file)| (bytes, file));
-            (GUARD, "guard", vec![bytes.to_string(), file.to_owned()])
+            let (to, orders, parts) = bring.as_ref().map_or(("", "", ""), |bring| {
+                (bring.to, &bring.orders, &bring.parts)
+            });
+            let args = [to, orders, parts].map(str::to_owned);
+            (GUARD, "guard", args.to_vec())
         }
         Mode::Finish { folder, segment } => (
             FINISH,
@@ -86,10 +92,10 @@ pub(super) async fn run(
     };
     // Feeding is a task of its own: the far end may stop reading and begin to talk at any byte.
     let feeding = bring
-        .and_then(|(file, _, _)| Some((file.to_owned(), channel.take_stdin()?)))
-        .map(|(file, stdin)| {
+        .and_then(|bring| Some((bring, channel.take_stdin()?)))
+        .map(|(bring, stdin)| {
             follower.begin("bring");
-            tokio::spawn(feed(file, stdin))
+            tokio::spawn(feed(bring.from.to_owned(), bring.sent, stdin))
         });
     let stopped = follower.follow(&mut channel, cancel).await;
     if let Some(feeding) = feeding {
@@ -102,12 +108,18 @@ pub(super) async fn run(
     }
 }
 
-/// Sends a file and keeps stdin open until it is aborted: the end of stdin means that nobody waits any more.
-async fn feed(file: std::path::PathBuf, mut stdin: impl tokio::io::AsyncWrite + Unpin) {
-    if let Ok(mut file) = tokio::fs::File::open(file).await
-        && tokio::io::copy(&mut file, &mut stdin).await.is_ok()
-        && stdin.flush().await.is_ok()
-    {
+/// Sends ranges of a file and keeps stdin open until it is aborted: the end of stdin means that nobody waits any more.
+async fn feed(file: PathBuf, ranges: Vec<Range<u64>>, mut stdin: impl AsyncWrite + Unpin) {
+    let sending = async {
+        let mut file = tokio::fs::File::open(file).await?;
+        for range in ranges {
+            file.seek(SeekFrom::Start(range.start)).await?;
+            let mut part = (&mut file).take(range.end - range.start);
+            tokio::io::copy(&mut part, &mut stdin).await?;
+        }
+        stdin.flush().await
+    };
+    if sending.await.is_ok() {
         std::future::pending::<()>().await;
     }
 }

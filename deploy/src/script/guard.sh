@@ -1,15 +1,23 @@
-# guard BYTES FILE STEPS [STEPS_ARGUMENT…]
-# Runs steps that only prepare. They end when stdin does: nobody is left who waits for them.
-bytes=$1 file=$2 steps=$3
-shift 3
-if [ "$bytes" -gt 0 ]; then
+# guard FILE ORDERS PARTS STEPS [STEPS_ARGUMENT…]
+# Puts an artifact together in FILE, by ORDERS: `new LENGTH` comes by stdin, `kept LENGTH FIRST` is in the artifact that
+# was brought before. Then runs steps that only prepare. They end when stdin does: nobody is left who waits for them.
+file=$1 orders=$2 parts=$3 steps=$4
+shift 4
+exec 3<&0
+kept=${file%/incoming/*}/objects/artifact
+if [ -n "$orders" ]; then
   mkdir -p "${file%/*}"
-  head -c "$bytes" >"$file" || {
+  printf '%s\n' "$orders" | while read -r whence length first; do
+    case $whence in
+      new) head -c "$length" <&3 ;;
+      kept) tail -c "+$first" "$kept" | head -c "$length" ;;
+    esac
+  done >"$file" || {
     rm -f "$file"
     exit 74
   }
+  printf '%s\n' "$parts" | sed '/^$/d' >"${file%/*}/.parts"
 fi
-exec 3<&0
 setsid sh -euc "$steps" steps "$@" </dev/null 2>&1 &
 group=$!
 {

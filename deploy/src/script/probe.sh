@@ -19,10 +19,12 @@ for dir in "$root"/releases/*/; do
   # A link is no release, even if it leads to one.
   if [ ! -d "$dir" ] || [ -L "$root/releases/$id" ]; then continue; fi
   printf 'release %s %s\n' "$id" "$(cat "$root/.cutover/releases/$id.json" 2>/dev/null || true)"
+  [ ! -s "$root/.cutover/releases/$id.migrated" ] || printf 'migrated %s %s\n' "$id" "$(tr '\n' ' ' <"$root/.cutover/releases/$id.migrated")"
 done
 for file in "$@"; do
   if [ -s "$root/shared/$file" ]; then printf 'shared filled %s\n' "$file"; else printf 'shared empty %s\n' "$file"; fi
 done
+sed 's/^/part /' "$root/.cutover/objects/parts" 2>/dev/null || true
 for path in "$root"/.cutover/incoming/* "$root"/.cutover/current.*; do
   if [ -e "$path" ] || [ -L "$path" ]; then printf 'leftover %s\n' "$path"; fi
 done

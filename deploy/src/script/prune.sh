@@ -24,7 +24,7 @@ printf '%s\n' "$releases" | while IFS= read -r release; do
   elif [ -n "$pid" ]; then
     echo "left $release: a process still runs from it: $pid $(cat "/proc/$pid/comm" 2>/dev/null || true)"
   elif mv -T "$root/releases/$release" "$root/releases/.gone.$release"; then
-    rm -f "$root/.cutover/releases/$release.json" "$root/.cutover/releases/$release.json.new"
+    for end in json json.new migrated; do rm -f "$root/.cutover/releases/$release.$end"; done
     echo "removed $release"
   else
     echo "left $release: it could not be moved aside"

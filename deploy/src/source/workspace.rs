@@ -211,11 +211,13 @@ mod tests {
         /// What is in the archive, with the time of the first entry.
         fn content(artifact: &Artifact) -> (String, u64) {
             let file = fs::File::open(&artifact.file).unwrap();
-            let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+            let mut archive = tar::Archive::new(flate2::read::MultiGzDecoder::new(file));
             let (mut lines, mut time) = (Vec::new(), 0);
             for entry in archive.entries().unwrap() {
                 let entry = entry.unwrap();
-                time = entry.header().mtime().unwrap();
+                if lines.is_empty() {
+                    time = entry.header().mtime().unwrap();
+                }
                 lines.push(entry.path().unwrap().display().to_string());
             }
             (lines.join("\n"), time)
@@ -249,6 +251,7 @@ mod tests {
         let (artifact, events) = world.packed().await.unwrap();
         let (content, time) = World::content(&artifact);
         insta::assert_snapshot!(content, @r"
+        REVISION
         app
         app/.env
         artisan
@@ -274,7 +277,7 @@ mod tests {
         assert_eq!(git::head(world.workspace.path()).await, None);
         let (artifact, _) = world.packed().await.unwrap();
         let (content, time) = World::content(&artifact);
-        assert_eq!(content, "artisan\nstorage\nstorage/logs");
+        assert_eq!(content, "REVISION\nartisan\nstorage\nstorage/logs");
         assert!(time > 1_700_000_000, "{time}");
     }
 

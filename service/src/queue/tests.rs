@@ -55,6 +55,7 @@ impl Deployer for Stage {
             files: 1,
             unpacked_bytes: 5,
             commit: commit.clone(),
+            parts: Vec::new(),
         })
     }
 

@@ -51,6 +51,16 @@ impl Told {
         self.names.tame(&story)
     }
 
+    /// The plan as it was told.
+    pub(super) fn plan(&self) -> String {
+        let planned = |event: &Event| match event {
+            Event::Planned { lines, .. } => Some(lines.join("\n")),
+            _ => None,
+        };
+        let plan = self.events.iter().find_map(planned);
+        self.names.tame(&plan.unwrap_or_default())
+    }
+
     /// The lines that steps printed.
     pub(super) fn output(&self) -> Vec<&str> {
         let lines = self.events.iter().filter_map(|event| match event {
