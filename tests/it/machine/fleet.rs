@@ -113,6 +113,7 @@ impl Fleet {
             known_hosts: file("known_hosts", &known),
             ssh_config: file("ssh_config", SSH),
             connect_timeout: Some(Duration::from_secs(4)),
+            kept: None,
         };
         Self {
             machines,
