@@ -1,6 +1,9 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod cut;
 mod deploy;
+mod fleet;
+mod rights;
 
 use std::time::{Duration, Instant};
 

@@ -47,7 +47,7 @@ const DEFECTS: [Defect; 14] = [
     (
         "R6",
         "Deployer: the swap fails on one of two hosts, and each is left on another release",
-        &["several::a_swap_that_fails_on_one_host_is_undone_on_the_other"],
+        &["several::a_swap_that_fails_on_one_of_two_hosts_leaves_both_on_the_old_release_and_free"],
     ),
     (
         "R7",
