@@ -4,23 +4,28 @@ set -eu
 
 # What is looked for, and the package that has it: a command, or a file when it begins with a slash.
 needs='
+busybox busybox
 bwrap bubblewrap
+cap capistrano
 chattr e2fsprogs
 chromium chromium
 composer composer
 curl curl
 flock util-linux
 git git
+haproxy haproxy
 nginx nginx-light
 node nodejs
 npm npm
 php php-cli
 php-fpm php-fpm
+/usr/lib/postgresql postgresql
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework
 redis-cli redis-tools
 rsync rsync
 redis-server redis-server
 shellcheck shellcheck
+socat socat
 sqlite3 sqlite3
 ssh openssh-client
 sshd openssh-server
@@ -36,11 +41,10 @@ if [ "$(id -u)" = 0 ]; then
 ip iproute2
 mmdebstrap mmdebstrap
 nft nftables
-socat socat
 systemd-nspawn systemd-container
 "
 fi
-extensions='mbstring:php-mbstring pcntl:php-cli pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'
+extensions='mbstring:php-mbstring pcntl:php-cli pdo_pgsql:php-pgsql pdo_sqlite:php-sqlite3 redis:php-redis xml:php-xml'
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 

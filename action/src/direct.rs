@@ -66,6 +66,7 @@ pub(crate) fn request(kind: Kind, runner: &Runner) -> DeployRequest {
         run_url: runner.run_url.clone(),
         keeper: None,
         plan_digest: None,
+        allow_destructive: false,
         requested_at: now(),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Inputs {
     pub(crate) command: Command,
     /// Where.
     pub(crate) environment: Environment,
+    /// Whether migrations may take away what the live release may still use.
+    pub(crate) allow_destructive: bool,
     /// The whole configuration.
     pub(crate) config: Config,
     /// The folder that the job has built.
@@ -76,6 +78,7 @@ impl Inputs {
         let ci = runner.ci;
         let given = Given { ci, input };
         let command = faults.take(given.command());
+        let allow_destructive = faults.take(given.yes_or_no("allow-destructive"));
         let workspace = faults.take(runner.workspace.clone().ok_or_else(|| no_workspace(ci)));
         let ssh_key = faults.take(ssh::private_key(ci, &input("ssh-key")));
         let known_hosts = faults.take(ssh::known_hosts(ci, &input("known-hosts")));
@@ -91,6 +94,7 @@ impl Inputs {
             workspace,
             ssh_key,
             known_hosts,
+            allow_destructive,
         ) {
             (
                 Some(command),
@@ -99,8 +103,10 @@ impl Inputs {
                 Some(workspace),
                 Some(ssh_key),
                 Some(known_hosts),
+                Some(allow_destructive),
             ) => Ok(Self {
                 command,
+                allow_destructive,
                 environment,
                 config,
                 workspace,
@@ -155,6 +161,18 @@ struct Given<'a> {
 impl Given<'_> {
     fn trimmed(&self, name: &str) -> String {
         (self.input)(name).trim().to_owned()
+    }
+
+    fn yes_or_no(&self, name: &str) -> Result<bool, Fault> {
+        match self.trimmed(name).as_str() {
+            "" | "false" => Ok(false),
+            "true" => Ok(true),
+            other => Err(self.ci.fault(
+                name,
+                &format!("is {other:?}, which is neither true nor false"),
+                &format!("Write {}, or leave it out.", self.ci.written(name, "true")),
+            )),
+        }
     }
 
     fn command(&self) -> Result<Command, Fault> {

@@ -24,7 +24,7 @@ mod report;
 mod signals;
 mod summary;
 
-use cutover_deploy::Kind;
+use cutover_deploy::{DeployRequest, Kind};
 use secrecy::ExposeSecret as _;
 
 use console::Console;
@@ -40,10 +40,10 @@ pub async fn run() -> u8 {
     let runner = Runner::from_env();
     let mut console = Console::stdout(runner.ci);
     let exit = if runner.after {
-        after::run(&runner, &mut console).await;
+        Box::pin(after::run(&runner, &mut console)).await;
         0
     } else {
-        told(&runner, &mut console).await
+        Box::pin(told(&runner, &mut console)).await
     };
     keys::tidy(&runner);
     exit
@@ -75,7 +75,10 @@ async fn step(runner: &Runner, console: &mut Console<std::io::Stdout>) -> Result
         Command::Rollback { to } => Kind::Rollback { to: to.clone() },
         Command::Deploy | Command::Plan => direct::workspace(&inputs, runner).await?,
     };
-    let request = direct::request(kind, runner);
+    let request = DeployRequest {
+        allow_destructive: inputs.allow_destructive,
+        ..direct::request(kind, runner)
+    };
     if inputs.command == Command::Plan {
         return Ok(plan::run(&inputs, runner, &keys, &request, console).await);
     }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use cutover_deploy::plan::Plan;
 use cutover_deploy::{DeployRequest, Failure, run};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -25,7 +24,11 @@ pub(crate) async fn run<W: Write>(
     let name = &inputs.environment.name;
     let made = make(inputs, keys, request).await;
     let (lines, failures, exit) = match &made {
-        Ok(plan) => (plan.steps(), Vec::new(), 0),
+        Ok(planned) => {
+            let mut lines = planned.plan.steps();
+            lines.extend(planned.meets.iter().cloned());
+            (lines, Vec::new(), 0)
+        }
         Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),
         Err(NoPlan::Refused(failures)) => (Vec::new(), failures.clone(), 2),
         Err(NoPlan::Held(failures)) => (Vec::new(), failures.clone(), 4),
@@ -39,7 +42,10 @@ pub(crate) async fn run<W: Write>(
         console.error(fault);
     }
     console.text(&lines.join("\n"));
-    let live = made.as_ref().ok().and_then(|plan| plan.previous.clone());
+    let live = made
+        .as_ref()
+        .ok()
+        .and_then(|planned| planned.plan.previous.clone());
     let outcome = match exit {
         0 => "planned",
         1 => "failed",
@@ -49,7 +55,7 @@ pub(crate) async fn run<W: Write>(
         release: live.clone(),
         previous: live,
         outcome: outcome.to_owned(),
-        commit: made.ok().and_then(|plan| plan.commit),
+        commit: made.ok().and_then(|planned| planned.plan.commit),
         url: inputs.environment.url.clone(),
     }
     .hand_over(runner, console);
@@ -70,7 +76,11 @@ enum NoPlan {
     Held(Vec<Failure>),
 }
 
-async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<Plan, NoPlan> {
+async fn make(
+    inputs: &Inputs,
+    keys: &Keys,
+    request: &DeployRequest,
+) -> Result<run::Planned, NoPlan> {
     let (events, _) = unbounded_channel();
     let artifact = direct::artifact(inputs, request, keys.folder(), &events).await;
     let artifact = artifact.map_err(NoPlan::Failed)?;
@@ -81,7 +91,7 @@ async fn make(inputs: &Inputs, keys: &Keys, request: &DeployRequest) -> Result<P
     } = inputs;
     let access = keys.access();
     let planned = run::planned(config, environment, request, artifact.as_ref(), &access).await;
-    planned.map(|(plan, _)| plan).map_err(|refusal| {
+    planned.map_err(|refusal| {
         let failures = std::iter::once(*refusal.failure).chain(refusal.more);
         let no_plan = if refusal.held {
             NoPlan::Held

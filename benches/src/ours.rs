@@ -141,6 +141,7 @@ fn request(kind: Kind) -> Result<DeployRequest> {
         run_url: None,
         keeper: None,
         plan_digest: None,
+        allow_destructive: false,
         requested_at: now(),
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{AppName, EnvironmentName, HostName};
+use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
 mod defaults;
 mod document;
@@ -117,10 +117,18 @@ pub struct Steps {
     pub prepare: Vec<String>,
     /// On every host, last before the barrier: must fail if the release cannot boot.
     pub preflight: Vec<String>,
+    /// Shows the SQL of what `migrate` would run, on the hosts with the role `migrate`, before any of them migrates.
+    pub preview: Vec<String>,
     /// Once per database, on the host with the role `migrate`, after every host is prepared.
     pub migrate: Vec<String>,
+    /// Rolls back what `migrate` has run, where the environment wants that of a release that is taken back.
+    pub migrate_back: Vec<String>,
+    /// On every host with the role `web` right before its swap, but not on a way back.
+    pub before_swap: Vec<String>,
     /// On every host right after the swap, on the way back as well.
     pub after_swap: Vec<String>,
+    /// On every host with the role `web` when it is healthy, and on every way back whether it is or not.
+    pub after_health: Vec<String>,
 }
 
 /// A place an app runs.
@@ -149,6 +157,8 @@ pub struct Environment {
     /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy.
     /// Default 0 s.
     pub watch: Duration,
+    /// What migrations may do.
+    pub migrations: Migrations,
     /// The machines, at least one.
     pub hosts: Vec<Host>,
     /// How the app tells that it is well; no check at all when absent.
@@ -171,6 +181,35 @@ pub enum Strategy {
     Canary,
 }
 
+/// What migrations may do, and what becomes of them when a release is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrations {
+    /// What is done with migrations that take something away which the live release may still use. Default `refuse`.
+    pub destructive: Destructive,
+    /// What becomes of the migrations of a release that is taken back. Default `keep`.
+    pub on_rollback: OnRollback,
+}
+
+/// What is done with migrations that drop, rename, empty or tighten something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Destructive {
+    /// The deployment fails before anything is migrated, unless it was asked for with leave to do so. The default.
+    Refuse,
+    /// They run.
+    Allow,
+}
+
+/// What becomes of the migrations of a release that is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRollback {
+    /// They stay. The default.
+    Keep,
+    /// `steps.migrate_back` runs in that release, once the release before is live and healthy.
+    RollBack,
+}
+
 /// A machine reached by SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -180,6 +219,8 @@ pub struct Host {
     pub address: Address,
     /// What it does.
     pub roles: Vec<Role>,
+    /// Which database its release speaks to; hosts that say the same share one. Default `default`.
+    pub database: DatabaseName,
 }
 
 /// Where and as whom a host is reached: `deploy@web1.example.com:22`.
@@ -270,24 +311,53 @@ pub enum AfterDrain {
     Keep,
 }
 
-/// What PHP-FPM needs after a swap.
+/// How PHP-FPM comes to serve a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhpFpm {
-    /// The systemd unit: `php8.2-fpm`.
-    pub service: String,
+    /// The systemd unit, `php8.2-fpm`: given where it is reloaded.
+    pub service: Option<String>,
+    /// Where the pool takes FastCGI, as seen from the host. Without it the pool is not asked.
+    pub pool: Option<PoolAddress>,
+    /// The script in a release that answers requests. Default `public/index.php`.
+    pub script: String,
+    /// Paths that a release answers in the live pool before it is swapped in, beside the one of health.
+    pub warm: Vec<String>,
     /// What is done.
     pub after_swap: FpmAction,
     /// Whether `systemctl` is called through `sudo -n`. Default true.
     pub sudo: bool,
 }
 
+/// Where a pool takes FastCGI, as seen from the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PoolAddress {
+    /// A Unix socket.
+    Socket(String),
+    /// A host and a port.
+    Port(String, u16),
+}
+
+impl fmt::Display for PoolAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => f.write_str(path),
+            Self::Port(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Port(host, port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 /// What is done to PHP-FPM after a swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FpmAction {
-    /// Nothing: right where nginx passes `$realpath_root`.
+    /// What the pool says it needs: nothing, or a reset. The default with `pool`.
+    Auto,
+    /// Nothing: right where nginx passes `$realpath_root`. The default without `pool`.
     Nothing,
-    /// `systemctl reload`: needed where nginx passes `$document_root`.
+    /// `OPcache` forgets everything; no request is cut off. Wants `pool`.
+    Reset,
+    /// `systemctl reload`, which cuts requests off without a `process_control_timeout`. Wants `service`.
     Reload,
 }
 

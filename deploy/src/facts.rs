@@ -9,6 +9,10 @@ use crate::artifact::Part;
 use crate::hold::Hold;
 use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
+mod legacy;
+
+pub use legacy::{Legacy, Tool};
+
 /// What a host said of itself. Serialized as it is for `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facts {
@@ -16,6 +20,8 @@ pub struct Facts {
     pub current: Current,
     /// The folders below `releases/`, with what is known of each, oldest first.
     pub releases: BTreeMap<ReleaseId, Option<ReleaseRecord>>,
+    /// The migrations that releases have told to have run in the database of this host, oldest first.
+    pub migrated: BTreeMap<ReleaseId, Vec<String>>,
     /// The fence number of the lease under which this was told; 0 when it was told without one.
     pub fence: u64,
     /// Who holds the lease, if somebody does.
@@ -34,8 +40,12 @@ pub struct Facts {
     pub shared: BTreeMap<String, bool>,
     /// Things left behind by an interrupted deployment, as paths.
     pub leftovers: Vec<String>,
-    /// The folder that may not be written to, if there is one.
-    pub unwritable: Option<String>,
+    /// Folders that would have to be written to and may not, as paths.
+    pub unwritable: Vec<String>,
+    /// Releases that were removed and of which something could not be, as paths.
+    pub gone: Vec<String>,
+    /// What a tool before this one left.
+    pub legacy: Legacy,
     /// True when the environment's path does not exist yet.
     pub missing: bool,
     /// What the artifact consists of that was brought last and is kept.
@@ -71,11 +81,11 @@ pub struct ReleaseRecord {
     pub release: ReleaseId,
     /// Where it stands.
     pub state: ReleaseState,
-    /// What it was made from.
-    pub commit: CommitSha,
-    /// The artifact's digest.
-    pub digest: Digest,
-    /// The deployment that made it.
+    /// What it was made from; absent where another tool made it and did not say.
+    pub commit: Option<CommitSha>,
+    /// The artifact's digest; absent where another tool made it.
+    pub digest: Option<Digest>,
+    /// The deployment that made it, or took it over.
     pub deployment: DeploymentId,
     /// Who asked for it.
     pub actor: String,
@@ -105,6 +115,8 @@ pub enum ReleaseState {
     Live,
     /// Was live and proven healthy: rollback may return to it.
     Healthy,
+    /// Made by another tool and live when this one came: rollback may return to it.
+    Adopted,
     /// Never became healthy.
     Failed,
     /// Was live, failed, and was taken back.
@@ -133,6 +145,7 @@ impl Facts {
         match word {
             "current" => self.current = Current::read(rest),
             "release" => self.hear_release(rest),
+            "migrated" => self.hear_migrated(rest),
             "fence" => self.fence = rest.parse().unwrap_or(0),
             "holder" => self.holder = serde_json::from_str(rest).ok(),
             "hold" => self.hold = Some(Hold::read(rest)),
@@ -148,8 +161,10 @@ impl Facts {
                 None => self.strange.push(line.to_owned()),
             },
             "leftover" => self.leftovers.push(rest.to_owned()),
-            "unwritable" => self.unwritable = Some(rest.to_owned()),
+            "unwritable" => self.unwritable.push(rest.to_owned()),
+            "gone" => self.gone.push(rest.to_owned()),
             "missing" => self.missing = true,
+            _ if self.legacy.hear(word, rest) => {}
             _ => self.strange.push(line.to_owned()),
         }
     }
@@ -159,6 +174,14 @@ impl Facts {
         match ReleaseId::parse(id) {
             Ok(id) => drop(self.releases.insert(id, serde_json::from_str(record).ok())),
             Err(error) => self.strange.push(error.to_string()),
+        }
+    }
+
+    fn hear_migrated(&mut self, rest: &str) {
+        let mut words = rest.split_whitespace();
+        match words.next().map(ReleaseId::parse) {
+            Some(Ok(id)) => drop(self.migrated.insert(id, words.map(str::to_owned).collect())),
+            _ => self.strange.push(rest.to_owned()),
         }
     }
 
@@ -181,10 +204,52 @@ impl Facts {
         self.releases.get(id).and_then(Option::as_ref)
     }
 
+    /// The commit that a release was made from, as far as known.
+    pub fn commit(&self, id: &ReleaseId) -> Option<&CommitSha> {
+        match self.record(id) {
+            Some(record) => record.commit.as_ref(),
+            None => self.legacy.revisions.get(id),
+        }
+    }
+
     /// Whether a release was once live and proven healthy, and is still there.
     pub fn was_healthy(&self, id: &ReleaseId) -> bool {
         self.record(id)
             .is_some_and(|record| record.state == ReleaseState::Healthy)
+    }
+
+    /// Whether another tool made a release.
+    pub fn is_foreign(&self, id: &ReleaseId) -> bool {
+        match self.releases.get(id) {
+            Some(Some(record)) => record.digest.is_none(),
+            Some(None) => self.legacy.unrecorded.contains(id) && !id.is_ours(),
+            None => false,
+        }
+    }
+
+    /// The releases that other tools made, oldest first.
+    pub fn foreign(&self) -> impl DoubleEndedIterator<Item = &ReleaseId> {
+        self.releases.keys().filter(|id| self.is_foreign(id))
+    }
+
+    /// Whether a rollback may go to a release: it was healthy once, or another tool made it and it is proven that it
+    /// was live.
+    pub fn is_way_back(&self, id: &ReleaseId) -> bool {
+        match self.record(id) {
+            Some(record) => {
+                matches!(record.state, ReleaseState::Healthy | ReleaseState::Adopted)
+            }
+            None => self.is_foreign(id) && self.was_live(id),
+        }
+    }
+
+    /// Whether it is proven that a release of another tool was live: it is, or it was when one of ours was made, or its
+    /// tool's log says so.
+    fn was_live(&self, id: &ReleaseId) -> bool {
+        let before = |record: &ReleaseRecord| record.previous.as_ref() == Some(id);
+        self.live() == Some(id)
+            || self.releases.values().flatten().any(before)
+            || self.legacy.says_live(id)
     }
 }
 

@@ -13,6 +13,7 @@ mod clock;
 mod event;
 mod hold;
 mod layout;
+mod matrix;
 mod names;
 mod outcome;
 mod request;
@@ -23,7 +24,9 @@ pub mod health;
 #[cfg(feature = "run")]
 mod host;
 pub mod machine;
+pub mod migrations;
 pub mod plan;
+pub mod pool;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod script;
@@ -38,8 +41,10 @@ pub use config::Config;
 pub use event::Event;
 pub use hold::Hold;
 pub use layout::Layout;
+pub use matrix::Matrix;
 pub use names::{
-    AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
+    AppName, BadName, CommitSha, DatabaseName, DeploymentId, Digest, EnvironmentName, HostName,
+    ReleaseId,
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};

@@ -2,25 +2,33 @@
 //! concludes. The driver asks it and decides nothing.
 //!
 //! Its rules: nothing swaps before all hosts are ready; no wave of hosts swaps before the one before is proven; every swap that happened is kept on all hosts or undone on all;
-//! a restored release must prove its health as a new one must; what cannot be restored is said, never retried for ever.
+//! a restored release must prove its health as a new one must; whoever may have left a load balancer is asked to come back; what cannot be restored is said, never retried for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
+use crate::migrations::Migrated;
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
 
 /// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,
     /// Changes the database.
     Migrate,
+    /// Asks the new release in the live pool, before anybody else can.
+    Warm,
     /// Makes the release live and its processes follow.
     Switch,
     /// Asks the app how it is.
     Health,
+    /// Has the hosts come back that left before their swap: to a load balancer, mostly.
+    Rejoin,
     /// Goes on asking for a while.
     Watch,
     /// Marks the release healthy and removes old ones.
@@ -29,6 +37,10 @@ pub enum Phase {
     Undo,
     /// Asks the restored app how it is.
     UndoHealth,
+    /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
+    MigrateBack,
+    /// Has the hosts come back that left before their swap, whether they swapped or not.
+    UndoRejoin,
     /// Takes away what was brought, when nothing was swapped.
     Abandon,
 }
@@ -38,13 +50,17 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Stage => "stage",
+            Self::Warm => "warm",
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
+            Self::Rejoin => "rejoin",
             Self::Watch => "watch",
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
+            Self::MigrateBack => "migrate back",
+            Self::UndoRejoin => "rejoin after undo",
             Self::Abandon => "abandon",
         }
     }
@@ -102,7 +118,17 @@ pub struct Machine {
     cause: Option<Failure>,
     /// Hosts that run the new release, or may.
     swapped: BTreeSet<HostName>,
+    /// Hosts that may have left before their swap and not have come back: those of every wave that has begun.
+    away: BTreeSet<HostName>,
+    /// Hosts on which the new release was seen live.
+    seen_new: BTreeSet<HostName>,
     left: Vec<LeftOver>,
+    /// Hosts whose database was migrated, or may have been.
+    migrating: BTreeSet<HostName>,
+    /// What they told of it.
+    migrated: Option<Migrated>,
+    /// Whether that was rolled back.
+    gave_back: bool,
     cancelled: bool,
     /// Whether it was called off between waves.
     called_off: bool,
@@ -120,13 +146,17 @@ impl HostView {
     fn of(plan: &HostPlan) -> Self {
         let work = [
             (Phase::Stage, !plan.stage.is_empty()),
+            (Phase::Warm, plan.warm),
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
+            (Phase::Rejoin, !plan.rejoin.is_empty()),
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
+            (Phase::MigrateBack, !plan.migrate_back.is_empty()),
+            (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work
@@ -159,7 +189,12 @@ impl Machine {
             failures: Vec::new(),
             cause: None,
             swapped: BTreeSet::new(),
+            away: BTreeSet::new(),
+            seen_new: BTreeSet::new(),
             left: Vec::new(),
+            migrating: BTreeSet::new(),
+            migrated: None,
+            gave_back: false,
             cancelled: false,
             called_off: false,
         }
@@ -186,7 +221,11 @@ impl Machine {
             if phase == Phase::Switch {
                 // From here on a host that does not answer may have swapped.
                 let wave = self.wave().to_vec();
+                self.away.extend(wave.iter().cloned());
                 self.swapped.extend(wave);
+            }
+            if phase == Phase::Migrate {
+                self.migrating.extend(hosts.iter().cloned());
             }
             if !hosts.is_empty() {
                 self.awaited = hosts.iter().cloned().collect();
@@ -201,6 +240,10 @@ impl Machine {
             return;
         }
         let (failure, live) = match report {
+            Report::Done if self.phase == Some(Phase::Switch) => {
+                self.seen_new.insert(host.clone());
+                return;
+            }
             Report::Done => return,
             Report::Cancelled => return self.cancel(),
             Report::Failed { failure, live } => (failure, live),
@@ -208,7 +251,8 @@ impl Machine {
         if self.phase == Some(Phase::Switch) && live == Live::Old {
             self.swapped.remove(host);
         }
-        if matches!(self.phase, Some(Phase::Undo | Phase::UndoHealth)) {
+        let undo = [Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin];
+        if self.phase.is_some_and(|phase| undo.contains(&phase)) && !self.is_left(host) {
             self.left.push(self.left_over(host, &failure, live));
         }
         self.failures.push((host.clone(), failure));
@@ -223,7 +267,7 @@ impl Machine {
     pub fn wave_of(&self) -> Option<(usize, usize)> {
         let in_waves = matches!(
             self.phase,
-            Some(Phase::Switch | Phase::Health | Phase::Watch)
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch)
         );
         (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
     }
@@ -269,7 +313,11 @@ impl Machine {
     fn following(&mut self) -> Option<Phase> {
         let failed = self.take_failures();
         let stop = failed
-            || (self.cancelled && matches!(self.phase, None | Some(Phase::Stage | Phase::Migrate)));
+            || (self.cancelled
+                && matches!(
+                    self.phase,
+                    None | Some(Phase::Stage | Phase::Warm | Phase::Migrate)
+                ));
         Some(match self.phase {
             None => match &self.goal {
                 Goal::Nothing { .. } => return None,
@@ -277,22 +325,36 @@ impl Machine {
                 Goal::Resume { .. } => {
                     // An earlier try may have swapped later waves already.
                     self.swapped = self.running();
+                    self.away = self.hosts.keys().cloned().collect();
                     self.switch()
                 }
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => return None,
                 Goal::Fresh { .. } => Phase::Stage,
-                Goal::Return { .. } => self.switch(),
+                Goal::Return { .. } => Phase::Warm,
             },
-            Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
+            Some(Phase::Stage) if stop => Phase::Abandon,
+            Some(Phase::Migrate | Phase::Warm) if stop => Phase::MigrateBack,
             Some(Phase::Stage) => Phase::Migrate,
-            Some(Phase::Migrate) => self.switch(),
-            Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
+            Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
+            Some(Phase::Migrate) => Phase::Warm,
+            Some(Phase::Warm) => self.switch(),
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
+                Phase::Undo
+            }
             Some(Phase::Switch) => Phase::Health,
-            Some(Phase::Health) => Phase::Watch,
+            Some(Phase::Health) => Phase::Rejoin,
+            Some(Phase::Rejoin) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
-            Some(Phase::UndoHealth) => Phase::Abandon,
+            Some(Phase::UndoHealth) => Phase::UndoRejoin,
+            // Code of the release that goes may still run where something is left.
+            Some(Phase::UndoRejoin) if self.left.is_empty() => Phase::MigrateBack,
+            Some(Phase::UndoRejoin) => Phase::Abandon,
+            Some(Phase::MigrateBack) => {
+                self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
+                Phase::Abandon
+            }
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
     }
@@ -305,6 +367,8 @@ impl Machine {
 
     fn take_back(&mut self) -> Phase {
         self.swapped = self.running();
+        // One that went back already may not have come back.
+        self.away = self.hosts.keys().cloned().collect();
         self.cause = Some(Failure {
             host: None,
             step: Phase::Undo.word().to_owned(),
@@ -322,7 +386,15 @@ impl Machine {
         let failed = !failures.is_empty();
         if matches!(
             self.phase,
-            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health | Phase::Watch)
+            Some(
+                Phase::Stage
+                    | Phase::Warm
+                    | Phase::Migrate
+                    | Phase::Switch
+                    | Phase::Health
+                    | Phase::Rejoin
+                    | Phase::Watch
+            )
         ) && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
@@ -333,8 +405,12 @@ impl Machine {
     fn hosts_of(&self, phase: Phase) -> Vec<HostName> {
         let stands = |host: &HostName| match phase {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
+            Phase::UndoRejoin => self.away.contains(host),
             Phase::Abandon => !self.swapped.contains(host),
-            Phase::Switch | Phase::Health | Phase::Watch => self.wave().contains(host),
+            Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch => {
+                self.wave().contains(host)
+            }
+            Phase::Migrate => self.next_to_migrate() == Some(host),
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);
@@ -352,18 +428,27 @@ impl Machine {
     fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
         let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
         let current = match (self.phase, live) {
-            (Some(Phase::UndoHealth), _) | (_, Live::Old) => previous,
+            (Some(Phase::UndoHealth | Phase::UndoRejoin), _) | (_, Live::Old) => previous,
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
+        let mut state = failure.line();
+        if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {
+            let release = self.goal.release();
+            state = format!("{state}; {release} was live there when it last answered");
+        }
         LeftOver {
             host: host.clone(),
             current,
-            state: failure.line(),
+            state,
         }
     }
 
     fn outcome(&self) -> Outcome {
+        self.with_the_database(self.end())
+    }
+
+    fn end(&self) -> Outcome {
         let release = self.goal.release().clone();
         let previous = self
             .hosts
@@ -399,6 +484,8 @@ impl Machine {
         }
     }
 }
+
+mod database;
 
 #[cfg(test)]
 mod tests;

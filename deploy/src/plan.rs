@@ -13,12 +13,15 @@ use crate::{Artifact, Failure};
 
 pub mod fit;
 mod goal;
+mod remarks;
 mod retain;
+mod schema;
 mod steps;
 mod told;
 mod waves;
 
 pub use goal::Goal;
+pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
 pub(crate) use steps::shown;
@@ -38,12 +41,20 @@ pub struct Plan {
     pub previous_commit: Option<CommitSha>,
     /// The hosts that swap at once, wave after wave.
     pub waves: Vec<Vec<HostName>>,
+    /// What becomes of the database on a way back, in words.
+    pub schema: Option<String>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// What is worth knowing of hosts and stands in nobody's way.
+    pub remarks: Vec<(HostName, String)>,
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one phase whether it takes place here"
+)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo.
     pub previous: Option<ReleaseId>,
@@ -53,18 +64,28 @@ pub struct HostPlan {
     pub stage: Vec<Step>,
     /// Where the artifact is put while it arrives; only when it has to be brought.
     pub incoming: Option<String>,
+    /// Whether the new release is asked in the live pool before the swap.
+    pub warm: bool,
     /// Changes the database.
     pub migrate: Vec<Step>,
+    /// Rolls that back where the release is taken back and the environment wants it.
+    pub migrate_back: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
+    /// Has the host come back to where it left from before its swap, once it is healthy.
+    pub rejoin: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
     /// Whether it is asked for a while longer.
     pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
+    /// The releases that are removed then.
+    pub removed: Vec<ReleaseId>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
+    /// Has the host come back, whatever is live on it by then.
+    pub undo_rejoin: Vec<Step>,
     /// Takes away what was brought, when nothing was swapped.
     pub abandon: Vec<Step>,
     /// Where output and status of steps that run to their end are kept.
@@ -131,10 +152,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .hosts
         .first()
         .and_then(|host| hosts.get(&host.name)?.previous.clone());
-    let commit_of = |id: &ReleaseId| {
-        let record = facts.values().find_map(|facts| facts.record(id));
-        record.map(|record| record.commit.clone())
-    };
+    let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),
         Kind::Rollback { .. } => commit_of(&release),
@@ -142,10 +160,12 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     Ok(Plan {
         commit,
         previous_commit: previous.as_ref().and_then(commit_of),
-        goal,
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
+        remarks: remarks::of_all(wish, facts),
+        schema: schema::of_rollback(wish, &goal, facts),
+        goal,
         hosts,
     })
 }
@@ -188,11 +208,13 @@ impl Plan {
             if host.health {
                 names.push("health");
             }
-            names.extend(host.keep.iter().map(|step| step.name.as_str()));
+            let ends = host.rejoin.iter().chain(&host.keep);
+            names.extend(ends.map(|step| step.name.as_str()));
             let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         lines
     }
 }

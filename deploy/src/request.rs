@@ -22,6 +22,9 @@ pub struct DeployRequest {
     /// The digest of the only plan that may be carried out; any may be when absent.
     #[serde(default)]
     pub plan_digest: Option<Digest>,
+    /// Whether its migrations may take away what the live release may still use.
+    #[serde(default)]
+    pub allow_destructive: bool,
     /// When it was asked for; the release id is made from it.
     pub requested_at: Timestamp,
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
 use crate::machine::{self, Machine, Next};
 use crate::plan::{self, Plan, Refusal, Wish};
-use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
+use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, clock};
 
 mod ask;
 mod bring;
@@ -22,15 +24,18 @@ mod hold;
 mod lease;
 mod phase;
 mod planned;
+mod pool;
+mod schema;
 mod segment;
 
 pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
-pub use check::check;
+pub use check::{Checked, check};
 pub use hold::{HoldAnswer, Wanted, hold};
-pub use planned::planned;
+pub use planned::{Planned, planned};
 
 use lease::{Leased, NoLease};
+use schema::Schema;
 
 /// How hosts are reached. Everything that is absent is left to ssh's own configuration.
 #[derive(Debug, Clone, Default)]
@@ -59,11 +64,20 @@ pub fn open_ahead(environment: &Environment, access: &Access) {
 
 /// Where events go. A door that does not listen any more stops no deployment.
 #[derive(Debug, Clone)]
-struct Events(UnboundedSender<Event>);
+struct Events {
+    to: UnboundedSender<Event>,
+    /// What was told of databases on the way.
+    schema: Arc<Mutex<Schema>>,
+}
 
 impl Events {
     fn tell(&self, event: Event) {
-        drop(self.0.send(event));
+        self.schema().hear(&event);
+        drop(self.to.send(event));
+    }
+
+    fn schema(&self) -> MutexGuard<'_, Schema> {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, host: Option<&HostName>, text: impl Into<String>) {
@@ -89,7 +103,10 @@ pub async fn deploy(
     events: &UnboundedSender<Event>,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let events = Events(events.clone());
+    let events = Events {
+        to: events.clone(),
+        schema: Arc::default(),
+    };
     let outcome = match lease::take(
         environment,
         request,
@@ -179,13 +196,26 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let mut machine = Machine::new(plan);
+    let live = |(name, host): (&HostName, &Leased)| (name.clone(), host.facts.live().cloned());
+    let mut matrix = Matrix::of(hosts.iter().map(live));
     loop {
         if cancel.is_cancelled() {
             machine.cancel();
         }
         let (phase, names) = match machine.proceed() {
             Next::Run(phase, names) => (phase, names),
-            Next::Conclude(outcome) => return outcome,
+            Next::Conclude(outcome) => {
+                // A failure says it itself.
+                if let Some(left) = machine.left_in_the_database()
+                    && outcome.failure().is_none()
+                {
+                    events.note(None, left);
+                }
+                if matrix.tells() {
+                    events.tell(Event::Matrix(matrix));
+                }
+                return outcome;
+            }
         };
         events.tell(Event::PhaseBegan {
             phase: match machine.wave_of() {
@@ -207,14 +237,18 @@ async fn run(
             .map(|(name, host)| {
                 let host_plan = &plan.hosts[name];
                 async move {
-                    (
-                        name.clone(),
-                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await,
-                    )
+                    let began = Instant::now();
+                    let report =
+                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await;
+                    (name, report, began.elapsed())
                 }
             });
-        for (name, report) in join_all(running).await {
-            machine.report(&name, report);
+        for (name, report, took) in join_all(running).await {
+            matrix.note(plan, phase, name, &report, took);
+            machine.report(name, report);
+        }
+        if phase == machine::Phase::Migrate {
+            machine.learn(events.schema().migrated());
         }
         for (host, failure) in machine.failures() {
             events.note(Some(host), with_hint(failure));
@@ -268,6 +302,9 @@ fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
                 format!("left over from an interrupted deployment: {path}"),
             );
         }
+    }
+    for (name, remark) in &plan.remarks {
+        events.note(Some(name), remark.clone());
     }
     events.tell(Event::Planned {
         release: plan.release.clone(),

@@ -5,20 +5,29 @@
 pub const LEASE: &str = include_str!("script/lease.sh");
 /// Tells what is true on a host.
 pub const PROBE: &str = include_str!("script/probe.sh");
+/// Tells what a host offers, and what another tool left; an argument of [`PROBE`].
+pub const AROUND: &str = include_str!("script/around.sh");
 /// Runs steps that only prepare, and ends them when nobody waits any more.
 pub const GUARD: &str = include_str!("script/guard.sh");
 /// Runs steps that change what is live to their end.
 pub const FINISH: &str = include_str!("script/finish.sh");
 /// Runs steps one after another under the fence.
 pub const STEPS: &str = include_str!("script/steps.sh");
+/// Lists the migrations of the live release.
+pub const MIGRATIONS: &str = include_str!("script/migrations.sh");
 /// Tells how a segment ended whose line was lost.
 pub const ENDED: &str = include_str!("script/ended.sh");
 /// Places or lifts a hold.
 pub const HOLD: &str = include_str!("script/hold.sh");
+/// Answers for PHP-FPM, in the live pool, while the lease is held.
+pub const ASK: &str = include_str!("script/ask.php");
 /// Waits to hear which script it is.
 pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
+
+/// Runs a shell line of the user's; an argument of the scripts that do something around one.
+pub const LINE: &str = include_str!("script/line.sh");
 
 /// A script that is a step of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +38,12 @@ pub enum Script {
     Link,
     /// Runs a shell line of the user's.
     Line,
+    /// The same, and says so where it fails.
+    LineIfPossible,
+    /// Runs a shell line that changes the database, and keeps what it tells to have migrated.
+    Migrate,
+    /// Runs a shell line that rolls that back.
+    MigrateBack,
     /// Keeps where a release stands.
     Mark,
     /// The same, and says so where it cannot.
@@ -53,7 +68,10 @@ impl Script {
         match self {
             Self::Unpack => include_str!("script/unpack.sh"),
             Self::Link => include_str!("script/link.sh"),
-            Self::Line => include_str!("script/line.sh"),
+            Self::Line => LINE,
+            Self::LineIfPossible => include_str!("script/line-if-possible.sh"),
+            Self::Migrate => include_str!("script/migrate.sh"),
+            Self::MigrateBack => include_str!("script/migrate-back.sh"),
             Self::Mark => include_str!("script/mark.sh"),
             Self::MarkIfPossible => include_str!("script/mark-if-possible.sh"),
             Self::Swap => include_str!("script/swap.sh"),

@@ -12,10 +12,13 @@ use crate::config::Config;
 use crate::{Artifact, CommitSha, Event, Failure};
 
 mod git;
+mod list;
 mod pack;
 mod sandbox;
 mod steps;
 mod workspace;
+
+pub(crate) use list::migrations;
 
 /// A repository that can be fetched, and the folders this machine keeps for it.
 #[derive(Clone)]

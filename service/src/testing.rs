@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use cutover_deploy::config::{
-    Address, Build, Config, Environment, ForgeKind, Host, Recipe, Repository, Role, Sandbox,
-    Shared, Steps, Strategy,
+    Address, Build, Config, Destructive, Environment, ForgeKind, Host, Migrations, OnRollback,
+    Recipe, Repository, Role, Sandbox, Shared, Steps, Strategy,
 };
 use cutover_deploy::{
-    AppName, CommitSha, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
+    AppName, CommitSha, DatabaseName, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -49,8 +49,12 @@ pub(crate) fn config(app: &str, repository: &str, environments: &[(&str, Option<
         steps: Steps {
             prepare: Vec::new(),
             preflight: Vec::new(),
+            preview: Vec::new(),
             migrate: Vec::new(),
+            migrate_back: Vec::new(),
+            before_swap: Vec::new(),
             after_swap: Vec::new(),
+            after_health: Vec::new(),
         },
         environments: environments.collect(),
     }
@@ -69,6 +73,10 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         strategy: Strategy::All,
         batch: 1,
         watch: Duration::ZERO,
+        migrations: Migrations {
+            destructive: Destructive::Refuse,
+            on_rollback: OnRollback::Keep,
+        },
         hosts: vec![Host {
             name: HostName::parse("web1").unwrap(),
             address: Address {
@@ -77,6 +85,7 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
                 port: 22,
             },
             roles: vec![Role::Web],
+            database: DatabaseName::parse("default").unwrap(),
         }],
         health: None,
         workers: Vec::new(),
@@ -94,6 +103,7 @@ pub(crate) fn request(id: &str, digit: char) -> DeployRequest {
         run_url: Some(format!("https://deploy.example.com/deployments/{id}")),
         keeper: None,
         plan_digest: None,
+        allow_destructive: false,
         requested_at: Timestamp::from_second(1_780_000_000).unwrap(),
     }
 }

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod adopt;
 mod bad_commit;
+mod balancer;
 mod bring;
 mod budget;
+mod busybox;
+mod database;
 mod fault;
 mod hold;
 mod hostile;
@@ -14,7 +18,9 @@ mod laravel;
 mod lease;
 mod line;
 mod overtaken;
+mod peers;
 mod plan;
+mod pool;
 mod release;
 mod scene;
 mod several;

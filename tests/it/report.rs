@@ -116,6 +116,7 @@ impl World {
                 run_url: Some(format!("https://cutover.test/deployments/{id}")),
                 keeper: None,
                 plan_digest: None,
+                allow_destructive: false,
                 requested_at: now,
             },
         };

@@ -48,10 +48,12 @@ impl SampleApp {
             Breakage::Boot => switch("boot", "fail"),
             Breakage::Build => switch("build", "fail"),
             Breakage::Migration => {
-                migration("throw new RuntimeException('the table is locked by a report');")
+                let line = "throw new RuntimeException('the table is locked by a report');";
+                Self::migration(CHANGE, &[line], &[])
             }
             Breakage::DestructiveMigration => {
-                migration("DB::statement('alter table runs drop column code');")
+                let line = "DB::statement('alter table runs drop column code');";
+                Self::migration(CHANGE, &[line], &[])
             }
         }
     }
@@ -60,8 +62,19 @@ impl SampleApp {
     pub fn mended() -> Files {
         vec![
             ("switch.json".to_owned(), "{}\n".to_owned()),
-            migration("// Nothing is left to do.").remove(0),
+            Self::migration(CHANGE, &["// Nothing is left to do."], &[]).remove(0),
         ]
+    }
+
+    /// A migration of this name with these lines of PHP in `up` and `down`.
+    pub fn migration(name: &str, up: &[&str], down: &[&str]) -> Files {
+        let (up, down) = (up.join("\n        "), down.join("\n        "));
+        let text = format!(
+            "<?php\n\nuse Illuminate\\Database\\Migrations\\Migration;\nuse Illuminate\\Support\\Facades\\DB;\n\n\
+             return new class extends Migration\n{{\n    public function up(): void\n    {{\n        {up}\n    }}\n\n    \
+             public function down(): void\n    {{\n        {down}\n    }}\n}};\n"
+        );
+        vec![(format!("database/migrations/{name}.php"), text)]
     }
 
     /// The file by which code can be told apart: `/health` says `"code": "<version>"`, the home page too.
@@ -75,16 +88,8 @@ impl SampleApp {
     }
 }
 
-fn migration(line: &str) -> Files {
-    let text = format!(
-        "<?php\n\nuse Illuminate\\Database\\Migrations\\Migration;\nuse Illuminate\\Support\\Facades\\DB;\n\n\
-         return new class extends Migration\n{{\n    public function up(): void\n    {{\n        {line}\n    }}\n}};\n"
-    );
-    vec![(
-        "database/migrations/2026_02_01_000000_change_the_tables.php".to_owned(),
-        text,
-    )]
-}
+/// The migration that breakages bring.
+const CHANGE: &str = "2026_02_01_000000_change_the_tables";
 
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("kit/app")

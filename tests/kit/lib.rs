@@ -7,7 +7,7 @@
 //!
 //! A [`Repo`] is a real git repository; [`Repo::sample_app`] holds a Laravel app whose lock points to a
 //! [`ComposerRepo`] on loopback, so that `composer install` is real; [`SampleApp`] names the ways to break it.
-//! [`Load`] asks the site without pause and reads every answer. [`wait_for`] is the only place that waits.
+//! A [`Postgres`] is a database server of the test's own. [`Load`] asks the site without pause and reads every answer. [`wait_for`] is the only place that waits.
 //!
 //! A [`World`] is all of it at once, with `cutover serve` as a process ([`Service`]) between a
 //! [`GitHub`](github::GitHub) and a host.
@@ -16,8 +16,10 @@
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
 mod app;
+mod balancer;
 mod browser;
 mod cache;
+mod capistrano;
 mod command;
 mod composer;
 mod gate;
@@ -28,6 +30,7 @@ mod line;
 mod load;
 pub mod machine;
 mod picture;
+mod postgres;
 mod process;
 mod repo;
 mod service;
@@ -38,11 +41,14 @@ mod wait;
 mod world;
 
 pub use app::{Breakage, Files, SampleApp};
+pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
 pub use cache::{ci_client, peer};
+pub use capistrano::Capistrano;
 pub use composer::ComposerRepo;
-pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
+pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
+pub use postgres::Postgres;
 pub use process::{Signal, signal};
 pub use repo::Repo;
 pub use service::{Service, program};

@@ -157,6 +157,18 @@ fn a_key_is_made_what_ssh_reads_and_stays_out_of_debug() {
 }
 
 #[test]
+fn leave_for_destructive_migrations_is_given_by_true_alone() {
+    for (given, leave) in [("", false), ("false", false), (" true\n", true)] {
+        let inputs = Job::with([("allow-destructive", given)]).read().unwrap();
+        assert_eq!(inputs.allow_destructive, leave, "{given:?}");
+    }
+    insta::assert_snapshot!(Job::with([("allow-destructive", "yes")]).faults(), @r#"
+    `allow-destructive` is "yes", which is neither true nor false
+        Write `allow-destructive: true`, or leave it out.
+    "#);
+}
+
+#[test]
 fn a_rollback_may_name_its_release() {
     let id = "20260520T123456Z-1a2b3c4";
     for (release, to) in [("", None), (id, Some(ReleaseId::parse(id).unwrap()))] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterDrain, FpmAction, HandOver, Recipe, Sandbox, Strategy};
+use super::{AfterDrain, Destructive, FpmAction, HandOver, OnRollback, Recipe, Sandbox, Strategy};
 
 pub(super) const RECIPE: Recipe = Recipe::None;
 
@@ -16,6 +16,9 @@ pub(super) const STEP_TIMEOUT: Duration = Duration::from_mins(15);
 pub(super) const STRATEGY: Strategy = Strategy::All;
 pub(super) const BATCH: u32 = 1;
 pub(super) const WATCH: Duration = Duration::ZERO;
+pub(super) const DESTRUCTIVE: Destructive = Destructive::Refuse;
+pub(super) const ON_ROLLBACK: OnRollback = OnRollback::Keep;
+pub(super) const DATABASE: &str = "default";
 pub(super) const SSH_PORT: u16 = 22;
 
 pub(super) const HEALTH_ATTEMPTS: u32 = 10;
@@ -29,5 +32,14 @@ pub(super) const WORKERS_DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) const WORKERS_AFTER_DRAIN: AfterDrain = AfterDrain::Fail;
 pub(super) const WORKERS_SUDO: bool = true;
 
-pub(super) const FPM_AFTER_SWAP: FpmAction = FpmAction::Nothing;
+pub(super) const FPM_SCRIPT: &str = "public/index.php";
 pub(super) const FPM_SUDO: bool = true;
+
+/// What is done to PHP-FPM after a swap, by whether its pool can be asked.
+pub(super) fn fpm_after_swap(pool: bool) -> FpmAction {
+    if pool {
+        FpmAction::Auto
+    } else {
+        FpmAction::Nothing
+    }
+}

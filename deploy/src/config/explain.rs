@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::grammar::spelled;
 use super::place::written;
-use super::{Config, Environment, Health, Host, PhpFpm, Workers, defaults};
+use super::{Config, Environment, Health, Host, Migrations, PhpFpm, Workers, defaults};
 
 /// A configuration with nothing left out; its `Display` is TOML that reads back as the same configuration.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +79,20 @@ impl Page<'_, '_> {
         self.header("[steps]")?;
         self.list("prepare", &config.steps.prepare, given.prepare)?;
         self.list("preflight", &config.steps.preflight, given.preflight)?;
+        self.list("preview", &config.steps.preview, given.preview)?;
         self.list("migrate", &config.steps.migrate, given.migrate)?;
-        self.list("after_swap", &config.steps.after_swap, given.after_swap)
+        self.list(
+            "migrate_back",
+            &config.steps.migrate_back,
+            given.migrate_back,
+        )?;
+        self.list("before_swap", &config.steps.before_swap, given.before_swap)?;
+        self.list("after_swap", &config.steps.after_swap, given.after_swap)?;
+        self.list(
+            "after_health",
+            &config.steps.after_health,
+            given.after_health,
+        )
     }
 
     fn environment(&mut self, environment: &Environment) -> fmt::Result {
@@ -107,6 +119,7 @@ impl Page<'_, '_> {
         let batch = Mark::unless(environment.batch != defaults::BATCH);
         self.key("batch", &environment.batch, batch)?;
         self.time("watch", environment.watch, defaults::WATCH)?;
+        self.migrations(&place, environment.migrations)?;
         for host in &environment.hosts {
             self.host(&place, host, environment.hosts.len())?;
         }
@@ -123,6 +136,18 @@ impl Page<'_, '_> {
         }
     }
 
+    fn migrations(&mut self, place: &str, migrations: Migrations) -> fmt::Result {
+        let Migrations {
+            destructive,
+            on_rollback,
+        } = migrations;
+        self.header(&format!("[{place}.migrations]"))?;
+        let given = Mark::unless(destructive != defaults::DESTRUCTIVE);
+        self.key("destructive", &destructive, given)?;
+        let given = Mark::unless(on_rollback != defaults::ON_ROLLBACK);
+        self.key("on_rollback", &on_rollback, given)
+    }
+
     fn host(&mut self, place: &str, host: &Host, count: usize) -> fmt::Result {
         self.header(&format!("[[{place}.hosts]]"))?;
         self.key("name", host.name.as_str(), Mark::Given)?;
@@ -131,7 +156,9 @@ impl Page<'_, '_> {
             "roles",
             &host.roles,
             Mark::unless(count > 1 || host.roles.len() < 3),
-        )
+        )?;
+        let given = Mark::unless(host.database.as_str() != defaults::DATABASE);
+        self.key("database", &host.database, given)
     }
 
     fn health(&mut self, place: &str, health: &Health) -> fmt::Result {
@@ -186,11 +213,19 @@ impl Page<'_, '_> {
 
     fn php_fpm(&mut self, place: &str, php_fpm: &PhpFpm) -> fmt::Result {
         self.header(&format!("[{place}.php_fpm]"))?;
-        self.key("service", &php_fpm.service, Mark::Given)?;
+        let pool = php_fpm.pool.as_ref().map(ToString::to_string);
+        self.optional("pool", pool.as_deref())?;
+        if pool.is_some() {
+            let script = Mark::unless(php_fpm.script != defaults::FPM_SCRIPT);
+            self.key("script", &php_fpm.script, script)?;
+            self.list("warm", &php_fpm.warm, &[])?;
+        }
+        self.optional("service", php_fpm.service.as_deref())?;
+        let usual = defaults::fpm_after_swap(pool.is_some());
         self.key(
             "after_swap",
             &php_fpm.after_swap,
-            Mark::unless(php_fpm.after_swap != defaults::FPM_AFTER_SWAP),
+            Mark::unless(php_fpm.after_swap != usual),
         )?;
         self.key(
             "sudo",

@@ -9,11 +9,11 @@ mod repository;
 mod time;
 mod url;
 
-pub(super) use address::{address, host_header};
+pub(super) use address::{address, host_header, pool};
 pub(super) use path::{absolute_path, excluded_path, relative_path};
 pub(super) use repository::{branch, repository};
 pub(super) use time::{Range, duration, spelled};
-pub(super) use url::url;
+pub(super) use url::{request_path, url};
 
 /// The longest shell line. Longer ones belong into a script of the repository.
 const LINE_LIMIT_BYTES: usize = 16 * 1024;

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AfterDrain, FpmAction, HandOver, Recipe, Role, Sandbox, Strategy};
+use super::{
+    AfterDrain, Destructive, FpmAction, HandOver, OnRollback, Recipe, Role, Sandbox, Strategy,
+};
 
 /// How a length of time is written.
 const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
@@ -91,12 +93,28 @@ pub(super) struct Steps {
     /// On every host, last before anything goes live: must fail if the release cannot boot. Default: the recipe's.
     #[schemars(example = json!(["php artisan --version"]))]
     pub(super) preflight: Option<Vec<String>>,
+    /// Shows the SQL that `migrate` would run, on the hosts with the role `migrate`, before any of them migrates.
+    /// Default: the recipe's.
+    #[schemars(example = json!(["php artisan migrate --pretend --force"]))]
+    pub(super) preview: Option<Vec<String>>,
     /// Once per database, on the host with the role `migrate`, when every host is prepared. Default: the recipe's.
     #[schemars(example = json!(["php artisan migrate --force"]))]
     pub(super) migrate: Option<Vec<String>>,
+    /// Rolls back the migrations in `$CUTOVER_MIGRATIONS`, in the release that brought them, where `on_rollback` wants
+    /// it. Default: the recipe's.
+    #[schemars(example = json!(["php artisan migrate:rollback --force"]))]
+    pub(super) migrate_back: Option<Vec<String>>,
+    /// On every host with the role `web`, right before `current` changes: leave a load balancer. Not on a way back.
+    /// Default: the recipe's.
+    #[schemars(example = json!(["touch $CUTOVER_PATH/shared/away", "sleep 3"]))]
+    pub(super) before_swap: Option<Vec<String>>,
     /// On every host right after `current` has changed, on the way back as well. Default: the recipe's.
     #[schemars(example = json!(["php artisan app:release-is-live"]))]
     pub(super) after_swap: Option<Vec<String>>,
+    /// On every host with the role `web` when it is healthy, and on every way back in any case: return to the load
+    /// balancer. Default: the recipe's.
+    #[schemars(example = json!(["rm -f $CUTOVER_PATH/shared/away"]))]
+    pub(super) after_health: Option<Vec<String>>,
 }
 
 /// A place the app runs.
@@ -134,6 +152,8 @@ pub(super) struct Environment {
     /// 0s to 24h. Default `0s`.
     #[schemars(extend("default" = "0s", "pattern" = DURATION))]
     pub(super) watch: Option<String>,
+    /// What migrations may do.
+    pub(super) migrations: Option<Migrations>,
     /// The machines, at least one.
     #[schemars(required, length(min = 1), example = json!([{ "name": "web1", "address": "deploy@web1.example.com" }]))]
     pub(super) hosts: Option<Vec<Host>>,
@@ -144,6 +164,18 @@ pub(super) struct Environment {
     pub(super) workers: Option<Vec<Workers>>,
     /// What PHP-FPM needs after a swap. Default: nothing.
     pub(super) php_fpm: Option<PhpFpm>,
+}
+
+/// What migrations may do, and what becomes of them when a release is taken back.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Migrations {
+    /// What is done with migrations that drop, rename, empty or tighten something. Default `refuse`.
+    #[schemars(extend("default" = "refuse"))]
+    pub(super) destructive: Option<Destructive>,
+    /// What becomes of the migrations of a release that is taken back. Default `keep`.
+    #[schemars(extend("default" = "keep"))]
+    pub(super) on_rollback: Option<OnRollback>,
 }
 
 /// A machine reached by SSH.
@@ -159,6 +191,9 @@ pub(super) struct Host {
     /// What it does. Default: everything where it is the only host; several hosts must each say it.
     #[schemars(length(min = 1), extend("uniqueItems" = true), example = json!(["web", "worker", "migrate"]))]
     pub(super) roles: Option<Vec<Role>>,
+    /// Which database its release speaks to; hosts that say the same share one. A name of yours. Default `default`.
+    #[schemars(extend("default" = "default"))]
+    pub(super) database: Option<String>,
 }
 
 /// How the app tells that it is well.
@@ -218,15 +253,24 @@ pub(super) struct Workers {
     pub(super) sudo: Option<bool>,
 }
 
-/// What PHP-FPM needs after a swap.
+/// How PHP-FPM comes to serve a release.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PhpFpm {
-    /// The systemd unit.
-    #[schemars(required, example = &"php8.2-fpm")]
+    /// Where the pool takes FastCGI, as the host sees it: the path of a socket, or `host:port`. Without it the pool is
+    /// not asked.
+    #[schemars(example = &"/run/php/php8.2-fpm.sock")]
+    pub(super) pool: Option<String>,
+    /// The script in a release that answers requests. Default `public/index.php`.
+    #[schemars(extend("default" = "public/index.php"))]
+    pub(super) script: Option<String>,
+    /// Paths that a release must answer in the live pool before it is swapped in, beside the one of health.
+    #[schemars(example = &["/", "/login"])]
+    pub(super) warm: Option<Vec<String>>,
+    /// The systemd unit; wanted for `reload`.
+    #[schemars(example = &"php8.2-fpm")]
     pub(super) service: Option<String>,
-    /// What is done: `nothing` is right where nginx passes `$realpath_root`. Default `nothing`.
-    #[schemars(extend("default" = "nothing"))]
+    /// What is done after a swap. Default `auto` with `pool`, else `nothing`.
     pub(super) after_swap: Option<FpmAction>,
     /// Whether `systemctl` is called through `sudo -n`. Default true.
     #[schemars(extend("default" = true))]

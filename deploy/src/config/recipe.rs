@@ -11,8 +11,12 @@ pub(super) struct Defaults {
     pub(super) shared_dirs: &'static [&'static str],
     pub(super) prepare: &'static [&'static str],
     pub(super) preflight: &'static [&'static str],
+    pub(super) preview: &'static [&'static str],
     pub(super) migrate: &'static [&'static str],
+    pub(super) migrate_back: &'static [&'static str],
+    pub(super) before_swap: &'static [&'static str],
     pub(super) after_swap: &'static [&'static str],
+    pub(super) after_health: &'static [&'static str],
 }
 
 const LARAVEL: Defaults = Defaults {
@@ -30,8 +34,15 @@ const LARAVEL: Defaults = Defaults {
         "php artisan event:cache",
     ],
     preflight: &["php artisan --version"],
+    preview: &["php artisan migrate --pretend --force --no-interaction"],
     migrate: &["php artisan migrate --force --no-interaction"],
+    // By name and not by number: what another release has migrated since is not touched. So many steps are all.
+    migrate_back: &[
+        "php artisan migrate:rollback --force --no-interaction --step=1000000 $(printf ' --path=database/migrations/%s.php' $CUTOVER_MIGRATIONS)",
+    ],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 const NONE: Defaults = Defaults {
@@ -41,8 +52,12 @@ const NONE: Defaults = Defaults {
     shared_dirs: &[],
     prepare: &[],
     preflight: &[],
+    preview: &[],
     migrate: &[],
+    migrate_back: &[],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 impl Recipe {

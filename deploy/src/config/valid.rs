@@ -11,6 +11,7 @@ use super::{Build, Config, Recipe, Steps, defaults, raw};
 use crate::names::{AppName, BadName, EnvironmentName};
 
 mod claims;
+mod databases;
 mod environment;
 mod health;
 mod hosts;
@@ -118,11 +119,30 @@ fn steps(raw: raw::Steps, recipe: Recipe, place: &Place, findings: &mut Findings
             &place.key("preflight"),
             findings,
         ),
+        preview: shell_lines(raw.preview, given.preview, &place.key("preview"), findings),
         migrate: shell_lines(raw.migrate, given.migrate, &place.key("migrate"), findings),
+        migrate_back: shell_lines(
+            raw.migrate_back,
+            given.migrate_back,
+            &place.key("migrate_back"),
+            findings,
+        ),
+        before_swap: shell_lines(
+            raw.before_swap,
+            given.before_swap,
+            &place.key("before_swap"),
+            findings,
+        ),
         after_swap: shell_lines(
             raw.after_swap,
             given.after_swap,
             &place.key("after_swap"),
+            findings,
+        ),
+        after_health: shell_lines(
+            raw.after_health,
+            given.after_health,
+            &place.key("after_health"),
             findings,
         ),
     }
@@ -211,12 +231,12 @@ impl Time {
 }
 
 /// The value of a key that may be left out.
-fn optional(
+fn optional<T>(
     text: Option<String>,
     place: &Place,
     findings: &mut Findings<'_>,
-    read: impl Fn(&str) -> Result<String, Fault>,
-) -> Result<Option<String>, Noted> {
+    read: impl Fn(&str) -> Result<T, Fault>,
+) -> Result<Option<T>, Noted> {
     text.map(|text| findings.take(place, read(&text)).ok_or(Noted))
         .transpose()
 }

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{ControlPersist, ForwardType, KnownHosts, Session, SessionBuilder, Socket, Stdio};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::task::JoinHandle;
@@ -13,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::offer::{Offer, offer};
 use super::{ConnectReason, HostError, lane};
 use crate::HostName;
-use crate::config::Host;
+use crate::config::{Host, PoolAddress};
 use crate::run::Access;
 use crate::script::LANE;
 
@@ -165,6 +167,39 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()?;
         within(&self.name, ENDING, lane).await.ok()?.ok()?
+    }
+
+    /// A socket on this machine that leads to a pool on the host, as long as the connection stands.
+    pub(crate) async fn lead_to(&self, pool: &PoolAddress) -> Result<PathBuf, HostError> {
+        let digest = hex::encode(Sha256::digest(pool.to_string().as_bytes()));
+        // Short, because the path of a socket must be.
+        let here = self.folder.path().join(&digest[..12]);
+        if here.exists() {
+            return Ok(here);
+        }
+        let there = match pool {
+            PoolAddress::Socket(path) => Socket::UnixSocket {
+                path: Path::new(path).into(),
+            },
+            PoolAddress::Port(host, port) => Socket::TcpSocket {
+                host: host.into(),
+                port: *port,
+            },
+        };
+        let listen = Socket::UnixSocket {
+            path: here.as_path().into(),
+        };
+        let asked = self
+            .session
+            .request_port_forward(ForwardType::Local, listen, there);
+        match within(&self.name, ENDING, asked).await? {
+            Ok(()) => Ok(here),
+            Err(_) if !self.stands().await => Err(HostError::Lost(self.name.clone())),
+            Err(error) => Err(HostError::Channel {
+                host: self.name.clone(),
+                why: chain(&error),
+            }),
+        }
     }
 
     /// Ends the connection. Channels must be over.

@@ -171,12 +171,17 @@ fn plan_of(story: &Story) -> Plan {
         previous: previous.clone(),
         stage: step(),
         incoming: None,
+        warm: true,
         migrate: step(),
         switch: step(),
+        rejoin: step(),
         health: true,
         watch: true,
         keep: step(),
+        removed: Vec::new(),
         undo: step(),
+        migrate_back: step(),
+        undo_rejoin: step(),
         abandon: step(),
         folder: String::new(),
         root: String::new(),
@@ -192,6 +197,8 @@ fn plan_of(story: &Story) -> Plan {
         previous,
         previous_commit: None,
         waves,
+        remarks: Vec::new(),
+        schema: None,
         hosts,
     }
 }
@@ -206,8 +213,12 @@ proptest! {
     #[test]
     fn nothing_swaps_before_every_host_is_ready(story in stories()) {
         let seen = play(&story);
+        let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
+        let moves = matches!(story.goal, 0 | 1) && seen.phases.contains(&Phase::Switch);
+        if moves {
+            prop_assert_eq!(seen.done.get(&Phase::Warm), Some(&all));
+        }
         if story.goal == 0 && seen.phases.contains(&Phase::Switch) {
-            let all: BTreeSet<HostName> = (0..story.hosts).map(name).collect();
             prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
             prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
         }
@@ -258,6 +269,23 @@ proptest! {
     }
 
     #[test]
+    fn one_database_is_migrated_after_another_and_none_after_a_failure(story in stories()) {
+        let seen = play(&story);
+        let migrated: Vec<_> = seen.steps.iter().filter(|(phase, _)| *phase == Phase::Migrate).collect();
+        prop_assert!(migrated.iter().all(|(_, hosts)| hosts.len() == 1), "{:?}", migrated);
+        let done = seen.done.get(&Phase::Migrate).map_or(0, BTreeSet::len);
+        prop_assert!(migrated.len() <= done + 1, "{:?}", seen.steps);
+    }
+
+    #[test]
+    fn nothing_is_migrated_back_while_the_new_release_runs_anywhere(story in stories()) {
+        let seen = play(&story);
+        if seen.phases.contains(&Phase::MigrateBack) {
+            prop_assert!(seen.runs_new.is_empty(), "{:?}", seen.steps);
+        }
+    }
+
+    #[test]
     fn only_a_healthy_release_is_kept(story in stories()) {
         let seen = play(&story);
         prop_assert_eq!(seen.phases.contains(&Phase::Keep), matches!(seen.outcome, Outcome::Deployed { .. }));
@@ -269,6 +297,40 @@ proptest! {
         let waves = story.hosts.div_ceil(story.batch);
         let begun = seen.phases.iter().filter(|phase| **phase == Phase::Switch).count();
         prop_assert!(begun < waves || seen.outcome != Outcome::Cancelled);
+    }
+
+    #[test]
+    fn every_host_that_may_have_left_comes_back_or_is_named(story in stories()) {
+        let seen = play(&story);
+        let ran = |wanted: Phase| -> BTreeSet<HostName> {
+            let steps = seen.steps.iter().filter(|(phase, _)| *phase == wanted);
+            steps.flat_map(|(_, hosts)| hosts.iter().cloned()).collect()
+        };
+        let back = if matches!(seen.outcome, Outcome::Deployed { .. }) {
+            seen.done.get(&Phase::Rejoin).cloned().unwrap_or_default()
+        } else {
+            // Even one whose way back failed is asked to.
+            let asked = ran(Phase::UndoRejoin);
+            if let Outcome::Failed { left, .. } = &seen.outcome {
+                let done = seen.done.get(&Phase::UndoRejoin).cloned().unwrap_or_default();
+                for host in asked.difference(&done) {
+                    prop_assert!(left.iter().any(|left| left.host == *host), "{} is away and not named", host);
+                }
+            }
+            asked
+        };
+        prop_assert!(ran(Phase::Switch).is_subset(&back), "{:?}", seen);
+    }
+
+    #[test]
+    fn a_host_rejoins_only_when_it_is_healthy(story in stories()) {
+        let seen = play(&story);
+        let healthy = seen.done.get(&Phase::Health).cloned().unwrap_or_default();
+        for (phase, hosts) in &seen.steps {
+            if *phase == Phase::Rejoin {
+                prop_assert!(hosts.iter().all(|host| healthy.contains(host)));
+            }
+        }
     }
 
     #[test]

@@ -7,18 +7,23 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "keep"];
+const PHASES: [&str; 8] = [
+    "stage", "migrate", "warm", "switch", "health", "rejoin", "watch", "keep",
+];
 
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
     pub fn steps(&self) -> Vec<String> {
         let mut lines = vec![self.aim()];
         lines.extend(self.order());
+        lines.extend(self.schema.clone());
         for phase in PHASES {
             for (name, host) in &self.hosts {
                 lines.extend(told(phase, name, host));
             }
         }
+        let remark = |(name, remark): &(HostName, String)| format!("note on {name}: {remark}");
+        lines.extend(self.remarks.iter().map(remark));
         lines
     }
 
@@ -52,9 +57,12 @@ impl Plan {
             for steps in [
                 &host.stage,
                 &host.migrate,
+                &host.migrate_back,
                 &host.switch,
+                &host.rejoin,
                 &host.keep,
                 &host.undo,
+                &host.undo_rejoin,
             ] {
                 take("phase");
                 for step in steps {
@@ -73,7 +81,7 @@ impl Plan {
 }
 
 fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
-    let names = |steps: &[Step]| steps.iter().map(|step| step.name.clone()).collect();
+    let names = |steps: &[Step]| steps.iter().map(|step| named(step, plan)).collect();
     let one = |is: bool, name: &str| is.then(|| name.to_owned()).into_iter();
     let steps: Vec<String> = match phase {
         "stage" => {
@@ -82,11 +90,38 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
                 .chain(staged)
                 .collect()
         }
+        "warm" => one(plan.warm, phase).collect(),
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
+        "rejoin" => names(&plan.rejoin),
         "watch" => one(plan.watch, phase).collect(),
         _ => names(&plan.keep),
     };
     (!steps.is_empty()).then(|| format!("{phase} on {host}: {}", steps.join(", ")))
+}
+
+/// A step with the values that matter to a reader.
+fn named(step: &Step, plan: &HostPlan) -> String {
+    match step.script {
+        Script::Swap => {
+            let from = plan.previous.as_ref().map_or("nothing", |id| id.as_str());
+            format!("{} from {from}", step.name)
+        }
+        Script::Prune => {
+            let gone: Vec<&str> = step
+                .args
+                .get(1)
+                .map_or("", String::as_str)
+                .lines()
+                .collect();
+            let gone = if gone.is_empty() {
+                "nothing".to_owned()
+            } else {
+                gone.join(" and ")
+            };
+            format!("{} {gone}", step.name)
+        }
+        _ => step.name.clone(),
+    }
 }

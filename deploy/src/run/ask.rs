@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::health::Answer;
 use crate::host::{Channel, Connection, HostError, within};
 use crate::plan::{brings_bytes, fit};
-use crate::script::{HEALTH, PROBE, ROSTER};
+use crate::script::{AROUND, HEALTH, PROBE, ROSTER};
 use crate::{DeployRequest, Failure, HostName, clock};
 
 /// This much of a health answer is read.
@@ -122,6 +122,18 @@ async fn list_workers(
 ) -> Result<Vec<Worker>, Failure> {
     let failed = |error: HostError| error.failure(host, "workers");
     let connection = Connection::open(host, access).await.map_err(failed)?;
+    let listed = roster(environment, host, &connection).await;
+    connection.close().await;
+    listed
+}
+
+/// Lists the workers of a host over a connection that there is.
+pub(super) async fn roster(
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Result<Vec<Worker>, Failure> {
+    let failed = |error: HostError| error.failure(host, "workers");
     let mut listed = Vec::new();
     for group in &environment.workers {
         let sudo = if group.sudo { "yes" } else { "no" };
@@ -130,23 +142,26 @@ async fn list_workers(
             group.group.clone(),
             sudo.to_owned(),
         ];
-        let asking = lines(&connection, ROSTER, "roster", &args, |line| {
+        let asking = lines(connection, ROSTER, "roster", &args, |line| {
             listed.extend(read_worker(line));
         });
-        let asked = within(&host.name, PATIENCE, asking).await;
-        let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
+        let (status, stderr) = in_time(&host.name, Box::pin(asking))
+            .await
+            .map_err(failed)?;
         if status != 0 {
-            connection.close().await;
-            let (host, step) = (Some(host.name.clone()), "workers".to_owned());
+            let (asked_host, step) = (host, "workers".to_owned());
+            let host = Some(host.name.clone());
             return Err(Failure {
                 host,
                 step,
                 message: stderr.trim().to_owned(),
-                hint: None,
+                hint: Some(format!(
+                    "See it there: `ssh {} supervisorctl status`. What it needs with sudo is in templates/sudoers.",
+                    fit::ssh_line(asked_host)
+                )),
             });
         }
     }
-    connection.close().await;
     Ok(listed)
 }
 
@@ -176,6 +191,14 @@ pub(super) async fn lines(
     channel.end().await
 }
 
+/// Waits for the end of a question that needs no waiting on the host.
+pub(super) async fn in_time(
+    host: &HostName,
+    asking: impl Future<Output = Result<(i32, String), HostError>>,
+) -> Result<(i32, String), HostError> {
+    within(host, PATIENCE, asking).await?
+}
+
 /// Asks a host what is true.
 pub(super) async fn probe(
     connection: &Connection,
@@ -184,7 +207,7 @@ pub(super) async fn probe(
     shared_files: &[String],
 ) -> Result<Facts, Failure> {
     let failed = |error: HostError| error.failure(host, "greet");
-    let mut args = vec![root.to_owned()];
+    let mut args = vec![root.to_owned(), AROUND.to_owned()];
     args.extend(shared_files.iter().cloned());
     let mut facts = Facts::default();
     let asking = lines(connection, PROBE, "probe", &args, |line| facts.hear(line));
@@ -193,17 +216,22 @@ pub(super) async fn probe(
     } else {
         PATIENCE
     };
-    let asked = within(&host.name, patience, asking).await;
+    let asked = within(&host.name, patience, Box::pin(asking)).await;
     let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
     if status == 0 {
         return Ok(facts);
     }
     let message = format!("cannot look at {root}: exit {status}: {}", stderr.trim());
+    let look = || {
+        let line = fit::ssh_line(host);
+        format!("See what is there: `ssh {line} ls -la {root} {root}/.cutover`.")
+    };
+    let hint = fit::denied(host, root, &message).unwrap_or_else(look);
     Err(Failure {
         host: Some(host.name.clone()),
         step: "greet".to_owned(),
         message,
-        hint: None,
+        hint: Some(hint),
     })
 }
 

@@ -1,8 +1,10 @@
 //! The lease of every host: connect, take it, and hear what is true.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::FIRST_WORD;
@@ -11,7 +13,9 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
-use crate::script::{LEASE, PROBE};
+use crate::plan::fit;
+use crate::pool::Pool;
+use crate::script::{AROUND, LEASE, PROBE};
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
@@ -22,6 +26,10 @@ pub(super) struct Leased {
     pub(super) host: Host,
     pub(super) connection: Connection,
     pub(super) facts: Facts,
+    /// What the pool of PHP-FPM told of itself, once it was asked.
+    pub(super) pool: Option<Pool>,
+    /// Told when a step named `swap` has ended well.
+    pub(super) swapped: Arc<Notify>,
     root: String,
     /// Absent only while it is taken again.
     lease: Option<Held>,
@@ -171,6 +179,8 @@ async fn lease(
                     host: host.clone(),
                     connection,
                     facts,
+                    pool: None,
+                    swapped: Arc::default(),
                     root: claim.environment.path.clone(),
                     lease: Some(Held::new(lease)),
                 });
@@ -213,8 +223,9 @@ async fn greet(
         environment.path.clone(),
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
-        PROBE.to_owned(),
     ];
+    args.extend(super::pool::answers(environment, host));
+    args.extend([PROBE.to_owned(), AROUND.to_owned()]);
     args.extend(shared.files.iter().cloned());
     let lost = |error: HostError| Ungreeted::No(refused(error.failure(host, "greet")));
     let mut channel = connection
@@ -309,9 +320,13 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given")
         .trim();
-    let user = host.address.user.as_deref().unwrap_or("the deploy user");
-    let hint = if stderr.contains("Permission denied") || stderr.contains("not permitted") {
-        format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
+    let hint = if let Some(hint) = fit::denied(host, root, said) {
+        hint
+    } else if let Some((tool, _)) = said.split_once(" is not installed") {
+        format!(
+            "{} Nothing was changed.",
+            fit::install(tool, &Facts::default())
+        )
     } else if stderr.contains("No space left") || stderr.contains("I/O error") {
         format!("Look whether the disk is full: `df -h {root}`, and make room.")
     } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
@@ -390,7 +405,10 @@ pub(super) async fn take_again(
                 host: Some(host.name),
                 step: "reconnect".to_owned(),
                 message,
-                hint: None,
+                hint: Some(format!(
+                    "See what it does with `cutover status {}`; yours can be asked for again when it is over.",
+                    environment.name
+                )),
             })
         }
         Err(Ungreeted::Gone(error)) => Err(error.failure(&host, "reconnect")),

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::bring;
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
-use super::{Access, Events, ask};
+use super::{Access, Events, ask, pool, schema};
 use crate::config::{Environment, Health, Shared};
 use crate::health::judge;
 use crate::host::HostError;
@@ -39,9 +39,13 @@ pub(super) async fn run(
         Phase::Stage => &host.stage,
         Phase::Migrate => &host.migrate,
         Phase::Switch => &host.switch,
+        Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
         Phase::Undo => &host.undo,
+        Phase::MigrateBack => &host.migrate_back,
+        Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
+        Phase::Warm => return pool::warm(&plan.release, job, leased, events).await,
         Phase::Health => return health(&plan.release, job, leased, events).await,
         Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
         Phase::UndoHealth => {
@@ -63,21 +67,36 @@ pub(super) async fn run(
         )
         .await
     } else {
-        finish(phase, steps, host, job, leased, events).await
+        pool::beside(phase, plan, steps, host, job, leased, events).await
+    };
+    let ended = match ended {
+        End::Done if phase == Phase::Stage => judged_preview(job, leased, events),
+        End::Failed(failure) if phase == Phase::Stage => End::Failed(schema::hinted(failure, job)),
+        ended => ended,
     };
     report(ended, phase, plan, leased).await
 }
 
+/// What is staged may go on only if its migrations may.
+fn judged_preview(job: Job<'_>, leased: &Leased, events: &Events) -> End {
+    match schema::judge(&leased.host.name, job, events) {
+        Ok(()) => End::Done,
+        Err(failure) => End::Failed(*failure),
+    }
+}
+
 async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {
-    let failure = match ended {
+    let (failure, learnt) = match ended {
         End::Done => return Report::Done,
-        End::Failed(failure) => failure,
         End::Cancelled => return Report::Cancelled,
-        End::Lost(error, _) => error.failure(&leased.host, phase.word()),
+        End::Failed(failure) => (failure, true),
+        End::Unknown(failure) => (failure, false),
+        End::Lost(error, _) => (error.failure(&leased.host, phase.word()), false),
     };
     let live = match phase {
         Phase::Switch | Phase::Undo => what_is_live(&plan.release, leased).await,
-        _ => Live::Old,
+        _ if learnt => Live::Old,
+        _ => Live::Unknown,
     };
     Report::Failed { failure, live }
 }
@@ -91,7 +110,7 @@ async fn what_is_live(release: &ReleaseId, leased: &Leased) -> Live {
 }
 
 /// Runs steps that run to their end whatever happens to the line, and learns what they did when it was lost.
-async fn finish(
+pub(super) async fn finish(
     phase: Phase,
     steps: &[Step],
     host: &HostPlan,
@@ -109,7 +128,7 @@ async fn finish(
         return ended;
     };
     if let Err(failure) = again(&error, job, leased, events).await {
-        return End::Failed(failure);
+        return End::Unknown(failure);
     }
     match segment::learn(leased, steps, &host.folder, segment, heard, events).await {
         Some(end) => end,
@@ -172,7 +191,7 @@ async fn watch(
 }
 
 /// Connects again after the line was lost.
-async fn again(
+pub(super) async fn again(
     error: &HostError,
     job: Job<'_>,
     leased: &mut Leased,
@@ -190,7 +209,7 @@ async fn again(
     lease::take_again(leased, environment, request, shared, access, events).await
 }
 
-fn unknown(failure: Failure) -> Report {
+pub(super) fn unknown(failure: Failure) -> Report {
     Report::Failed {
         failure,
         live: Live::Unknown,

@@ -1,25 +1,50 @@
-//! What a deployment would do, found out without changing anything.
+//! What a deployment would do, found out without changing anything, over one connection to each host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, ask};
-use crate::plan::{self, Plan, Refusal, Wish};
-use crate::{Artifact, Config, DeployRequest, Digest, clock};
+use super::ask::{self, Worker};
+use super::{Access, join_all};
+use crate::config::{Environment, Host, Role};
+use crate::facts::Facts;
+use crate::host::{Connection, HostError};
+use crate::plan::{self, Goal, Plan, Refusal, Wish};
+use crate::script::MIGRATIONS;
+use crate::{Artifact, Config, DeployRequest, Digest, Failure, HostName, clock, source};
 
-/// Asks every host of an environment and makes the plan of a request, with its digest; changes nothing and takes no
-/// lease.
+/// A plan with what only a look at hosts and artifact tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What it is known by.
+    pub digest: Digest,
+    /// What the steps meet now, a line each: the bytes that are brought, migrations that are new, workers that run.
+    pub meets: Vec<String>,
+}
+
+/// What a host tells beside its facts.
+struct Look {
+    facts: Facts,
+    migrations: BTreeSet<String>,
+    workers: Result<Vec<Worker>, Failure>,
+}
+
+/// Asks every host of an environment and makes the plan of a request; changes nothing and takes no lease.
 pub async fn planned(
     config: &Config,
-    environment: &crate::config::Environment,
+    environment: &Environment,
     request: &DeployRequest,
     artifact: Option<&Artifact>,
     access: &Access,
-) -> Result<(Plan, Digest), Refusal> {
-    let mut facts = BTreeMap::new();
-    let mut silent = Vec::new();
-    for (host, heard) in ask::survey(environment, &config.shared, access).await {
-        match heard {
-            Ok(heard) => drop(facts.insert(host, heard)),
+) -> Result<Planned, Refusal> {
+    let asking = environment.hosts.iter().map(async |host| {
+        let looked = look(config, environment, host, access).await;
+        (host.name.clone(), looked)
+    });
+    let (mut looks, mut silent) = (BTreeMap::new(), Vec::new());
+    for (host, looked) in join_all(asking).await {
+        match looked {
+            Ok(look) => drop(looks.insert(host, look)),
             Err(failure) => silent.push(failure),
         }
     }
@@ -38,7 +63,108 @@ pub async fn planned(
         artifact,
         now: clock::now(),
     };
-    let plan = plan::plan(wish, &facts)?;
+    let facts = looks
+        .iter()
+        .map(|(host, look)| (host.clone(), look.facts.clone()));
+    let plan = plan::plan(wish, &facts.collect())?;
     let digest = plan.digest(wish);
-    Ok((plan, digest))
+    let meets = meets(wish, &plan, &looks).await;
+    Ok(Planned {
+        plan,
+        digest,
+        meets,
+    })
+}
+
+async fn look(
+    config: &Config,
+    environment: &Environment,
+    host: &Host,
+    access: &Access,
+) -> Result<Look, Failure> {
+    let failed = |error: HostError| error.failure(host, "greet");
+    let connection = Connection::open(host, access).await.map_err(failed)?;
+    let root = &environment.path;
+    let facts = ask::probe(&connection, host, root, &config.shared.files).await;
+    let mut migrations = BTreeSet::new();
+    if facts.is_ok() && migrates(config, host) {
+        let args = [root.clone()];
+        let asking = ask::lines(&connection, MIGRATIONS, "migrations", &args, |name| {
+            migrations.insert(name.to_owned());
+        });
+        let asked = ask::in_time(&host.name, Box::pin(asking)).await;
+        asked.map_err(failed)?;
+    }
+    let workers = if facts.is_ok() && host.roles.contains(&Role::Worker) {
+        ask::roster(environment, host, &connection).await
+    } else {
+        Ok(Vec::new())
+    };
+    connection.close().await;
+    Ok(Look {
+        facts: facts?,
+        migrations,
+        workers,
+    })
+}
+
+fn migrates(config: &Config, host: &Host) -> bool {
+    host.roles.contains(&Role::Migrate) && !config.steps.migrate.is_empty()
+}
+
+async fn meets(wish: Wish<'_>, plan: &Plan, looks: &BTreeMap<HostName, Look>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let fresh = matches!(plan.goal, Goal::Fresh { .. });
+    let artifact = wish.artifact.filter(|_| fresh);
+    if let Some(artifact) = artifact {
+        let (bytes, files) = (artifact.bytes, artifact.files);
+        lines.push(format!(
+            "to bring: {bytes} bytes with {files} files, to each host"
+        ));
+    }
+    let brought = match artifact {
+        Some(artifact) if !wish.config.steps.migrate.is_empty() => {
+            source::migrations(artifact).await
+        }
+        _ => BTreeSet::new(),
+    };
+    for host in &wish.environment.hosts {
+        let Some(look) = looks.get(&host.name) else {
+            continue;
+        };
+        if artifact.is_some() && migrates(wish.config, host) {
+            lines.push(new_migrations(host, look, &brought));
+        }
+        match &look.workers {
+            Ok(workers) => lines.extend(workers.iter().map(|worker| running(host, worker))),
+            Err(failure) => lines.push(format!("cannot be looked at: {}", failure.line())),
+        }
+    }
+    lines
+}
+
+/// The migrations that the artifact holds, and neither the live release nor any that was tried since.
+fn new_migrations(host: &Host, look: &Look, brought: &BTreeSet<String>) -> String {
+    let tried = look.facts.migrated.values().flatten();
+    let known: BTreeSet<&String> = look.migrations.iter().chain(tried).collect();
+    let new = brought.iter().filter(|name| !known.contains(name));
+    let new: Vec<&str> = new.map(String::as_str).collect();
+    let names = if new.is_empty() {
+        "none".to_owned()
+    } else {
+        new.join(", ")
+    };
+    format!(
+        "migrations new to the database {} on {}: {names}",
+        host.database, host.name
+    )
+}
+
+fn running(host: &Host, worker: &Worker) -> String {
+    let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
+    let release = worker.release.as_deref().unwrap_or("no release");
+    format!(
+        "worker {} on {}: {}, pid {pid}, runs {release}",
+        worker.name, host.name, worker.state
+    )
 }

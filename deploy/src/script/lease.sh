@@ -1,27 +1,29 @@
-# lease ROOT WAIT_SECONDS HOLDER PROBE [PROBE_ARGUMENT…]
+# lease ROOT WAIT_SECONDS HOLDER FILE ANSWERS PROBE [PROBE_ARGUMENT…]   (FILE: holds ANSWERS meanwhile; may be empty)
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
-root=$1 wait=$2 holder=$3 probe=$4
-shift 4
+root=$1 wait=$2 holder=$3 file=$4 answers=$5 probe=$6
+shift 6
 echo here
 umask 022
+for tool in flock timeout; do
+  if ! command -v "$tool" >/dev/null; then echo "$tool is not installed" >&2 && exit 69; fi
+done
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
 if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
-  flock -w "$wait" 9 || exit 75
+  # Not every flock can wait for a time.
+  if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi
 fi
-if [ -s "$root/.cutover/lock" ]; then
-  printf 'died %s\n' "$(cat "$root/.cutover/lock")"
-fi
+if [ -s "$root/.cutover/lock" ]; then printf 'died %s\n' "$(cat "$root/.cutover/lock")"; fi
 printf '%s\n' "$holder" >"$root/.cutover/lock"
+trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
+[ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
 flock 8
 fence=0
-if [ -s "$root/.cutover/fence" ]; then
-  read -r fence <"$root/.cutover/fence"
-fi
+[ ! -s "$root/.cutover/fence" ] || read -r fence <"$root/.cutover/fence"
 fence=$((fence + 1))
 printf '%s\n' "$fence" >"$root/.cutover/fence.new"
 mv "$root/.cutover/fence.new" "$root/.cutover/fence"
@@ -33,8 +35,5 @@ printf 'greeted\n'
 # the next holder.
 # shellcheck disable=SC2016
 while word=$(timeout 60 sh -euc 'read -r word && echo "$word"' 9>&-); do
-  if [ "$word" = "done" ]; then
-    : >"$root/.cutover/lock"
-    exit 0
-  fi
+  if [ "$word" = "done" ]; then : >"$root/.cutover/lock" && exit 0; fi
 done

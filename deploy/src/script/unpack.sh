@@ -5,7 +5,7 @@ if [ "$(readlink "$root/current" || true)" = "releases/$release" ]; then
   echo "release $release is live and cannot be unpacked again" >&2
   exit 65
 fi
-if ! printf '%s  %s\n' "$digest" "$file" | sha256sum -c --status; then
+if [ "$(sha256sum <"$file")" != "$digest  -" ]; then
   echo "the artifact did not arrive whole: $(wc -c <"$file") bytes, and not the digest that was sent" >&2
   # What it was put together from may be why; the next one comes whole.
   rm -rf "$root/.cutover/objects"
@@ -13,7 +13,7 @@ if ! printf '%s  %s\n' "$digest" "$file" | sha256sum -c --status; then
 fi
 rm -rf "$root/releases/$release" "$file.d"
 mkdir -p "$file.d"
-tar -xzf "$file" -C "$file.d" --no-same-owner
+tar -xzof "$file" -C "$file.d"
 # Its REVISION has the time of the commit, which is for all.
 if [ -f "$file.d/REVISION" ]; then find "$file.d" -type f -exec touch -r "$file.d/REVISION" {} +; fi
 rm -rf "$file.d/REVISION"

@@ -12,7 +12,7 @@ path = "/srv/shop"
 hosts = [{ name = "web1", address = "deploy@web1" }]
 health = { url = "http://127.0.0.1/health" }
 workers = [{ group = "shop-worker" }]
-php_fpm = { service = "php8.2-fpm" }
+php_fpm = { pool = "/run/php/php8.2-fpm.sock", warm = ["/"] }
 "#;
 
 fn parse(text: &str) -> Config {
@@ -103,8 +103,12 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
         "bin/check",
         "php artisan --version",
     ]
+    preview = ["php artisan migrate --pretend --force --no-interaction"]  # recipe laravel
     migrate = ["php artisan migrate --force --no-interaction"]  # recipe laravel
+    migrate_back = ["php artisan migrate:rollback --force --no-interaction --step=1000000 $(printf ' --path=database/migrations/%s.php' $CUTOVER_MIGRATIONS)"]  # recipe laravel
+    before_swap = []  # default
     after_swap = []  # default
+    after_health = []  # default
 
     [environments.production]
     # no branch: no push is deployed here
@@ -117,10 +121,15 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     batch = 1  # default
     watch = "0s"  # default
 
+    [environments.production.migrations]
+    destructive = "refuse"  # default
+    on_rollback = "keep"  # default
+
     [[environments.production.hosts]]
     name = "web1"
     address = "deploy@web1:22"
     roles = ["web", "worker", "migrate"]  # default
+    database = "default"  # default
 
     [environments.production.health]
     url = "http://127.0.0.1/health"
@@ -138,8 +147,10 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     sudo = true  # default
 
     [environments.production.php_fpm]
-    service = "php8.2-fpm"
-    after_swap = "nothing"  # default
+    pool = "/run/php/php8.2-fpm.sock"
+    script = "public/index.php"  # default
+    warm = ["/"]
+    after_swap = "auto"  # default
     sudo = true  # default
     "#);
 }

@@ -183,7 +183,7 @@ fn many_faults_are_told_at_once() {
     cutover.toml:41:11: environments.production.php_fpm.service: `php8.2-fpm.service; reboot` is not the name of a systemd unit
       help: write the bare name, of letters, digits, `.`, `_`, `-` and `@`: `"php8.2-fpm"`
     cutover.toml:42:14: environments.production.php_fpm.after_swap: `restart` is not known
-      help: write one of `nothing`, `reload`
+      help: write one of `auto`, `nothing`, `reset`, `reload`
     cutover.toml:44:1: environments."staging!".path: a required key is missing
       help: write `path = "/srv/shop"` under `[environments."staging!"]`
     cutover.toml:44:1: environments."staging!".hosts: a required key is missing

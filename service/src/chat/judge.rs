@@ -382,6 +382,7 @@ impl<D: Desk> Judge<'_, D> {
                 kind,
                 keeper: None,
                 plan_digest: None,
+                allow_destructive: false,
                 requested_at: now,
             },
         })

@@ -28,6 +28,10 @@ pub(super) struct DeployArgs {
     /// Deploys only if this is still the digest of the plan, as `cutover plan` told it.
     #[arg(long, value_name = "DIGEST")]
     plan_digest: Option<String>,
+
+    /// Lets the migrations of this deployment drop, rename and empty what the live release may still use.
+    #[arg(long)]
+    allow_destructive: bool,
 }
 
 /// What is to be built, and where it is to become live.
@@ -58,7 +62,8 @@ pub(super) struct Order {
 /// Returns to an earlier release without building anything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is."
+    after_help = "Exit codes are those of `cutover deploy`. The schema of the database stays as it is, \
+    unless `migrations.on_rollback` of the environment wants otherwise."
 )]
 pub(super) struct RollbackArgs {
     /// The environment, as in `cutover.toml`.
@@ -152,7 +157,11 @@ pub(super) async fn rollback(args: RollbackArgs) -> std::process::ExitCode {
 }
 
 async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
-    let DeployArgs { order, plan_digest } = args;
+    let DeployArgs {
+        order,
+        plan_digest,
+        allow_destructive,
+    } = args;
     let config = order.site.read()?;
     let environment = environment(&config, &order.environment)?;
     let plan_digest = plan_digest.as_deref().map(Digest::parse).transpose();
@@ -166,6 +175,7 @@ async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
         };
         let request = DeployRequest {
             plan_digest,
+            allow_destructive,
             ..request(kind, &order.asker)
         };
         let job = Job {
@@ -214,6 +224,7 @@ pub(super) fn request(kind: Kind, asker: &Asker) -> DeployRequest {
         run_url: None,
         keeper: None,
         plan_digest: None,
+        allow_destructive: false,
         requested_at: now(),
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct PlanArgs {
 struct Told {
     digest: String,
     steps: Vec<String>,
+    meets: Vec<String>,
 }
 
 /// Runs `cutover plan`.
@@ -51,7 +52,11 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
     let artifact = artifact.map_err(|failure| Trouble::failed(&failure))?;
     let planned = run::planned(&config, environment, &request, Some(&artifact), &access).await;
     drop(tokio::fs::remove_file(&artifact.file).await);
-    let (plan, digest) = match planned {
+    let run::Planned {
+        plan,
+        digest,
+        meets,
+    } = match planned {
         Ok(planned) => planned,
         Err(refusal) => {
             for failure in std::iter::once(&*refusal.failure).chain(&refusal.more) {
@@ -63,12 +68,14 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
     let told = Told {
         digest: digest.to_string(),
         steps: plan.steps(),
+        meets,
     };
     if order.site.json {
         console::print_json(&told);
         return Ok(0);
     }
-    told.steps.iter().for_each(|line| console::print(line));
+    let lines = told.steps.iter().chain(&told.meets);
+    lines.for_each(|line| console::print(line));
     let name = &environment.name;
     console::print(&format!(
         "\nTo deploy exactly this: cutover deploy {name} {commit} --plan-digest {digest}"

@@ -218,6 +218,7 @@ fn new_deployment(
             actor: actor.to_owned(),
             keeper: None,
             plan_digest: None,
+            allow_destructive: false,
             requested_at: now,
         },
     })

@@ -45,6 +45,7 @@ async fn deploy_commit(
         run_url: None,
         keeper: None,
         plan_digest: None,
+        allow_destructive: false,
         requested_at: now(),
     };
     let outcome = deploy(

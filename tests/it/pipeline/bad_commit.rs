@@ -47,6 +47,7 @@ async fn a_migration_that_fails_stops_before_the_swap() {
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       migrate: if [ -e bad ]; then echo the table is locked >&2; … on web1: exit 1: the table is locked
+      What the migrate steps have changed in the database stays.
     ");
     assert_snapshot!(told.story(), @"
     plan: r1 to r2

@@ -14,6 +14,10 @@ pub(super) struct Shop {
     pub(super) web: Web,
     /// What PHP-FPM gets after a swap.
     pub(super) fpm: &'static str,
+    /// Whether its pool is asked.
+    pub(super) pool: bool,
+    /// Lines of `[environments.production]`.
+    pub(super) keys: &'static str,
     /// Lines of `[[environments.production.workers]]`.
     pub(super) workers: &'static str,
 }
@@ -23,6 +27,8 @@ impl Default for Shop {
         Self {
             web: Web::RealpathRoot,
             fpm: "nothing",
+            pool: false,
+            keys: "",
             workers: "drain_timeout = \"30s\"",
         }
     }
@@ -34,12 +40,18 @@ pub(super) async fn shop(shop: Shop) -> Scene {
         web: shop.web,
         ..HostOptions::laravel("web1")
     };
+    let pool = if shop.pool {
+        "pool = \"@dir@/run/php-fpm.sock\"\nwarm = [\"/\"]"
+    } else {
+        ""
+    };
     Scene::start(Plot {
         hosts: vec![host],
         health: "attempts = 20\ninterval = \"200ms\"".to_owned(),
+        keys: shop.keys.to_owned(),
         tables: format!(
             "[[environments.production.workers]]\ngroup = \"app-worker\"\nexpect = 2\n{}\n\
-             [environments.production.php_fpm]\nservice = \"php8.2-fpm\"\nafter_swap = \"{}\"",
+             [environments.production.php_fpm]\nservice = \"php8.2-fpm\"\nafter_swap = \"{}\"\n{pool}",
             shop.workers, shop.fpm
         ),
         ..Plot::default()
@@ -47,7 +59,7 @@ pub(super) async fn shop(shop: Shop) -> Scene {
     .await
 }
 
-async fn deploy(scene: &Scene, files: Files) -> Told {
+pub(super) async fn deploy(scene: &Scene, files: Files) -> Told {
     let files: Vec<_> = files
         .iter()
         .map(|(path, text)| (path.as_str(), text.as_str()))
@@ -55,7 +67,7 @@ async fn deploy(scene: &Scene, files: Files) -> Told {
     scene.deploy(&files).await
 }
 
-fn load(scene: &Scene) -> Load {
+pub(super) fn load(scene: &Scene) -> Load {
     Load::start(&format!("{}/health", scene.host().http_url()), 15)
 }
 
@@ -79,7 +91,7 @@ fn proven(scene: &Scene, told: &Told, release: &ReleaseId) {
     assert_eq!(releases, [release.as_str(), release.as_str()]);
 }
 
-fn nothing_failed(report: &LoadReport) {
+pub(super) fn nothing_failed(report: &LoadReport) {
     assert!(report.failed == 0 && report.served > 10, "{report}");
 }
 
@@ -154,7 +166,10 @@ async fn what_does_not_build_boot_or_migrate_never_becomes_live() {
     let scene = shop(Shop::default()).await;
     // Each stops earlier than the one before.
     for (breakage, step) in [
-        (Breakage::Migration, "migrate: php artisan migrate"),
+        (
+            Breakage::Migration,
+            "preview: php artisan migrate --pretend",
+        ),
         (Breakage::Boot, "prepare: php artisan config:cache"),
         (Breakage::Build, "build: composer install"),
     ] {

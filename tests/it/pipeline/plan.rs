@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::scene::{Plot, Scene};
 
 /// Runs `cutover plan` for what is committed, and returns its exit code, its lines and its digest.
-async fn planned(scene: &Scene) -> (i32, String, String) {
+pub(super) async fn planned(scene: &Scene) -> (i32, String, String) {
     let (code, text) = cutover(scene, &["plan", "production", "main"]).await;
     let digest = text.trim().rsplit(' ').next().unwrap_or_default();
     let (digest, text) = (digest.to_owned(), text.clone());
@@ -45,24 +45,36 @@ async fn a_plan_changes_nothing_and_its_digest_is_that_of_the_deployment() {
         ..Plot::default()
     };
     let scene = Scene::of(2, plot).await;
-    assert_eq!(scene.deploy(&[]).await.exit(), 0);
-    scene.commit(&[("index.html", "two\n")]).await;
+    let old = ("database/migrations/2026_01_01_000000_make.php", "");
+    assert_eq!(scene.deploy(&[old]).await.exit(), 0);
+    let new = ("database/migrations/2026_02_01_000000_add.php", "");
+    scene.commit(&[("index.html", "two\n"), new]).await;
     let before = everything(&scene);
+    scene.hosts.iter().for_each(kit::Host::mark);
     let (code, steps, digest) = planned(&scene).await;
     assert_eq!(everything(&scene), before);
+    for host in &scene.hosts {
+        assert_eq!(host.connections(), 1, "{}", host.name());
+    }
     assert_eq!(code, 0, "{steps}");
     let undated = steps.split_once('\n').map_or("", |(_, rest)| rest);
+    let (before, after) = undated.split_once("to bring: ").unwrap();
+    let (bytes, after) = after.split_once(" bytes").unwrap();
+    assert!(bytes.parse::<u64>().unwrap() > 100, "{bytes}");
+    let undated = format!("{before}to bring: some bytes{after}");
     assert_snapshot!(undated, @"
     live one after another: web1, then web2
     stage on web1: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
     stage on web2: bring, mark staging, unpack, link shared, prepare: sh prepare.sh, mark ready
     migrate on web1: migrate: echo migrates
-    switch on web1: mark live, swap
-    switch on web2: mark live, swap
+    switch on web1: mark live, swap from r1
+    switch on web2: mark live, swap from r1
     health on web1: health
     health on web2: health
-    keep on web1: mark healthy, prune
-    keep on web2: mark healthy, prune
+    keep on web1: mark healthy, prune nothing
+    keep on web2: mark healthy, prune nothing
+    to bring: some bytes with 5 files, to each host
+    migrations new to the database default on web1: 2026_02_01_000000_add
     ");
     let (again, _, same) = planned(&scene).await;
     assert_eq!((again, same), (0, digest.clone()));

@@ -41,7 +41,9 @@ pub(super) struct Plot {
     pub(super) keys: String,
     /// Lines of `[environments.production.health]`.
     pub(super) health: String,
-    /// Tables at the end.
+    /// The database of each host, which then has the role `migrate`; only the first host has it when empty.
+    pub(super) databases: Vec<&'static str>,
+    /// Tables at the end; `@dir@` stands for the first host's folder.
     pub(super) tables: String,
 }
 
@@ -149,6 +151,11 @@ impl Scene {
         &self.hosts[0]
     }
 
+    /// What answers for each host; nothing on Laravel hosts, which do so themselves.
+    pub(super) fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
     /// Where builds lie.
     pub(super) fn work_dir(&self) -> PathBuf {
         self.folder.path().join("work")
@@ -182,6 +189,7 @@ impl Scene {
             run_url: None,
             keeper: None,
             plan_digest: None,
+            allow_destructive: false,
             requested_at: moment.parse().unwrap(),
         }
     }
@@ -441,10 +449,11 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
     )
     .unwrap();
     for (index, host) in hosts.iter().enumerate() {
-        let roles = match (several, index) {
-            (false, _) => "",
-            (true, 0) => "roles = [\"web\", \"migrate\"]",
-            (true, _) => "roles = [\"web\"]",
+        let roles = match (plot.databases.get(index), several, index) {
+            (Some(name), ..) => format!("roles = [\"web\", \"migrate\"]\ndatabase = \"{name}\""),
+            (None, false, _) => String::new(),
+            (None, true, 0) => "roles = [\"web\", \"migrate\"]".to_owned(),
+            (None, true, _) => "roles = [\"web\"]".to_owned(),
         };
         write!(
             text,
@@ -454,6 +463,8 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         )
         .unwrap();
     }
+    // The folder of a host is known only when it has started.
+    let tables = tables.replace("@dir@", &hosts[0].dir().display().to_string());
     let tempo = if health.contains("attempts") {
         ""
     } else {

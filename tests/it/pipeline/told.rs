@@ -51,6 +51,16 @@ impl Told {
         self.names.tame(&story)
     }
 
+    /// The plan as it was told.
+    pub(super) fn plan(&self) -> String {
+        let planned = |event: &Event| match event {
+            Event::Planned { lines, .. } => Some(lines.join("\n")),
+            _ => None,
+        };
+        let plan = self.events.iter().find_map(planned);
+        self.names.tame(&plan.unwrap_or_default())
+    }
+
     /// The lines that steps printed.
     pub(super) fn output(&self) -> Vec<&str> {
         let lines = self.events.iter().filter_map(|event| match event {
@@ -73,6 +83,15 @@ impl Told {
         self.events.iter().find_map(planned).unwrap_or_default()
     }
 
+    /// How each phase ended on each host, without times.
+    pub(super) fn matrix(&self) -> String {
+        let matrix = self.events.iter().find_map(|event| match event {
+            Event::Matrix(matrix) => Some(timeless(matrix.clone())),
+            _ => None,
+        });
+        self.names.tame(&matrix.unwrap_or_default())
+    }
+
     /// The notes.
     pub(super) fn notes(&self) -> String {
         let notes = self.events.iter().filter_map(|event| match event {
@@ -84,6 +103,14 @@ impl Told {
         });
         self.names.tame(&notes.collect::<String>())
     }
+}
+
+/// A matrix in which everything took no time.
+fn timeless(mut matrix: cutover_deploy::Matrix) -> String {
+    for row in &mut matrix.hosts {
+        row.phases.iter_mut().for_each(|cell| cell.took_ms = 0);
+    }
+    matrix.to_string()
 }
 
 /// A note without the moment and the random id of whoever held a lease before.
@@ -115,7 +142,10 @@ fn line(event: &Event) -> Option<(String, String)> {
             (String::new(), format!("plan: {previous} to {release}"))
         }
         Event::PhaseBegan { phase } => (String::new(), format!("== {phase}")),
-        Event::StepBegan { .. } | Event::Fetched { .. } | Event::Concluded { .. } => return None,
+        Event::StepBegan { .. }
+        | Event::Fetched { .. }
+        | Event::Matrix(_)
+        | Event::Concluded { .. } => return None,
         Event::Line { host, text, .. } => {
             let host = named(host);
             let line = format!("{host} | {text}");
@@ -184,7 +214,13 @@ impl Names {
             }
             let user = host.address();
             let user = user.split('@').next().unwrap_or_default();
-            for (before, after) in [(" by ", "\n"), ("Give ", " "), ("-o ", " "), (" ", "@127")] {
+            for (before, after) in [
+                (" by ", "\n"),
+                ("Give ", " "),
+                ("-o ", " "),
+                ("-R ", " "),
+                (" ", "@127"),
+            ] {
                 fixed.push((
                     format!("{before}{user}{after}"),
                     format!("{before}deploy{after}"),

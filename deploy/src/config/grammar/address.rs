@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::document::quoted;
 use super::super::findings::Fault;
-use super::super::{Address, defaults};
+use super::super::{Address, PoolAddress, defaults};
+use super::path::absolute_path;
 
 /// Reads the address of a host. Nothing that begins with a dash gets through: `ssh` would take it for an option.
 pub(in super::super) fn address(text: &str) -> Result<Address, Fault> {
@@ -51,6 +52,21 @@ pub(in super::super) fn host_header(text: &str) -> Result<String, Fault> {
     let message = format!("{} is not a host", quoted(text));
     let help = "write the bare name, without `http://` and path: `\"shop.example.com\"`";
     Err(Fault::new(message, help))
+}
+
+/// Reads where a pool takes FastCGI: the path of a socket, or a host and a port.
+pub(in super::super) fn pool(text: &str) -> Result<PoolAddress, Fault> {
+    if text.starts_with('/') {
+        return absolute_path(text).map(PoolAddress::Socket);
+    }
+    let read = split_port(text)
+        .and_then(|(host, port)| Some(PoolAddress::Port(read_host(host)?, read_port(port?)?)));
+    read.ok_or_else(|| {
+        let message = format!("{} is neither a socket nor a port", quoted(text));
+        let help = "write what nginx has in `fastcgi_pass`, without `unix:`: \
+                    `\"/run/php/php8.2-fpm.sock\"` or `\"127.0.0.1:9000\"`";
+        Fault::new(message, help)
+    })
 }
 
 /// Takes `host:port`, `host`, `[v6]:port` or `[v6]` apart; brackets stay with the host.

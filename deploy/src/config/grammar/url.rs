@@ -38,6 +38,16 @@ pub(in super::super) fn url(text: &str, example: &str) -> Result<String, Fault> 
     Ok(text.to_owned())
 }
 
+/// Reads what a request asks for: a path and maybe a query.
+pub(in super::super) fn request_path(text: &str) -> Result<String, Fault> {
+    if text.starts_with('/') && text.chars().all(|c| is_url_char(c) && c != '#') {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} is not the path of a request", quoted(text));
+    let help = "begin with `/`, and write what is odd percent-encoded: `\"/login?next=%2F\"`";
+    Err(Fault::new(message, help))
+}
+
 fn is_url_char(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
 }

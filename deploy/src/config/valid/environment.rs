@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::super::findings::{Fault, Findings, Noted};
 use super::super::grammar;
 use super::super::place::Place;
-use super::super::{Environment, Role, Steps, Workers, defaults, raw};
+use super::super::{Environment, Migrations, OnRollback, Role, Steps, Workers, defaults, raw};
 use super::claims::Claims;
 use super::hosts::{self, Hosts};
-use super::{Time, health, optional, processes};
+use super::{Time, databases, health, optional, processes};
 use crate::names::EnvironmentName;
 
 /// What is known around an environment.
@@ -32,6 +32,19 @@ pub(super) fn environment(
     let at = |key: &str| place.key(key);
     let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
     check_roles(&raw, rim.steps, &hosts, place, findings);
+    databases::check(
+        raw.hosts.as_deref(),
+        rim.steps,
+        &hosts,
+        &at("hosts"),
+        findings,
+    );
+    let migrations = migrations(
+        raw.migrations.as_ref(),
+        rim.steps,
+        &at("migrations"),
+        findings,
+    );
     let watch = Time::waiting(raw.watch.clone(), defaults::WATCH);
     let watch = watch.read(&at("watch"), findings);
     check_watch(&raw, watch, place, findings);
@@ -72,11 +85,32 @@ pub(super) fn environment(
         strategy: raw.strategy.unwrap_or(defaults::STRATEGY),
         batch: raw.batch.unwrap_or(defaults::BATCH),
         watch: watch?,
+        migrations,
         hosts: hosts.whole()?,
         health: health.transpose().ok()?,
         workers: workers.into_iter().map(|(_, workers)| workers).collect(),
         php_fpm: php_fpm.transpose().ok()?,
     })
+}
+
+fn migrations(
+    raw: Option<&raw::Migrations>,
+    steps: &Steps,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Migrations {
+    let destructive = raw.and_then(|raw| raw.destructive);
+    let on_rollback = raw.and_then(|raw| raw.on_rollback);
+    let on_rollback = on_rollback.unwrap_or(defaults::ON_ROLLBACK);
+    if on_rollback == OnRollback::RollBack && steps.migrate_back.is_empty() {
+        let message = "there are no steps that roll migrations back";
+        let help = "write `migrate_back` under `[steps]`, or `on_rollback = \"keep\"`";
+        findings.add(&place.key("on_rollback"), Fault::new(message, help));
+    }
+    Migrations {
+        destructive: destructive.unwrap_or(defaults::DESTRUCTIVE),
+        on_rollback,
+    }
 }
 
 /// Whether there is something to watch.

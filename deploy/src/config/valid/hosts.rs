@@ -6,10 +6,10 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use super::super::document::quoted;
 use super::super::findings::{Fault, Findings};
 use super::super::place::Place;
-use super::super::{Host, Role, grammar, raw};
+use super::super::{Host, Role, defaults, grammar, raw};
 use super::bad_name;
 use super::claims::machine;
-use crate::names::HostName;
+use crate::names::{DatabaseName, HostName};
 
 const ALL_ROLES: [Role; 3] = [Role::Web, Role::Worker, Role::Migrate];
 
@@ -68,13 +68,17 @@ pub(super) fn hosts(
         if let Some(address) = &address {
             taken.machine(machine(address), &place, findings);
         }
-        match (name, address, roles) {
-            (Some(name), Some(address), Some(roles)) => read.good.push((
+        let database = raw.database.as_deref().unwrap_or(defaults::DATABASE);
+        let database = DatabaseName::parse(database).map_err(|bad| bad_name(&bad));
+        let database = findings.take(&place.key("database"), database);
+        match (name, address, roles, database) {
+            (Some(name), Some(address), Some(roles), Some(database)) => read.good.push((
                 index,
                 Host {
                     name,
                     address,
                     roles,
+                    database,
                 },
             )),
             _ => read.complete = false,

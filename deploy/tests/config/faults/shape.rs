@@ -69,9 +69,11 @@ fn a_key_in_the_wrong_table_is_sent_home() {
 #[test]
 fn a_key_from_elsewhere_is_answered_with_what_is_known() {
     assert_snapshot!(appended("[environments.production.php_fpm]\nservice = \"php8.2-fpm\"\nsocket = \"/run/x\"\n"), @r#"
+    cutover.toml:9:1: environments.production.php_fpm: without `pool` there is nothing that could be done
+      help: add `pool`, or say `after_swap = "nothing"`, or take the table out
     cutover.toml:11:1: environments.production.php_fpm.socket: unknown key
-      help: known here: `service`, `after_swap`, `sudo`
-    1 problem in cutover.toml
+      help: known here: `pool`, `script`, `warm`, `service`, `after_swap`, `sudo`
+    2 problems in cutover.toml
     "#);
 }
 

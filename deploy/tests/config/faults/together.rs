@@ -52,6 +52,47 @@ fn migrate_steps_need_a_migrate_host() {
 }
 
 #[test]
+fn a_database_is_migrated_by_one_host() {
+    assert_snapshot!(two_hosts("[\"web\"]", "[\"web\", \"migrate\"]"), @r#"
+    cutover.toml:14:9: environments.production.hosts[1].roles: web1 and web2 would both migrate the database `default`
+      help: take `"migrate"` out of the roles of one, or name two databases: `database = "eu"`
+    1 problem in cutover.toml
+    "#);
+    assert_snapshot!(two_hosts("[\"web\"]", "[\"web\"]\ndatabase = \"asia\""), @r#"
+    cutover.toml:15:12: environments.production.hosts[1].database: no host migrates the database `asia`
+      help: add `"migrate"` to the roles of one of its hosts, or take `database` out
+    1 problem in cutover.toml
+    "#);
+    assert_snapshot!(two_hosts("[\"web\"]", "[\"web\", \"migrate\"]\ndatabase = \"EU 1\""), @"
+    cutover.toml:15:12: environments.production.hosts[1].database: `EU 1` is not a name for a database
+      help: write 1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit
+    1 problem in cutover.toml
+    ");
+}
+
+#[test]
+fn each_of_several_databases_has_a_host_that_migrates_it() {
+    let apart = "roles = [\"web\", \"migrate\"]\ndatabase = \"asia\"";
+    let text = format!(
+        "{GOOD}\n[[environments.staging.hosts]]\nname = \"a\"\naddress = \"a\"\n{apart}\n\
+        [[environments.staging.hosts]]\nname = \"b\"\naddress = \"b\"\nroles = [\"web\", \"migrate\"]\n\
+        [[environments.staging.hosts]]\nname = \"c\"\naddress = \"c\"\nroles = [\"web\"]\ndatabase = \"asia\"\n\
+        [environments.staging]\npath = \"/srv/staging\"\n"
+    );
+    cutover_deploy::Config::parse("cutover.toml", &text).unwrap();
+}
+
+#[test]
+fn what_is_to_be_rolled_back_needs_steps_that_do_it() {
+    let keys = "steps.migrate_back = []\n\n[environments.production]\nmigrations.on_rollback = \"roll_back\"";
+    assert_snapshot!(broken("[environments.production]", keys), @r#"
+    cutover.toml:8:26: environments.production.migrations.on_rollback: there are no steps that roll migrations back
+      help: write `migrate_back` under `[steps]`, or `on_rollback = "keep"`
+    1 problem in cutover.toml
+    "#);
+}
+
+#[test]
 fn workers_need_a_worker_host() {
     assert_snapshot!(two_hosts("path =", "workers = [{ group = \"w\" }]\npath ="), @r#"
     cutover.toml:6:11: environments.production.workers: workers run on hosts with the role `worker`, and there is none
@@ -65,9 +106,11 @@ fn php_fpm_and_health_need_a_web_host() {
     assert_snapshot!(broken("address = \"deploy@web1\" }]", "address = \"deploy@web1\", roles = [\"migrate\"] }]\nphp_fpm = { service = \"php8.2-fpm\" }\nhealth = { url = \"http://127.0.0.1/\" }"), @r#"
     cutover.toml:9:11: environments.production.php_fpm: PHP-FPM runs on hosts with the role `web`, and there is none
       help: add `"web"` to the roles of a host, or take `php_fpm` out
+    cutover.toml:9:11: environments.production.php_fpm: without `pool` there is nothing that could be done
+      help: add `pool`, or say `after_swap = "nothing"`, or take the table out
     cutover.toml:10:10: environments.production.health: health is asked on hosts with the role `web`, and there is none
       help: add `"web"` to the roles of a host, or take `health` out
-    2 problems in cutover.toml
+    3 problems in cutover.toml
     "#);
 }
 

@@ -1,10 +1,14 @@
 <?php
 
 return [
-    'default' => 'sqlite',
+    'default' => env('DB_CONNECTION', 'sqlite'),
     'migrations' => 'migrations',
     'connections' => [
         'sqlite' => ['driver' => 'sqlite', 'database' => env('DB_DATABASE'), 'prefix' => ''],
+        'pgsql' => [
+            'driver' => 'pgsql', 'host' => env('DB_HOST'), 'database' => env('DB_DATABASE'),
+            'username' => env('DB_USERNAME'), 'password' => '', 'prefix' => '',
+        ],
     ],
     'redis' => [
         'client' => 'phpredis',

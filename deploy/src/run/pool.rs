@@ -1,0 +1,436 @@
+//! A pool of PHP-FPM, asked over FastCGI through the connection to its host: before the swap for the new release, after
+//! it to forget the old one. What answers for the pool itself is a script that is there as long as the lease is.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastcgi_client::response::Content;
+use fastcgi_client::{Client, Params, Request, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio::net::UnixStream;
+use tokio::time::Instant;
+
+use super::Events;
+use super::lease::Leased;
+use super::phase::{Job, again, finish, unknown};
+use super::segment::End;
+use crate::config::{Environment, Health, Host, PhpFpm, PoolAddress, Role};
+use crate::health::{Answer, judge};
+use crate::host::HostError;
+use crate::machine::{Live, Phase, Report};
+use crate::plan::{HostPlan, Plan, Step};
+use crate::pool::{self, Follows, Pool};
+use crate::script::ASK;
+use crate::{Event, Failure, ReleaseId};
+
+/// A pool answers within this time, or it is taken for stuck: all of its processes may be at work.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// This much of an answer is read.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Why a pool did not do what it was asked for.
+enum Trouble {
+    /// The line to its host was lost.
+    Lost(HostError),
+    /// It cannot be reached, or answers something else; in words.
+    Said(String),
+}
+
+/// The name and the text of the script that answers for the pool of a host, or two empty ones. The name tells the text:
+/// `OPcache` may never look at a file again.
+pub(super) fn answers(environment: &Environment, host: &Host) -> [String; 2] {
+    match pool_of(environment, host) {
+        Some(_) => [file_name(), ASK.to_owned()],
+        None => Default::default(),
+    }
+}
+
+fn file_name() -> String {
+    let digest = hex::encode(Sha256::digest(ASK.as_bytes()));
+    format!("ask-{}.php", &digest[..12])
+}
+
+fn pool_of<'a>(environment: &'a Environment, host: &Host) -> Option<(&'a PhpFpm, &'a PoolAddress)> {
+    let web = host.roles.contains(&Role::Web);
+    let fpm = environment.php_fpm.as_ref().filter(|_| web)?;
+    Some((fpm, fpm.pool.as_ref()?))
+}
+
+/// Asks the release in the live pool for its health and for the paths that are to be warm.
+pub(super) async fn warm(
+    release: &ReleaseId,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+) -> Report {
+    let mut seen = warmed(release, job, leased, events).await;
+    if let Err(Trouble::Lost(error)) = &seen {
+        if let Err(failure) = again(error, job, leased, events).await {
+            return unknown(failure);
+        }
+        seen = warmed(release, job, leased, events).await;
+    }
+    match seen {
+        Ok(()) => Report::Done,
+        Err(trouble) => Report::Failed {
+            failure: failure(trouble, Phase::Warm, job, leased),
+            live: Live::Old,
+        },
+    }
+}
+
+async fn warmed(
+    release: &ReleaseId,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+) -> Result<(), Trouble> {
+    let Some((fpm, address)) = pool_of(job.environment, &leased.host) else {
+        return Ok(());
+    };
+    let root = leased.root();
+    let told = known(fpm, address, leased).await?.line(&root);
+    events.note(Some(&leased.host.name), format!("php-fpm: {told}"));
+    needs(fpm, leased)?;
+    let visit = Visit::of(
+        release,
+        fpm,
+        job.environment.health.as_ref(),
+        &leased.root(),
+    );
+    let health = job.environment.health.as_ref();
+    let first = health.map(|health| (Visit::path_of(health), Some(health)));
+    let others = fpm.warm.iter().map(|path| (path.clone(), None));
+    for (path, health) in first.into_iter().chain(others) {
+        let began = Instant::now();
+        events.tell(Event::StepBegan {
+            host: Some(leased.host.name.clone()),
+            step: path.clone(),
+        });
+        let answered = ask(address, leased, visit.params(&path)).await;
+        let judged = answered.and_then(|answer| {
+            let judged = match health {
+                Some(health) => judge(health, release, &answer),
+                None => fit(&answer),
+            };
+            judged.map_err(|said| Trouble::Said(format!("{path} of the new release: {said}")))
+        });
+        events.tell(Event::StepEnded {
+            host: Some(leased.host.name.clone()),
+            step: path,
+            status: i32::from(judged.is_err()),
+            took_ms: began.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        });
+        judged?;
+    }
+    Ok(())
+}
+
+/// Whether a page that is only to be warm is one.
+fn fit(answer: &Answer) -> Result<(), String> {
+    match answer.status {
+        200 if answer.body.trim().is_empty() => Err("HTTP 200 with an empty body".to_owned()),
+        200..400 => Ok(()),
+        status => Err(format!(
+            "HTTP {status}: {}",
+            answer.body.chars().take(160).collect::<String>()
+        )),
+    }
+}
+
+/// Runs the steps of a phase that run to their end, and beside them has the pool do what it must.
+pub(super) async fn beside(
+    phase: Phase,
+    plan: &Plan,
+    steps: &[Step],
+    host: &HostPlan,
+    job: Job<'_>,
+    leased: &mut Leased,
+    events: &Events,
+) -> End {
+    let Some((fpm, address)) = pool_of(job.environment, &leased.host) else {
+        return finish(phase, steps, host, job, leased, events).await;
+    };
+    let swaps = steps.iter().any(|step| step.name == "swap");
+    match phase {
+        Phase::Switch | Phase::Undo if swaps => {}
+        Phase::Keep => {
+            forget(address, &host.removed, leased, events).await;
+            return finish(phase, steps, host, job, leased, events).await;
+        }
+        Phase::Abandon => {
+            forget(address, std::slice::from_ref(&plan.release), leased, events).await;
+            return finish(phase, steps, host, job, leased, events).await;
+        }
+        _ => return finish(phase, steps, host, job, leased, events).await,
+    }
+    // A pool that cannot be asked does not keep the way back from being gone.
+    let resets = match known(fpm, address, leased).await {
+        Ok(_) => matches!(needs(fpm, leased), Ok(Follows::Reset)),
+        Err(_) => true,
+    };
+    if !resets {
+        return finish(phase, steps, host, job, leased, events).await;
+    }
+    leased.swapped = Arc::default();
+    let (ended, reset) = {
+        let (swapped, params) = (Arc::clone(&leased.swapped), own(leased, "reset", ""));
+        let socket = leased.connection.lead_to(address).await;
+        let resetting = async {
+            swapped.notified().await;
+            let answer = call(&socket.ok()?, params, PATIENCE).await.ok()?;
+            pool::was_reset(&answer).ok()
+        };
+        let finishing = finish(phase, steps, host, job, leased, events);
+        tokio::pin!(resetting, finishing);
+        let mut reset = None;
+        loop {
+            tokio::select! {
+                ended = &mut finishing => break (ended, reset.flatten().is_some()),
+                done = &mut resetting, if reset.is_none() => reset = Some(done),
+            }
+        }
+    };
+    match ended {
+        End::Done => {}
+        ended => return ended,
+    }
+    // Where the line broke in between, or the steps were learnt of afterwards, it is done now.
+    let again = if reset {
+        Ok(())
+    } else {
+        let asked = ask(address, leased, own(leased, "reset", "")).await;
+        asked.and_then(|answer| pool::was_reset(&answer).map_err(Trouble::Said))
+    };
+    match again {
+        Ok(()) => {
+            events.note(Some(&leased.host.name), "php-fpm: OPcache was reset");
+            End::Done
+        }
+        Err(trouble) => End::Failed(failure(trouble, phase, job, leased)),
+    }
+}
+
+/// Has the pool forget the scripts of releases that go. That they stay would cost memory and nothing else, so it stops
+/// nothing.
+async fn forget(
+    address: &PoolAddress,
+    releases: &[ReleaseId],
+    leased: &mut Leased,
+    events: &Events,
+) {
+    if releases.is_empty() {
+        return;
+    }
+    let root = leased.root();
+    let folders: Vec<String> = releases
+        .iter()
+        .map(|release| format!("{root}/releases/{release}"))
+        .collect();
+    let asked = ask(address, leased, own(leased, "forget", &folders.join("\n"))).await;
+    let said = match asked {
+        Ok(answer) => pool::forgotten(&answer),
+        Err(Trouble::Said(said)) => Err(said),
+        Err(Trouble::Lost(error)) => Err(error.to_string()),
+    };
+    let told = match said {
+        Ok(0) => return,
+        Ok(scripts) => format!("php-fpm: OPcache forgot {scripts} scripts of releases that go"),
+        Err(said) => format!("php-fpm: OPcache keeps the scripts of releases that go: {said}"),
+    };
+    events.note(Some(&leased.host.name), told);
+}
+
+/// What the pool told of itself, asked for once.
+async fn known<'a>(
+    fpm: &PhpFpm,
+    address: &PoolAddress,
+    leased: &'a mut Leased,
+) -> Result<&'a Pool, Trouble> {
+    if leased.pool.is_none() {
+        let answer = ask(address, leased, own(leased, "status", "")).await?;
+        let read = Pool::read(&answer).map_err(|said| {
+            Trouble::Said(format!(
+                "{said} (asked by {}/{})",
+                folder(leased),
+                file_name()
+            ))
+        })?;
+        leased.pool = Some(read);
+    }
+    let pool = leased.pool.as_ref();
+    pool.ok_or_else(|| Trouble::Said(format!("{:?} is not asked", fpm.pool)))
+}
+
+fn needs(fpm: &PhpFpm, leased: &Leased) -> Result<Follows, Trouble> {
+    let Some(pool) = &leased.pool else {
+        return Ok(Follows::Reset);
+    };
+    pool.follows(fpm.after_swap, &leased.root())
+        .map_err(Trouble::Said)
+}
+
+fn folder(leased: &Leased) -> String {
+    format!("{}/.cutover", leased.root())
+}
+
+/// A question to the script that answers for the pool.
+fn own(leased: &Leased, question: &str, paths: &str) -> Params<'static> {
+    Params::default()
+        .request_method("GET")
+        .script_filename(format!("{}/{}", folder(leased), file_name()))
+        .script_name(format!("/{}", file_name()))
+        .custom("CUTOVER_ASK", question.to_owned())
+        .custom("CUTOVER_PATHS", paths.to_owned())
+}
+
+async fn ask(
+    address: &PoolAddress,
+    leased: &Leased,
+    params: Params<'_>,
+) -> Result<Answer, Trouble> {
+    let socket = leased.connection.lead_to(address).await;
+    let answered = match socket {
+        Ok(socket) => call(&socket, params, PATIENCE).await,
+        Err(HostError::Channel { why, .. }) => Err(why),
+        Err(error) => return Err(Trouble::Lost(error)),
+    };
+    match answered {
+        Ok(answer) => Ok(answer),
+        Err(_) if !leased.connection.stands().await => {
+            Err(Trouble::Lost(HostError::Lost(leased.host.name.clone())))
+        }
+        Err(said) => Err(Trouble::Said(format!(
+            "PHP-FPM does not answer at {address}: {said}"
+        ))),
+    }
+}
+
+/// One request over FastCGI.
+async fn call(socket: &Path, params: Params<'_>, limit: Duration) -> Result<Answer, String> {
+    let calling = async {
+        let stream = UnixStream::connect(socket)
+            .await
+            .map_err(|e| e.to_string())?;
+        let request = Request::new_tokio(params, tokio::io::empty());
+        let client = Client::new_tokio(stream);
+        let answering = client.execute_once_stream(request).await;
+        let mut answering = answering.map_err(|e| e.to_string())?;
+        let mut written = Vec::new();
+        while let Some(content) = answering.next().await {
+            match content.map_err(|e| e.to_string())? {
+                Content::Stdout(bytes) if written.len() < BODY_BYTES => {
+                    written.extend_from_slice(&bytes);
+                }
+                Content::Stdout(_) | Content::Stderr(_) => {}
+            }
+        }
+        if written.is_empty() {
+            return Err("the line ended without an answer".to_owned());
+        }
+        Ok(pool::answer(&written))
+    };
+    let timed = tokio::time::timeout(limit, calling).await;
+    timed.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+}
+
+fn failure(trouble: Trouble, phase: Phase, job: Job<'_>, leased: &Leased) -> Failure {
+    let said = match trouble {
+        Trouble::Lost(error) => return error.failure(&leased.host, phase.word()),
+        Trouble::Said(said) => said,
+    };
+    let user = leased
+        .host
+        .address
+        .user
+        .as_deref()
+        .unwrap_or("the deploy user");
+    let hint = if said.contains("does not answer") {
+        format!(
+            "Check that the pool listens there, that {user} may open it (`sudo usermod -aG www-data {user}`, then log in \
+             anew), and that sshd lets it through (`AllowStreamLocalForwarding`, `AllowTcpForwarding`)."
+        )
+    } else if said.contains("current") || said.contains("OPcache") {
+        "Let nginx pass `$realpath_root` (see templates/nginx.conf), or set `after_swap = \"reload\"` and a \
+         `process_control_timeout` in php-fpm.conf."
+            .to_owned()
+    } else if said.contains(&file_name()) {
+        format!(
+            "The pool's user must be able to read {}: `ls -ld {0}`.",
+            folder(leased)
+        )
+    } else {
+        let name = &job.environment.name;
+        format!(
+            "What was live still is. Mend the release, or take the path out of `warm` of {name}."
+        )
+    };
+    Failure {
+        host: Some(leased.host.name.clone()),
+        step: phase.word().to_owned(),
+        message: said,
+        hint: Some(hint),
+    }
+}
+
+/// How a release is asked for a page in a pool, as the web server would.
+struct Visit {
+    folder: String,
+    script: String,
+    host: String,
+    secure: bool,
+}
+
+impl Visit {
+    fn of(release: &ReleaseId, fpm: &PhpFpm, health: Option<&Health>, root: &str) -> Self {
+        let url = health.map(|health| health.url.as_str()).unwrap_or_default();
+        let header = health.and_then(|health| health.host_header.clone());
+        let authority = url.split('/').nth(2).unwrap_or("localhost");
+        Self {
+            folder: format!("{root}/releases/{release}"),
+            script: fpm.script.clone(),
+            host: header.unwrap_or_else(|| authority.to_owned()),
+            secure: url.starts_with("https:"),
+        }
+    }
+
+    /// What a URL asks its host for.
+    fn path_of(health: &Health) -> String {
+        let mut parts = health.url.splitn(4, '/').skip(3);
+        let path = parts.next().unwrap_or_default();
+        format!("/{}", path.split('#').next().unwrap_or_default())
+    }
+
+    fn params(&self, path: &str) -> Params<'static> {
+        let file = format!("{}/{}", self.folder, self.script);
+        let (public, name) = file
+            .rsplit_once('/')
+            .unwrap_or((&self.folder, &self.script));
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        let port = if self.secure { 443 } else { 80 };
+        let params = Params::default()
+            .gateway_interface("CGI/1.1")
+            .server_protocol("HTTP/1.1")
+            .server_software("cutover")
+            .request_method("GET")
+            .request_uri(path.to_owned())
+            .document_uri(format!("/{name}"))
+            .script_name(format!("/{name}"))
+            .document_root(public.to_owned())
+            .script_filename(file.clone())
+            .query_string(query.to_owned())
+            .server_name(self.host.clone())
+            .server_addr("127.0.0.1")
+            .server_port(port)
+            .remote_addr("127.0.0.1")
+            .remote_port(0)
+            .custom("HTTP_HOST", self.host.clone())
+            .custom("HTTP_USER_AGENT", "cutover");
+        if self.secure {
+            params.custom("HTTPS", "on")
+        } else {
+            params
+        }
+    }
+}

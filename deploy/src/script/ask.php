@@ -1,0 +1,48 @@
+<?php
+
+// Runs in the live pool, asked over FastCGI, and answers in JSON. It is on the host as long as the lease is held.
+// CUTOVER_ASK: `status`, `reset`, or `forget` with CUTOVER_PATHS, a folder a line.
+
+header('Content-Type: application/json');
+$ask = $_SERVER['CUTOVER_ASK'] ?? '';
+$opcache = function_exists('opcache_get_status') ? @opcache_get_status($ask === 'forget') : false;
+$on = is_array($opcache) && !empty($opcache['opcache_enabled']);
+
+if ($ask === 'reset') {
+    echo json_encode(['reset' => $on && opcache_reset()]);
+    return;
+}
+if ($ask === 'forget') {
+    $forgotten = 0;
+    $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
+    foreach ($on ? array_keys($opcache['scripts'] ?? []) : [] as $file) {
+        foreach ($folders as $folder) {
+            if (strncmp($file, "$folder/", strlen($folder) + 1) === 0) {
+                $forgotten += (int) opcache_invalidate($file, true);
+            }
+        }
+    }
+    echo json_encode(['forgotten' => $forgotten]);
+    return;
+}
+
+// What the web server passed for other requests tells how it resolves the path of a release.
+$scripts = [];
+foreach (function_exists('fpm_get_status') ? (fpm_get_status()['procs'] ?? []) : [] as $process) {
+    $scripts[] = (string) ($process['script'] ?? '');
+}
+echo json_encode([
+    'php' => PHP_VERSION,
+    'scripts' => array_values(array_unique($scripts)),
+    'realpath_cache_seconds' => (int) ini_get('realpath_cache_ttl'),
+    'restricted_to' => (string) ini_get('opcache.restrict_api'),
+    'enabled' => (bool) ini_get('opcache.enable'),
+    'opcache' => $on ? [
+        'full' => (bool) $opcache['cache_full'],
+        'used_bytes' => $opcache['memory_usage']['used_memory'],
+        'free_bytes' => $opcache['memory_usage']['free_memory'],
+        'wasted_bytes' => $opcache['memory_usage']['wasted_memory'],
+        'keys' => $opcache['opcache_statistics']['num_cached_keys'],
+        'most_keys' => $opcache['opcache_statistics']['max_cached_keys'],
+    ] : null,
+]);
