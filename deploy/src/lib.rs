@@ -16,6 +16,7 @@ mod layout;
 mod names;
 mod outcome;
 mod request;
+mod under_way;
 
 pub mod config;
 pub mod facts;
@@ -43,3 +44,4 @@ pub use names::{
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};
+pub use under_way::UnderWay;

@@ -45,7 +45,7 @@ pub struct Plan {
 /// The work of one host, by phase. An empty phase is left out for this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPlan {
-    /// What was live before, and is live again after an undo.
+    /// What was live before, and is live again after an undo. Where that was never proven, the healthy one before it.
     pub previous: Option<ReleaseId>,
     /// Whether the release of this deployment is live here already.
     pub runs: bool,
@@ -121,7 +121,10 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .environment
         .hosts
         .first()
-        .and_then(|host| hosts.get(&host.name)?.previous.clone());
+        .and_then(|host| match hosts.get(&host.name)? {
+            host if host.runs => host.previous.clone(),
+            _ => facts.get(&host.name)?.live().cloned(),
+        });
     let commit_of = |id: &ReleaseId| {
         let record = facts.values().find_map(|facts| facts.record(id));
         record.map(|record| record.commit.clone())

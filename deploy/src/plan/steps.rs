@@ -50,7 +50,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         let before = before.filter(|id| facts.releases.contains_key(id));
         before.or_else(|| matches!(goal, Goal::Return { .. }).then(|| release.clone()))
     } else {
-        facts.live().cloned()
+        way_back(facts)
     };
     let fresh = matches!(goal, Goal::Fresh { .. });
     let site = Site {
@@ -98,6 +98,18 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         previous: site.previous,
         root,
     }
+}
+
+/// What is made live again when a release that is new here fails: what is live, unless that was never proven because its
+/// deployer died; then what was live and healthy before it.
+fn way_back(facts: &Facts) -> Option<ReleaseId> {
+    let live = facts.live()?;
+    let unproven = facts
+        .record(live)
+        .filter(|record| record.state == ReleaseState::Live);
+    let before = unproven.and_then(|record| record.previous.as_ref());
+    let before = before.filter(|id| facts.was_healthy(id));
+    Some(before.unwrap_or(live).clone())
 }
 
 impl Site<'_> {
@@ -231,9 +243,37 @@ impl Site<'_> {
             "healthy",
         )];
         let gone = self.failed_too_many();
+        steps.extend(
+            self.overtaken()
+                .filter(|id| !remove.contains(id) && !gone.contains(id))
+                .map(|id| {
+                    let name = format!("mark overtaken {id}");
+                    let script = Script::MarkIfPossible;
+                    Step {
+                        script,
+                        ..self.mark(&name, id, ReleaseState::Failed, "overtaken")
+                    }
+                }),
+        );
         let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
         steps.push(self.prune(&remove));
         steps
+    }
+
+    /// Releases that somebody began who never came to an end. Now that another one is live and healthy, no record may say
+    /// that they still come to something.
+    fn overtaken(&self) -> impl Iterator<Item = &ReleaseId> {
+        let records = self.facts.releases.iter();
+        records
+            .filter(|(id, record)| {
+                let state = record.as_ref().map(|record| record.state);
+                let unfinished = matches!(
+                    state,
+                    Some(ReleaseState::Staging | ReleaseState::Ready | ReleaseState::Live)
+                );
+                unfinished && *id != self.release
+            })
+            .map(|(id, _)| id)
     }
 
     /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
@@ -243,7 +283,7 @@ impl Site<'_> {
             return Vec::new();
         }
         let most = self.wish.environment.keep_failed;
-        retain::failed_to_remove(&self.facts.releases, self.previous.as_ref(), most)
+        retain::failed_to_remove(&self.facts.releases, self.facts.live(), most)
     }
 
     fn prune(&self, remove: &[ReleaseId]) -> Step {

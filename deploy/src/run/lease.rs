@@ -10,7 +10,8 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
-use crate::script::{LEASE, PROBE};
+use crate::script::{LEASE, OUTLIVED, PROBE};
+use crate::text::plain;
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
@@ -183,6 +184,7 @@ async fn greet(
         environment.path.clone(),
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
+        OUTLIVED.to_owned(),
         PROBE.to_owned(),
     ];
     args.extend(shared.files.iter().cloned());
@@ -203,8 +205,8 @@ async fn greet(
         if line == "greeted" {
             return Ok((channel, facts));
         }
-        match line.strip_prefix("held ") {
-            Some(body) => {
+        match line.split_once(' ') {
+            Some(("held", body)) => {
                 let holder = holder_line(body);
                 events.tell(Event::Waiting {
                     host: host.name.clone(),
@@ -212,7 +214,16 @@ async fn greet(
                 });
                 other = Some(holder);
             }
-            None => facts.hear(&line),
+            Some(("runs", step)) => {
+                let theirs = facts.died.as_ref();
+                if let Some(dead) = theirs.filter(|dead| dead.deployment != holder.deployment) {
+                    let (step, whose) = (plain(step), dead.line());
+                    let awaited =
+                        format!("waiting for `{step}`, which still runs: {whose} left it behind");
+                    events.note(Some(&host.name), awaited);
+                }
+            }
+            _ => facts.hear(&line),
         }
     }
     let (status, stderr) = channel.end().await.map_err(lost)?;

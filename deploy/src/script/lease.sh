@@ -1,7 +1,7 @@
-# lease ROOT WAIT_SECONDS HOLDER PROBE [PROBE_ARGUMENT…]
+# lease ROOT WAIT_SECONDS HOLDER OUTLIVED PROBE [PROBE_ARGUMENT…]
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
-root=$1 wait=$2 holder=$3 probe=$4
-shift 4
+root=$1 wait=$2 holder=$3 outlived=$4 probe=$5
+shift 5
 umask 022
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
@@ -9,18 +9,20 @@ if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
   flock -w "$wait" 9 || exit 75
 fi
-if [ -s "$root/.cutover/lock" ]; then
-  printf 'died %s\n' "$(cat "$root/.cutover/lock")"
-fi
+before=$(cat "$root/.cutover/lock")
+left() { [ -z "$before" ] || sh -euc "$outlived" outlived "$root" "$before" "$1" "$holder" 9>&- || true; }
+[ -z "$before" ] || printf 'died %s\n' "$before"
 printf '%s\n' "$holder" >"$root/.cutover/lock"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
-flock 8
-fence=0
-if [ -s "$root/.cutover/fence" ]; then
-  read -r fence <"$root/.cutover/fence"
+if ! flock -n 8; then
+  left running
+  flock 8
 fi
+left over
+fence=0
+if [ -s "$root/.cutover/fence" ]; then read -r fence <"$root/.cutover/fence"; fi
 fence=$((fence + 1))
 printf '%s\n' "$fence" >"$root/.cutover/fence.new"
 mv "$root/.cutover/fence.new" "$root/.cutover/fence"
@@ -28,12 +30,8 @@ exec 8<&-
 printf 'fence %s\n' "$fence"
 sh -euc "$probe" probe "$root" "$@" 9>&-
 printf 'greeted\n'
-# A holder that falls silent is gone, even where the line never says so. Who does not give the lease back is told to
-# the next holder.
+# A holder that falls silent is gone, even where the line never says so. Who gives nothing back is told to the next.
 # shellcheck disable=SC2016
 while word=$(timeout 60 sh -euc 'read -r word && echo "$word"' 9>&-); do
-  if [ "$word" = "done" ]; then
-    : >"$root/.cutover/lock"
-    exit 0
-  fi
+  [ "$word" != "done" ] || { : >"$root/.cutover/lock" && exit 0; }
 done

@@ -21,6 +21,12 @@ printf '%s\n' "$releases" | while IFS= read -r release; do
     echo "left $release: not everything in it could be removed"
   fi
 done
+# What was begun and never came has a record and no folder.
+for record in "$root"/.cutover/releases/*.json; do
+  release=${record##*/}
+  [ ! -d "$root/releases/${release%.json}" ] || continue
+  if grep -q '"state":"staging"' "$record" 2>/dev/null; then rm -f "$record"; fi
+done
 # shellcheck disable=SC2012
 ls -1t "$root/.cutover/steps" 2>/dev/null | tail -n +21 | while IFS= read -r old; do
   rm -rf "${root:?}/.cutover/steps/${old:?}"
