@@ -240,7 +240,10 @@ async fn a_migration_that_outlives_its_deployer_is_awaited_named_and_kept_in_the
             _ => None,
         })
         .collect();
-    assert_snapshot!(notes.join("\n"), @"");
+    assert_snapshot!(notes.join("\n"), @"
+    waiting for `migrate: echo once >>../../shared/database`, which still runs: deploy …  left it behind
+    the last deployment here ended without a word: deploy … ; `migrate: echo once >>../../shared/database` was the last that ran, and ended with 0
+    ");
     let journal = scene.host().read(".cutover/log.jsonl").unwrap();
     let outlived = journal
         .lines()
