@@ -7,6 +7,10 @@ TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest r
 # Tests on machines with systemd of their own need root.
 MACHINES := $(if $(filter 0,$(shell id -u)),--features it/machines)
 
+# How often `make bench` runs each; the others take longer.
+ROUNDS ?= 5
+PEER_ROUNDS ?= 3
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt bench setup
 
@@ -33,10 +37,12 @@ check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p cutover-deploy --no-default-features -- -D warnings
-	shellcheck -s sh deploy/src/script/*.sh tests/*.sh tests/kit/*/bin/*
+	shellcheck -s sh deploy/src/script/*.sh tests/*.sh tests/kit/*/bin/* benches/*.sh benches/src/*/*.sh
 
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: ## Measure, each figure beside a floor of the same run
-	@echo "There is no benchmark yet; counts that are budgets are tests: make test"; false
+bench: setup ## Measure deployments beside a floor and others, over lines of 0, 50 and 100 ms (ROUNDS=1 is quicker)
+	@sh benches/peers.sh
+	cargo build --release -p cutover -p benches
+	@target/release/benches --rounds $(ROUNDS) --peer-rounds $(PEER_ROUNDS) --json target/bench.json

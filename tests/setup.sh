@@ -4,13 +4,16 @@ set -eu
 
 # What is looked for, and the package that has it: a command, or a file when it begins with a slash.
 needs='
+busybox busybox
 bwrap bubblewrap
+cap capistrano
 chattr e2fsprogs
 chromium chromium
 composer composer
 curl curl
 flock util-linux
 git git
+haproxy haproxy
 nginx nginx-light
 node nodejs
 npm npm
@@ -21,6 +24,7 @@ redis-cli redis-tools
 rsync rsync
 redis-server redis-server
 shellcheck shellcheck
+socat socat
 sqlite3 sqlite3
 ssh openssh-client
 sshd openssh-server
@@ -36,7 +40,6 @@ if [ "$(id -u)" = 0 ]; then
 ip iproute2
 mmdebstrap mmdebstrap
 nft nftables
-socat socat
 systemd-nspawn systemd-container
 "
 fi

@@ -20,8 +20,12 @@ pub(crate) async fn run<W: Write>(
 ) -> u8 {
     let name = &inputs.environment.name;
     let title = format!("{name}: not ready");
-    let faults: Vec<Fault> = run::check(&inputs.config, &inputs.environment, &keys.access())
-        .await
+    let checked = run::check(&inputs.config, &inputs.environment, &keys.access()).await;
+    for (host, remark) in &checked.remarks {
+        console.text(&format!("{host}: {remark}"));
+    }
+    let faults: Vec<Fault> = checked
+        .failures
         .iter()
         .map(|failure| Fault::of(title.clone(), failure))
         .collect();

@@ -53,6 +53,7 @@ impl Keys {
             known_hosts: Some(self.known_hosts()),
             ssh_config: None,
             connect_timeout: None,
+            kept: None,
         }
     }
 

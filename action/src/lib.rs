@@ -40,7 +40,7 @@ pub async fn run() -> u8 {
     let runner = Runner::from_env();
     let mut console = Console::stdout(runner.ci);
     let exit = if runner.after {
-        after::run(&runner, &mut console).await;
+        Box::pin(after::run(&runner, &mut console)).await;
         0
     } else {
         told(&runner, &mut console).await

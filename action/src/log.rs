@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cutover_deploy::{CommitSha, Event, HostName, ReleaseId};
+use cutover_deploy::{CommitSha, Event, HostName, Matrix, ReleaseId};
 
 use crate::console::Console;
 
@@ -17,6 +17,8 @@ pub(crate) struct Seen {
     pub(crate) commit: Option<CommitSha>,
     /// The steps that ended, in their order.
     pub(crate) steps: Vec<Step>,
+    /// How each phase ended on each host, where there are several.
+    pub(crate) matrix: Option<Matrix>,
     phase: String,
 }
 
@@ -37,6 +39,10 @@ impl Seen {
             // The end of a step names it again.
             Event::StepBegan { .. } => return,
             // The end is told outside of any group, where nobody has to unfold it.
+            Event::Matrix(matrix) => {
+                self.matrix = Some(matrix.clone());
+                console.end_group();
+            }
             Event::Concluded { .. } => return console.end_group(),
             Event::Planned {
                 previous,

@@ -24,6 +24,9 @@ pub(crate) fn of_deployment(
     for line in lines {
         writeln!(text, "\n{}", escaped(line.trim())).unwrap_or_default();
     }
+    if let Some(matrix) = &seen.matrix {
+        text.push_str(&rows(&matrix.table()));
+    }
     text.push_str(&table(&seen.steps));
     text.push('\n');
     text
@@ -63,6 +66,19 @@ fn list(title: &str, faults: &[Fault]) -> String {
         writeln!(text, "- {spot}{told}").unwrap_or_default();
     }
     text.push('\n');
+    text
+}
+
+/// A table as Markdown; its first row is the head.
+fn rows(table: &[Vec<String>]) -> String {
+    let mut text = String::from("\n");
+    for (index, row) in table.iter().enumerate() {
+        let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
+        writeln!(text, "| {} |", cells.join(" | ")).unwrap_or_default();
+        if index == 0 {
+            writeln!(text, "|{}", "---|".repeat(row.len())).unwrap_or_default();
+        }
+    }
     text
 }
 
@@ -180,6 +196,25 @@ mod tests {
         | switch | swap |  | **exit 70**, 1.2 s | 1.2 s |
         | undo | swap |  | 1.2 s |  |
         | undo | swap |  | 1.2 s |  |
+        ");
+    }
+
+    #[test]
+    fn several_hosts_have_a_row_each() {
+        let matrix = r#"{"hosts":[
+            {"host":"web1","live":{"release":"20260101T000000Z-0000000"},"phases":[
+                {"phase":"stage","end":"ok","took_ms":1234},{"phase":"switch","end":"failed","took_ms":1}]},
+            {"host":"web2","live":"unknown","phases":[{"phase":"stage","end":"unknown","took_ms":1}]}]}"#;
+        let mut seen = Seen::default();
+        seen.matrix = Some(serde_json::from_str(matrix).unwrap());
+        let name = EnvironmentName::parse("production").unwrap();
+        insta::assert_snapshot!(of_deployment(&name, &Outcome::Cancelled, &seen), @"
+        ### production: cancelled: what was live still is
+
+        | host | stage | migrate | switch | health | watch | keep | undo | live |
+        |---|---|---|---|---|---|---|---|---|
+        | web1 | ok 1.2 s | – | failed | – | – | – | – | 20260101T000000Z-0000000 |
+        | web2 | unknown | – | – | – | – | – | – | unknown |
         ");
     }
 

@@ -119,8 +119,12 @@ pub struct Steps {
     pub preflight: Vec<String>,
     /// Once per database, on the host with the role `migrate`, after every host is prepared.
     pub migrate: Vec<String>,
+    /// On every host with the role `web` right before its swap, but not on a way back.
+    pub before_swap: Vec<String>,
     /// On every host right after the swap, on the way back as well.
     pub after_swap: Vec<String>,
+    /// On every host with the role `web` when it is healthy, and on every way back whether it is or not.
+    pub after_health: Vec<String>,
 }
 
 /// A place an app runs.

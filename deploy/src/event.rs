@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::Matrix;
 use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::outcome::Outcome;
 
@@ -103,6 +104,8 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// How each phase ended on each host, where there are several; told before the end.
+    Matrix(Matrix),
     /// The deployment ended. Always the last event.
     Concluded {
         /// How.
@@ -155,6 +158,7 @@ impl fmt::Display for Event {
                 write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")
             }
             Self::Note { host, text } => write!(f, "{}note: {text}", on(host.as_ref())),
+            Self::Matrix(matrix) => matrix.fmt(f),
             Self::Concluded { outcome } => outcome.fmt(f),
         }
     }

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::hold::Hold;
 use crate::names::{CommitSha, DeploymentId, Digest, ReleaseId};
 
+mod legacy;
+
+pub use legacy::{Legacy, Tool};
+
 /// What a host said of itself. Serialized as it is for `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facts {
@@ -35,8 +39,12 @@ pub struct Facts {
     pub shared: BTreeMap<String, bool>,
     /// Things left behind by an interrupted deployment, as paths.
     pub leftovers: Vec<String>,
-    /// The folder that may not be written to, if there is one.
-    pub unwritable: Option<String>,
+    /// Folders that would have to be written to and may not, as paths.
+    pub unwritable: Vec<String>,
+    /// Releases that were removed and of which something could not be, as paths.
+    pub gone: Vec<String>,
+    /// What a tool before this one left.
+    pub legacy: Legacy,
     /// True when the environment's path does not exist yet.
     pub missing: bool,
     /// Lines and names that made no sense.
@@ -69,11 +77,11 @@ pub struct ReleaseRecord {
     pub release: ReleaseId,
     /// Where it stands.
     pub state: ReleaseState,
-    /// What it was made from.
-    pub commit: CommitSha,
-    /// The artifact's digest.
-    pub digest: Digest,
-    /// The deployment that made it.
+    /// What it was made from; absent where another tool made it and did not say.
+    pub commit: Option<CommitSha>,
+    /// The artifact's digest; absent where another tool made it.
+    pub digest: Option<Digest>,
+    /// The deployment that made it, or took it over.
     pub deployment: DeploymentId,
     /// Who asked for it.
     pub actor: String,
@@ -103,6 +111,8 @@ pub enum ReleaseState {
     Live,
     /// Was live and proven healthy: rollback may return to it.
     Healthy,
+    /// Made by another tool and live when this one came: rollback may return to it.
+    Adopted,
     /// Never became healthy.
     Failed,
     /// Was live, failed, and was taken back.
@@ -157,8 +167,10 @@ impl Facts {
                 None => self.strange.push(line.to_owned()),
             },
             "leftover" => self.leftovers.push(rest.to_owned()),
-            "unwritable" => self.unwritable = Some(rest.to_owned()),
+            "unwritable" => self.unwritable.push(rest.to_owned()),
+            "gone" => self.gone.push(rest.to_owned()),
             "missing" => self.missing = true,
+            _ if self.legacy.hear(word, rest) => {}
             _ => self.strange.push(line.to_owned()),
         }
     }
@@ -190,10 +202,52 @@ impl Facts {
         self.releases.get(id).and_then(Option::as_ref)
     }
 
+    /// The commit that a release was made from, as far as known.
+    pub fn commit(&self, id: &ReleaseId) -> Option<&CommitSha> {
+        match self.record(id) {
+            Some(record) => record.commit.as_ref(),
+            None => self.legacy.revisions.get(id),
+        }
+    }
+
     /// Whether a release was once live and proven healthy, and is still there.
     pub fn was_healthy(&self, id: &ReleaseId) -> bool {
         self.record(id)
             .is_some_and(|record| record.state == ReleaseState::Healthy)
+    }
+
+    /// Whether another tool made a release.
+    pub fn is_foreign(&self, id: &ReleaseId) -> bool {
+        match self.releases.get(id) {
+            Some(Some(record)) => record.digest.is_none(),
+            Some(None) => self.legacy.unrecorded.contains(id) && !id.is_ours(),
+            None => false,
+        }
+    }
+
+    /// The releases that other tools made, oldest first.
+    pub fn foreign(&self) -> impl DoubleEndedIterator<Item = &ReleaseId> {
+        self.releases.keys().filter(|id| self.is_foreign(id))
+    }
+
+    /// Whether a rollback may go to a release: it was healthy once, or another tool made it and it is proven that it
+    /// was live.
+    pub fn is_way_back(&self, id: &ReleaseId) -> bool {
+        match self.record(id) {
+            Some(record) => {
+                matches!(record.state, ReleaseState::Healthy | ReleaseState::Adopted)
+            }
+            None => self.is_foreign(id) && self.was_live(id),
+        }
+    }
+
+    /// Whether it is proven that a release of another tool was live: it is, or it was when one of ours was made, or its
+    /// tool's log says so.
+    fn was_live(&self, id: &ReleaseId) -> bool {
+        let before = |record: &ReleaseRecord| record.previous.as_ref() == Some(id);
+        self.live() == Some(id)
+            || self.releases.values().flatten().any(before)
+            || self.legacy.says_live(id)
     }
 }
 

@@ -3,9 +3,12 @@
 use crate::config::Host;
 use crate::{Failure, HostName};
 
+mod kept;
+mod lane;
 mod offer;
 mod ssh;
 
+pub use kept::Kept;
 use offer::Offer;
 pub(crate) use ssh::{Channel, Connection, within};
 

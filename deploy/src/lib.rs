@@ -13,6 +13,7 @@ mod clock;
 mod event;
 mod hold;
 mod layout;
+mod matrix;
 mod names;
 mod outcome;
 mod request;
@@ -39,6 +40,7 @@ pub use config::Config;
 pub use event::Event;
 pub use hold::Hold;
 pub use layout::Layout;
+pub use matrix::Matrix;
 pub use names::{
     AppName, BadName, CommitSha, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId,
 };

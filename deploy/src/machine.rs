@@ -2,16 +2,19 @@
 //! concludes. The driver asks it and decides nothing.
 //!
 //! Its rules: nothing swaps before all hosts are ready; no wave of hosts swaps before the one before is proven; every swap that happened is kept on all hosts or undone on all;
-//! a restored release must prove its health as a new one must; what cannot be restored is said, never retried for ever.
+//! a restored release must prove its health as a new one must; whoever may have left a load balancer is asked to come back; what cannot be restored is said, never retried for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
 
 /// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Brings and prepares the release beside the live one.
     Stage,
@@ -21,6 +24,8 @@ pub enum Phase {
     Switch,
     /// Asks the app how it is.
     Health,
+    /// Has the hosts come back that left before their swap: to a load balancer, mostly.
+    Rejoin,
     /// Goes on asking for a while.
     Watch,
     /// Marks the release healthy and removes old ones.
@@ -29,6 +34,8 @@ pub enum Phase {
     Undo,
     /// Asks the restored app how it is.
     UndoHealth,
+    /// Has the hosts come back that left before their swap, whether they swapped or not.
+    UndoRejoin,
     /// Takes away what was brought, when nothing was swapped.
     Abandon,
 }
@@ -41,10 +48,12 @@ impl Phase {
             Self::Migrate => "migrate",
             Self::Switch => "switch",
             Self::Health => "health",
+            Self::Rejoin => "rejoin",
             Self::Watch => "watch",
             Self::Keep => "keep",
             Self::Undo => "undo",
             Self::UndoHealth => "health after undo",
+            Self::UndoRejoin => "rejoin after undo",
             Self::Abandon => "abandon",
         }
     }
@@ -102,6 +111,10 @@ pub struct Machine {
     cause: Option<Failure>,
     /// Hosts that run the new release, or may.
     swapped: BTreeSet<HostName>,
+    /// Hosts that may have left before their swap and not have come back: those of every wave that has begun.
+    away: BTreeSet<HostName>,
+    /// Hosts on which the new release was seen live.
+    seen_new: BTreeSet<HostName>,
     left: Vec<LeftOver>,
     cancelled: bool,
     /// Whether it was called off between waves.
@@ -123,10 +136,12 @@ impl HostView {
             (Phase::Migrate, !plan.migrate.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
+            (Phase::Rejoin, !plan.rejoin.is_empty()),
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
+            (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work
@@ -159,6 +174,8 @@ impl Machine {
             failures: Vec::new(),
             cause: None,
             swapped: BTreeSet::new(),
+            away: BTreeSet::new(),
+            seen_new: BTreeSet::new(),
             left: Vec::new(),
             cancelled: false,
             called_off: false,
@@ -186,6 +203,7 @@ impl Machine {
             if phase == Phase::Switch {
                 // From here on a host that does not answer may have swapped.
                 let wave = self.wave().to_vec();
+                self.away.extend(wave.iter().cloned());
                 self.swapped.extend(wave);
             }
             if !hosts.is_empty() {
@@ -201,6 +219,10 @@ impl Machine {
             return;
         }
         let (failure, live) = match report {
+            Report::Done if self.phase == Some(Phase::Switch) => {
+                self.seen_new.insert(host.clone());
+                return;
+            }
             Report::Done => return,
             Report::Cancelled => return self.cancel(),
             Report::Failed { failure, live } => (failure, live),
@@ -208,7 +230,8 @@ impl Machine {
         if self.phase == Some(Phase::Switch) && live == Live::Old {
             self.swapped.remove(host);
         }
-        if matches!(self.phase, Some(Phase::Undo | Phase::UndoHealth)) {
+        let undo = [Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin];
+        if self.phase.is_some_and(|phase| undo.contains(&phase)) && !self.is_left(host) {
             self.left.push(self.left_over(host, &failure, live));
         }
         self.failures.push((host.clone(), failure));
@@ -223,7 +246,7 @@ impl Machine {
     pub fn wave_of(&self) -> Option<(usize, usize)> {
         let in_waves = matches!(
             self.phase,
-            Some(Phase::Switch | Phase::Health | Phase::Watch)
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch)
         );
         (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
     }
@@ -277,6 +300,7 @@ impl Machine {
                 Goal::Resume { .. } => {
                     // An earlier try may have swapped later waves already.
                     self.swapped = self.running();
+                    self.away = self.hosts.keys().cloned().collect();
                     self.switch()
                 }
                 Goal::TakeBack { .. } => self.take_back(),
@@ -287,12 +311,16 @@ impl Machine {
             Some(Phase::Stage | Phase::Migrate) if stop => Phase::Abandon,
             Some(Phase::Stage) => Phase::Migrate,
             Some(Phase::Migrate) => self.switch(),
-            Some(Phase::Switch | Phase::Health | Phase::Watch) if failed => Phase::Undo,
+            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
+                Phase::Undo
+            }
             Some(Phase::Switch) => Phase::Health,
-            Some(Phase::Health) => Phase::Watch,
+            Some(Phase::Health) => Phase::Rejoin,
+            Some(Phase::Rejoin) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
-            Some(Phase::UndoHealth) => Phase::Abandon,
+            Some(Phase::UndoHealth) => Phase::UndoRejoin,
+            Some(Phase::UndoRejoin) => Phase::Abandon,
             Some(Phase::Keep | Phase::Abandon) => return None,
         })
     }
@@ -305,6 +333,8 @@ impl Machine {
 
     fn take_back(&mut self) -> Phase {
         self.swapped = self.running();
+        // One that went back already may not have come back.
+        self.away = self.hosts.keys().cloned().collect();
         self.cause = Some(Failure {
             host: None,
             step: Phase::Undo.word().to_owned(),
@@ -322,7 +352,14 @@ impl Machine {
         let failed = !failures.is_empty();
         if matches!(
             self.phase,
-            Some(Phase::Stage | Phase::Migrate | Phase::Switch | Phase::Health | Phase::Watch)
+            Some(
+                Phase::Stage
+                    | Phase::Migrate
+                    | Phase::Switch
+                    | Phase::Health
+                    | Phase::Rejoin
+                    | Phase::Watch
+            )
         ) && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
@@ -333,8 +370,11 @@ impl Machine {
     fn hosts_of(&self, phase: Phase) -> Vec<HostName> {
         let stands = |host: &HostName| match phase {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
+            Phase::UndoRejoin => self.away.contains(host),
             Phase::Abandon => !self.swapped.contains(host),
-            Phase::Switch | Phase::Health | Phase::Watch => self.wave().contains(host),
+            Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch => {
+                self.wave().contains(host)
+            }
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);
@@ -352,14 +392,19 @@ impl Machine {
     fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
         let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
         let current = match (self.phase, live) {
-            (Some(Phase::UndoHealth), _) | (_, Live::Old) => previous,
+            (Some(Phase::UndoHealth | Phase::UndoRejoin), _) | (_, Live::Old) => previous,
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
+        let mut state = failure.line();
+        if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {
+            let release = self.goal.release();
+            state = format!("{state}; {release} was live there when it last answered");
+        }
         LeftOver {
             host: host.clone(),
             current,
-            state: failure.line(),
+            state,
         }
     }
 

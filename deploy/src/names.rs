@@ -1,6 +1,7 @@
 //! The names that have a grammar. `parse` is the only way in, so whatever holds one of these
 //! is safe to use as a path segment, an argument or a log field.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ impl BadName {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $type(String);
 
@@ -81,32 +82,39 @@ macro_rules! name {
 
 name!(
     /// The name of an app: one repository, one `cutover.toml`.
+    #[derive(PartialOrd, Ord)]
     AppName, "an app name", "1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit", is_label
 );
 name!(
     /// The name of a place an app runs: `production`, `staging`.
+    #[derive(PartialOrd, Ord)]
     EnvironmentName, "an environment name", "1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter or digit", is_label
 );
 name!(
     /// The name by which a host is called in output; not its address.
+    #[derive(PartialOrd, Ord)]
     HostName, "a host name", "1 to 63 of a-z, A-Z, 0-9, `.`, `-` and `_`, beginning with a letter or digit", is_host
 );
 name!(
     /// The full SHA-1 of a commit: 40 lower-case hexadecimal digits.
+    #[derive(PartialOrd, Ord)]
     CommitSha, "a commit", "40 lower-case hexadecimal digits", is_sha
 );
 name!(
     /// One immutable directory `releases/<id>`: `20260520T123456Z-1a2b3c4`.
     ///
-    /// Trees adopted from other tools have names of their own, so the grammar only demands a safe path segment.
+    /// Trees adopted from other tools have names of their own, so the grammar only demands a safe path segment. In
+    /// order of age: names without a time are older than those with one, and are counted as people count.
     ReleaseId, "a release id", "1 to 100 of a-z, A-Z, 0-9, `.`, `-` and `_`, beginning with a letter or digit", is_release
 );
 name!(
     /// The id of one deployment, unique in the whole service.
+    #[derive(PartialOrd, Ord)]
     DeploymentId, "a deployment id", "1 to 63 of a-z, A-Z, 0-9 and `-`", is_deployment
 );
 name!(
     /// SHA-256 of an artifact's bytes: 64 lower-case hexadecimal digits.
+    #[derive(PartialOrd, Ord)]
     Digest, "a digest", "64 lower-case hexadecimal digits", is_digest
 );
 
@@ -125,6 +133,58 @@ impl ReleaseId {
             at.strftime("%Y%m%dT%H%M%SZ"),
             commit.short()
         ))
+    }
+}
+
+impl ReleaseId {
+    /// Whether it has the form of an id that was made here.
+    pub fn is_ours(&self) -> bool {
+        let commit = self.0.split_once("Z-").map(|(_, commit)| commit);
+        self.moment().is_some() && commit.is_some_and(|commit| is_hex(commit, 7))
+    }
+
+    /// The time in the name, to the second, as 14 digits: ours, and that of Capistrano and Envoyer.
+    pub(crate) fn moment(&self) -> Option<String> {
+        let digits = |text: &str, count| {
+            text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        match self.0.split_once('Z') {
+            Some((moment, _)) => {
+                let (day, time) = moment.split_once('T')?;
+                (digits(day, 8) && digits(time, 6)).then(|| format!("{day}{time}"))
+            }
+            None => digits(&self.0, 14).then(|| self.0.clone()),
+        }
+    }
+
+    /// The name in parts that are compared one after another: numbers by their value, the rest as text.
+    fn counted(&self) -> Vec<(u64, &str)> {
+        let mut parts = Vec::new();
+        let mut rest = self.0.as_str();
+        while !rest.is_empty() {
+            let number = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let word = rest[number..]
+                .bytes()
+                .take_while(|byte| !byte.is_ascii_digit());
+            let end = number + word.count();
+            parts.push((rest[..number].parse().unwrap_or(0), &rest[number..end]));
+            rest = &rest[end..];
+        }
+        parts
+    }
+}
+
+impl Ord for ReleaseId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let age = self.moment().cmp(&other.moment());
+        age.then_with(|| self.counted().cmp(&other.counted()))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for ReleaseId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -198,5 +258,26 @@ mod tests {
         let late = ReleaseId::of(&commit, "2026-05-20T12:34:57Z".parse().unwrap());
         assert_eq!(early.as_str(), "20260520T123456Z-1a2b3c4");
         assert!(early < late);
+    }
+
+    #[test]
+    fn ids_of_other_tools_sort_by_age_too() {
+        let ids = [
+            "v1.9",
+            "v1.10",
+            "1",
+            "2",
+            "9",
+            "10",
+            "20240520123456",
+            "20260520T123455Z-fffffff",
+            "20260520T123456Z-1a2b3c4",
+            "20260520123456",
+            "20270101000000",
+        ];
+        let ids = ids.map(|id| ReleaseId::parse(id).unwrap());
+        assert!(ids.is_sorted(), "{ids:?}");
+        let ours: Vec<_> = ids.iter().filter(|id| id.is_ours()).collect();
+        assert_eq!(ours.len(), 2, "{ours:?}");
     }
 }

@@ -13,12 +13,14 @@ use crate::{Artifact, Failure};
 
 pub mod fit;
 mod goal;
+mod remarks;
 mod retain;
 mod steps;
 mod told;
 mod waves;
 
 pub use goal::Goal;
+pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
 pub(crate) use steps::shown;
@@ -40,10 +42,12 @@ pub struct Plan {
     pub waves: Vec<Vec<HostName>>,
     /// The work of every host.
     pub hosts: BTreeMap<HostName, HostPlan>,
+    /// What is worth knowing of hosts and stands in nobody's way.
+    pub remarks: Vec<(HostName, String)>,
 }
 
 /// The work of one host, by phase. An empty phase is left out for this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostPlan {
     /// What was live before, and is live again after an undo. Where that was never proven, the healthy one before it.
     pub previous: Option<ReleaseId>,
@@ -57,6 +61,8 @@ pub struct HostPlan {
     pub migrate: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
+    /// Has the host come back to where it left from before its swap, once it is healthy.
+    pub rejoin: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
     /// Whether it is asked for a while longer.
@@ -65,12 +71,23 @@ pub struct HostPlan {
     pub keep: Vec<Step>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
+    /// Has the host come back, whatever is live on it by then.
+    pub undo_rejoin: Vec<Step>,
     /// Takes away what was brought, when nothing was swapped.
     pub abandon: Vec<Step>,
     /// Where output and status of steps that run to their end are kept.
     pub folder: String,
     /// The path of the environment.
     pub root: String,
+}
+
+impl HostPlan {
+    /// How many segments and questions it takes here when all goes well.
+    pub fn channels(&self) -> usize {
+        let segments = [&self.stage, &self.migrate, &self.switch, &self.keep];
+        let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
+        segments + usize::from(self.health) + usize::from(self.watch)
+    }
 }
 
 /// A deployment that does not begin, and why.
@@ -125,10 +142,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
             host if host.runs => host.previous.clone(),
             _ => facts.get(&host.name)?.live().cloned(),
         });
-    let commit_of = |id: &ReleaseId| {
-        let record = facts.values().find_map(|facts| facts.record(id));
-        record.map(|record| record.commit.clone())
-    };
+    let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),
         Kind::Rollback { .. } => commit_of(&release),
@@ -140,6 +154,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         release,
         previous,
         waves: waves::waves(wish.environment, &wish.request.kind),
+        remarks: remarks::of_all(wish, facts),
         hosts,
     })
 }
@@ -182,7 +197,8 @@ impl Plan {
             if host.health {
                 names.push("health");
             }
-            names.extend(host.keep.iter().map(|step| step.name.as_str()));
+            let ends = host.rejoin.iter().chain(&host.keep);
+            names.extend(ends.map(|step| step.name.as_str()));
             let from = host.previous.as_ref().map_or("nothing", ReleaseId::as_str);
             lines.push(format!("{name}: from {from}: {}", names.join(", ")));
         }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
 use crate::machine::{self, Machine, Next};
 use crate::plan::{self, Plan, Refusal, Wish};
-use crate::{Artifact, DeployRequest, Event, Failure, HostName, Outcome, clock};
+use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, clock};
 
 mod ask;
 mod check;
@@ -24,8 +24,9 @@ mod phase;
 mod planned;
 mod segment;
 
+pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
-pub use check::check;
+pub use check::{Checked, check};
 pub use hold::{HoldAnswer, Wanted, hold};
 pub use planned::planned;
 
@@ -42,6 +43,18 @@ pub struct Access {
     pub ssh_config: Option<PathBuf>,
     /// The longest wait for a connection. Default 10 s.
     pub connect_timeout: Option<Duration>,
+    /// Where connections wait that were opened ahead or are kept between deployments. None are when absent.
+    pub kept: Option<Kept>,
+}
+
+/// Begins to connect to every host of an environment, for a deployment that follows soon: its build takes as long.
+/// Without a place to keep connections it does nothing.
+pub fn open_ahead(environment: &Environment, access: &Access) {
+    if let Some(kept) = &access.kept {
+        for host in &environment.hosts {
+            kept.open_ahead(host, access);
+        }
+    }
 }
 
 /// Where events go. A door that does not listen any more stops no deployment.
@@ -112,6 +125,9 @@ pub async fn deploy(
                     }
                 }
                 Ok(plan) => {
+                    for (name, host) in &hosts {
+                        host.connection.open_lanes(plan.hosts[name].channels());
+                    }
                     tell_plan(&plan, &facts, &events);
                     let job = phase::Job {
                         environment,
@@ -124,7 +140,7 @@ pub async fn deploy(
                 }
             };
             // The lease goes last: whoever waits for it finds hosts that are done.
-            release(hosts).await;
+            release(hosts, access).await;
             outcome
         }
     };
@@ -163,13 +179,20 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let mut machine = Machine::new(plan);
+    let live = |(name, host): (&HostName, &Leased)| (name.clone(), host.facts.live().cloned());
+    let mut matrix = Matrix::of(hosts.iter().map(live));
     loop {
         if cancel.is_cancelled() {
             machine.cancel();
         }
         let (phase, names) = match machine.proceed() {
             Next::Run(phase, names) => (phase, names),
-            Next::Conclude(outcome) => return outcome,
+            Next::Conclude(outcome) => {
+                if matrix.tells() {
+                    events.tell(Event::Matrix(matrix));
+                }
+                return outcome;
+            }
         };
         events.tell(Event::PhaseBegan {
             phase: match machine.wave_of() {
@@ -191,14 +214,15 @@ async fn run(
             .map(|(name, host)| {
                 let host_plan = &plan.hosts[name];
                 async move {
-                    (
-                        name.clone(),
-                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await,
-                    )
+                    let began = Instant::now();
+                    let report =
+                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await;
+                    (name, report, began.elapsed())
                 }
             });
-        for (name, report) in join_all(running).await {
-            machine.report(&name, report);
+        for (name, report, took) in join_all(running).await {
+            matrix.note(plan, phase, name, &report, took);
+            machine.report(name, report);
         }
         for (host, failure) in machine.failures() {
             events.note(Some(host), with_hint(failure));
@@ -230,9 +254,9 @@ async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
         .collect()
 }
 
-async fn release(hosts: BTreeMap<HostName, Leased>) {
-    let mut closing: JoinSet<()> = hosts.into_values().map(Leased::release).collect();
-    while closing.join_next().await.is_some() {}
+async fn release(hosts: BTreeMap<HostName, Leased>, access: &Access) {
+    let releasing = hosts.into_values().map(|host| host.release(access));
+    join_all(releasing).await;
 }
 
 fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
@@ -253,6 +277,9 @@ fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
                 format!("left over from an interrupted deployment: {path}"),
             );
         }
+    }
+    for (name, remark) in &plan.remarks {
+        events.note(Some(name), remark.clone());
     }
     events.tell(Event::Planned {
         release: plan.release.clone(),

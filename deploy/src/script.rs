@@ -7,6 +7,8 @@ pub const LEASE: &str = include_str!("script/lease.sh");
 pub const OUTLIVED: &str = include_str!("script/outlived.sh");
 /// Tells what is true on a host.
 pub const PROBE: &str = include_str!("script/probe.sh");
+/// Tells what a host offers, and what another tool left; an argument of [`PROBE`].
+pub const AROUND: &str = include_str!("script/around.sh");
 /// Runs steps that only prepare, and ends them when nobody waits any more.
 pub const GUARD: &str = include_str!("script/guard.sh");
 /// Runs steps that change what is live to their end.
@@ -17,6 +19,8 @@ pub const STEPS: &str = include_str!("script/steps.sh");
 pub const ENDED: &str = include_str!("script/ended.sh");
 /// Places or lifts a hold.
 pub const HOLD: &str = include_str!("script/hold.sh");
+/// Waits to hear which script it is.
+pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 

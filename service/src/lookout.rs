@@ -121,7 +121,7 @@ fn live(facts: &Facts) -> Option<LiveSeen> {
     let release = facts.live()?.clone();
     let record = facts.record(&release);
     Some(LiveSeen {
-        commit: record.map(|record| record.commit.clone()),
+        commit: facts.commit(&release).cloned(),
         actor: record.map(|record| record.actor.clone()),
         since: record.map(|record| record.changed_at),
         release,

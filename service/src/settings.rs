@@ -7,10 +7,11 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cutover_deploy::Config;
 use cutover_deploy::config::ForgeKind;
-use cutover_deploy::run::Access;
+use cutover_deploy::run::{Access, Kept};
 use secrecy::{ExposeSecret as _, SecretString};
 
 mod gitlab;
@@ -30,6 +31,8 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
 const DEFAULT_API: &str = "https://api.github.com";
 /// Below this a secret can be guessed; GitHub's own advice is a long random string.
 const SHORTEST_WEBHOOK_SECRET: usize = 16;
+/// Connections to hosts stay open for so long after a deployment, for the next one.
+const KEEP_CONNECTIONS: Duration = Duration::from_mins(5);
 
 /// Everything the service needs to run. Valid by construction.
 #[derive(Debug, Clone)]
@@ -366,6 +369,7 @@ impl Check<'_> {
             known_hosts: self.existing("apps.known_hosts", raw.known_hosts.as_deref()),
             ssh_config: self.existing("apps.ssh_config", raw.ssh_config.as_deref()),
             connect_timeout: None,
+            kept: Some(Kept::new(KEEP_CONNECTIONS)),
         };
         self.secret_files.extend(access.key_file.clone());
         Some(App {

@@ -50,7 +50,9 @@ pub(crate) fn config(app: &str, repository: &str, environments: &[(&str, Option<
             prepare: Vec::new(),
             preflight: Vec::new(),
             migrate: Vec::new(),
+            before_swap: Vec::new(),
             after_swap: Vec::new(),
+            after_health: Vec::new(),
         },
         environments: environments.collect(),
     }

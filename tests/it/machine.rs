@@ -1,6 +1,8 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod cut;
 mod deploy;
+mod fleet;
 
 use std::time::{Duration, Instant};
 

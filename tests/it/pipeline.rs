@@ -2,16 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod adopt;
 mod bad_commit;
+mod balancer;
 mod budget;
+mod busybox;
 mod fault;
 mod hold;
 mod hostile;
 mod keep;
+mod kept;
 mod laravel;
 mod lease;
 mod line;
 mod overtaken;
+mod peers;
 mod plan;
 mod release;
 mod scene;

@@ -1,5 +1,7 @@
 //! What users copy is taken by the programs that it is for, and says the same everywhere.
 
+mod balancer;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;

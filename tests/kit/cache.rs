@@ -21,6 +21,11 @@ pub fn ci_client(name: &str) -> PathBuf {
     program.unwrap_or_else(|_| panic!("there is no {name}: run tests/fetch-ci-clients.sh"))
 }
 
+/// A program that deploys as well and was brought by `benches/peers.sh`; `None` when it was not.
+pub fn peer(name: &str) -> Option<PathBuf> {
+    root().join("peers/bin").join(name).canonicalize().ok()
+}
+
 /// The folder of `name` for `key`; `make` fills it if nobody has. Tests in other processes wait meanwhile.
 pub(crate) async fn folder(name: &str, key: &str, make: impl AsyncFnOnce(&Path)) -> PathBuf {
     let root = root();

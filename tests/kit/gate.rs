@@ -41,6 +41,20 @@ impl Gate {
         self.give(step, "hold");
     }
 
+    /// The same for a step that has this argument. Returns the name by which this order is known from now on.
+    pub(crate) fn hold_where(&self, step: &str, argument: &str) -> String {
+        // As the program spells the names of steps.
+        let odd = |c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let name = |text: &str| {
+            let parts = text.split(odd).filter(|part| !part.is_empty());
+            parts.collect::<Vec<_>>().join("-")
+        };
+        let order = format!("{}@{}", name(step), name(argument));
+        drop(fs::remove_file(self.order(&format!("{order}.reached"))));
+        self.give(&order, &format!("hold\n{argument}"));
+        order
+    }
+
     pub(crate) async fn reached(&self, step: &str, host: &str) {
         let file = self.order(&format!("{step}.reached"));
         wait_for(

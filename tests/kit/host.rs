@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::sync::Mutex;
@@ -41,6 +41,17 @@ pub struct HostOptions {
     pub live: Option<String>,
     /// The disk that the app lies on.
     pub disk: Disk,
+    /// The programs that a shell finds.
+    pub tools: Tools,
+}
+
+/// The programs that a shell on a host finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tools {
+    /// The machine's own.
+    Debian,
+    /// `BusyBox`, and beside it only curl and a flock that takes what `BusyBox`'s own takes where it has one.
+    BusyBox,
 }
 
 /// Whether nginx and PHP-FPM run, and how nginx names the script to PHP-FPM.
@@ -72,6 +83,7 @@ impl HostOptions {
             workers: 0,
             live: None,
             disk: Disk::Shared,
+            tools: Tools::Debian,
         }
     }
 
@@ -85,6 +97,9 @@ impl HostOptions {
         }
     }
 }
+
+/// Where the machine's own programs lie.
+const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// The release that a Laravel host is live at from the start.
 pub const FIRST: &str = "20260101T000000Z-0000000";
@@ -229,6 +244,7 @@ impl Host {
         shell
             .env_clear()
             .envs(self.environment())
+            .env("PATH", format!("{}/bin:{SYSTEM_PATH}", self.dir.display()))
             .stdin(Stdio::null());
         shell
     }
@@ -244,10 +260,11 @@ impl Host {
     }
 
     fn search_path(&self) -> String {
-        format!(
-            "{}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-            self.dir.display()
-        )
+        let dir = self.dir.display();
+        match self.options.tools {
+            Tools::Debian => format!("{dir}/bin:{SYSTEM_PATH}"),
+            Tools::BusyBox => format!("{dir}/bin:{dir}/busybox"),
+        }
     }
 
     fn write_programs(&self) {
@@ -261,10 +278,37 @@ impl Host {
             ("systemctl", include_str!("host/bin/systemctl")),
         ];
         for (name, text) in programs {
-            let file = self.dir.join("bin").join(name);
-            fs::write(&file, text).expect("it was just made");
-            fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("it was just made");
+            self.write_program(&format!("bin/{name}"), text);
         }
+        if self.options.tools == Tools::BusyBox {
+            let shell = self.dir.join("busybox/sh").display().to_string();
+            let text = include_str!("host/bin/gate").replace("/bin/sh", &shell);
+            self.write_program("bin/gate", &text);
+            self.write_busybox();
+        }
+    }
+
+    fn write_program(&self, path: &str, text: &str) {
+        let file = self.dir.join(path);
+        fs::write(&file, text).expect("it was just made");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("it was just made");
+    }
+
+    /// A folder with all that `BusyBox` is, and little beside it.
+    fn write_busybox(&self) {
+        let folder = self.dir.join("busybox");
+        fs::create_dir_all(&folder).expect("it was just made");
+        let busybox = command::program("busybox");
+        let list = std::process::Command::new(&busybox).arg("--list").output();
+        let list = list.expect("it was just found").stdout;
+        for applet in String::from_utf8_lossy(&list).lines() {
+            symlink(&busybox, folder.join(applet)).expect("it was just made");
+        }
+        symlink(command::program("curl"), folder.join("curl")).expect("it was just made");
+        let flock = command::program("flock").display().to_string();
+        let text = include_str!("host/bin/flock").replace("@flock@", &flock);
+        drop(fs::remove_file(folder.join("flock")));
+        self.write_program("busybox/flock", &text);
     }
 
     /// Writes a file below `etc` with the values of this host filled in.

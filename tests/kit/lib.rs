@@ -16,8 +16,10 @@
 //! Whatever cannot be set up ends the test with a panic that shows why.
 
 mod app;
+mod balancer;
 mod browser;
 mod cache;
+mod capistrano;
 mod command;
 mod composer;
 mod gate;
@@ -39,10 +41,12 @@ mod wait;
 mod world;
 
 pub use app::{Breakage, Files, SampleApp};
+pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
-pub use cache::ci_client;
+pub use cache::{ci_client, peer};
+pub use capistrano::Capistrano;
 pub use composer::ComposerRepo;
-pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Web, Worker};
+pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
 pub use process::{Signal, signal, signal_group};
 pub use relay::Relay;

@@ -31,6 +31,11 @@ impl Site {
         Self { port, server }
     }
 
+    /// Where it listens: address and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Where the app tells how it is.
     pub fn health_url(&self) -> String {
         format!("http://127.0.0.1:{}/health", self.port)

@@ -80,7 +80,13 @@ impl Page<'_, '_> {
         self.list("prepare", &config.steps.prepare, given.prepare)?;
         self.list("preflight", &config.steps.preflight, given.preflight)?;
         self.list("migrate", &config.steps.migrate, given.migrate)?;
-        self.list("after_swap", &config.steps.after_swap, given.after_swap)
+        self.list("before_swap", &config.steps.before_swap, given.before_swap)?;
+        self.list("after_swap", &config.steps.after_swap, given.after_swap)?;
+        self.list(
+            "after_health",
+            &config.steps.after_health,
+            given.after_health,
+        )
     }
 
     fn environment(&mut self, environment: &Environment) -> fmt::Result {

@@ -94,9 +94,17 @@ pub(super) struct Steps {
     /// Once per database, on the host with the role `migrate`, when every host is prepared. Default: the recipe's.
     #[schemars(example = json!(["php artisan migrate --force"]))]
     pub(super) migrate: Option<Vec<String>>,
+    /// On every host with the role `web`, right before `current` changes: leave a load balancer. Not on a way back.
+    /// Default: the recipe's.
+    #[schemars(example = json!(["touch $CUTOVER_PATH/shared/away", "sleep 3"]))]
+    pub(super) before_swap: Option<Vec<String>>,
     /// On every host right after `current` has changed, on the way back as well. Default: the recipe's.
     #[schemars(example = json!(["php artisan app:release-is-live"]))]
     pub(super) after_swap: Option<Vec<String>>,
+    /// On every host with the role `web` when it is healthy, and on every way back in any case: return to the load
+    /// balancer. Default: the recipe's.
+    #[schemars(example = json!(["rm -f $CUTOVER_PATH/shared/away"]))]
+    pub(super) after_health: Option<Vec<String>>,
 }
 
 /// A place the app runs.

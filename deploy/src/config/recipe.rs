@@ -12,7 +12,9 @@ pub(super) struct Defaults {
     pub(super) prepare: &'static [&'static str],
     pub(super) preflight: &'static [&'static str],
     pub(super) migrate: &'static [&'static str],
+    pub(super) before_swap: &'static [&'static str],
     pub(super) after_swap: &'static [&'static str],
+    pub(super) after_health: &'static [&'static str],
 }
 
 const LARAVEL: Defaults = Defaults {
@@ -31,7 +33,9 @@ const LARAVEL: Defaults = Defaults {
     ],
     preflight: &["php artisan --version"],
     migrate: &["php artisan migrate --force --no-interaction"],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 const NONE: Defaults = Defaults {
@@ -42,7 +46,9 @@ const NONE: Defaults = Defaults {
     prepare: &[],
     preflight: &[],
     migrate: &[],
+    before_swap: &[],
     after_swap: &[],
+    after_health: &[],
 };
 
 impl Recipe {

@@ -119,10 +119,22 @@ fn steps(raw: raw::Steps, recipe: Recipe, place: &Place, findings: &mut Findings
             findings,
         ),
         migrate: shell_lines(raw.migrate, given.migrate, &place.key("migrate"), findings),
+        before_swap: shell_lines(
+            raw.before_swap,
+            given.before_swap,
+            &place.key("before_swap"),
+            findings,
+        ),
         after_swap: shell_lines(
             raw.after_swap,
             given.after_swap,
             &place.key("after_swap"),
+            findings,
+        ),
+        after_health: shell_lines(
+            raw.after_health,
+            given.after_health,
+            &place.key("after_health"),
             findings,
         ),
     }

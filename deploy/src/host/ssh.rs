@@ -1,7 +1,8 @@
 //! Hosts over OpenSSH. One connection per host and deployment; every script is one channel on it.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
@@ -10,10 +11,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::task::JoinHandle;
 
 use super::offer::{Offer, offer};
-use super::{ConnectReason, HostError};
+use super::{ConnectReason, HostError, lane};
 use crate::HostName;
 use crate::config::Host;
 use crate::run::Access;
+use crate::script::LANE;
 
 /// A line is handed on in parts of at most this many bytes.
 const LINE_BYTES: usize = 4 * 1024;
@@ -29,8 +31,11 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// An open connection to a host.
 pub(crate) struct Connection {
     name: HostName,
+    /// Channels that are open, or will be in a moment, and wait to hear which script they are.
+    lanes: Mutex<VecDeque<JoinHandle<Option<Channel>>>>,
     session: Arc<Session>,
     folder: Folder,
+    idled: bool,
 }
 
 /// Holds the control socket, without which the session could not be ended; goes after it.
@@ -88,8 +93,10 @@ impl Connection {
         };
         Ok(Self {
             name: host.name.clone(),
+            lanes: Mutex::default(),
             session: Arc::new(session),
             folder: Arc::new(folder),
+            idled: false,
         })
     }
 
@@ -101,6 +108,34 @@ impl Connection {
         )
     }
 
+    /// Opens channels ahead until as many are there: each takes a round trip that nobody has to wait for then.
+    pub(crate) fn open_lanes(&self, count: usize) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        while lanes.len() < count {
+            let (name, session) = (self.name.clone(), Arc::clone(&self.session));
+            let folder = Arc::clone(&self.folder);
+            lanes.push_back(tokio::spawn(async move {
+                exec(name, session, folder, LANE, "lane", &[]).await.ok()
+            }));
+        }
+    }
+
+    /// Opens the lanes that every deployment needs first: for the lease, and for what follows it.
+    pub(crate) fn open_lanes_ahead(&self) {
+        self.open_lanes(2);
+    }
+
+    /// Makes it ready to wait for its next use. The lanes hold it open for as long, and only while we live.
+    pub(crate) fn lay_by(&mut self) {
+        self.idled = true;
+        self.open_lanes_ahead();
+    }
+
+    /// Whether nobody used it for a while: its line may be dead without a word.
+    pub(crate) fn has_idled(&self) -> bool {
+        self.idled
+    }
+
     /// Starts a script: `sh -euc SCRIPT NAME ARGUMENT…`.
     pub(crate) async fn start(
         &self,
@@ -108,59 +143,95 @@ impl Connection {
         name: &str,
         args: &[String],
     ) -> Result<Channel, HostError> {
-        let mut command = Arc::clone(&self.session).arc_command("sh");
-        command.arg("-euc").arg(script).arg(name).args(args);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = match command.spawn().await {
-            Ok(child) => child,
-            Err(error) if self.session.check().await.is_ok() => {
-                return Err(HostError::Channel {
-                    host: self.name.clone(),
-                    why: chain(&error),
-                });
-            }
-            Err(_) => return Err(HostError::Lost(self.name.clone())),
-        };
-        let stdin = child.stdin().take();
-        let (Some(stdout), Some(stderr)) = (child.stdout().take(), child.stderr().take()) else {
-            return Err(HostError::Channel {
-                host: self.name.clone(),
-                why: "no pipes".to_owned(),
-            });
-        };
-        let stderr = tokio::spawn(async move {
-            let mut text = Vec::new();
-            let mut stderr = stderr;
-            drop(
-                (&mut stderr)
-                    .take(STDERR_BYTES)
-                    .read_to_end(&mut text)
-                    .await,
-            );
-            drop(tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await);
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        Ok(Channel {
-            host: self.name.clone(),
-            child,
-            stdin,
-            stdout: BufReader::new(stdout),
-            stderr,
-            whole: true,
-            _folder: Arc::clone(&self.folder),
-        })
+        if let Some(line) = lane::line(script, name, args)
+            && let Some(mut lane) = self.lane().await
+            && lane.send_line(&line).await.is_ok()
+        {
+            return Ok(lane);
+        }
+        let (session, folder) = (Arc::clone(&self.session), Arc::clone(&self.folder));
+        exec(self.name.clone(), session, folder, script, name, args).await
+    }
+
+    async fn lane(&self) -> Option<Channel> {
+        let lane = self
+            .lanes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()?;
+        within(&self.name, ENDING, lane).await.ok()?.ok()?
     }
 
     /// Ends the connection. Channels must be over.
     pub(crate) async fn close(self) {
+        for lane in self
+            .lanes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            lane.abort();
+            drop(lane.await);
+        }
         if let Ok(session) = Arc::try_unwrap(self.session) {
             drop(within(&self.name, ENDING, session.close()).await);
         }
         drop(self.folder);
     }
+}
+
+/// Opens a channel and starts a script on it.
+async fn exec(
+    host: HostName,
+    session: Arc<Session>,
+    folder: Folder,
+    script: &str,
+    name: &str,
+    args: &[String],
+) -> Result<Channel, HostError> {
+    let mut command = Arc::clone(&session).arc_command("sh");
+    command.arg("-euc").arg(script).arg(name).args(args);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = match command.spawn().await {
+        Ok(child) => child,
+        Err(error) if session.check().await.is_ok() => {
+            return Err(HostError::Channel {
+                host: host.clone(),
+                why: chain(&error),
+            });
+        }
+        Err(_) => return Err(HostError::Lost(host.clone())),
+    };
+    let stdin = child.stdin().take();
+    let (Some(stdout), Some(stderr)) = (child.stdout().take(), child.stderr().take()) else {
+        return Err(HostError::Channel {
+            host: host.clone(),
+            why: "no pipes".to_owned(),
+        });
+    };
+    let stderr = tokio::spawn(async move {
+        let mut text = Vec::new();
+        let mut stderr = stderr;
+        drop(
+            (&mut stderr)
+                .take(STDERR_BYTES)
+                .read_to_end(&mut text)
+                .await,
+        );
+        drop(tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    Ok(Channel {
+        host: host.clone(),
+        child,
+        stdin,
+        stdout: BufReader::new(stdout),
+        stderr,
+        whole: true,
+        _folder: folder,
+    })
 }
 
 impl Channel {

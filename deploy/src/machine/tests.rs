@@ -173,10 +173,12 @@ fn plan_of(story: &Story) -> Plan {
         incoming: None,
         migrate: step(),
         switch: step(),
+        rejoin: step(),
         health: true,
         watch: true,
         keep: step(),
         undo: step(),
+        undo_rejoin: step(),
         abandon: step(),
         folder: String::new(),
         root: String::new(),
@@ -192,6 +194,7 @@ fn plan_of(story: &Story) -> Plan {
         previous,
         previous_commit: None,
         waves,
+        remarks: Vec::new(),
         hosts,
     }
 }
@@ -269,6 +272,40 @@ proptest! {
         let waves = story.hosts.div_ceil(story.batch);
         let begun = seen.phases.iter().filter(|phase| **phase == Phase::Switch).count();
         prop_assert!(begun < waves || seen.outcome != Outcome::Cancelled);
+    }
+
+    #[test]
+    fn every_host_that_may_have_left_comes_back_or_is_named(story in stories()) {
+        let seen = play(&story);
+        let ran = |wanted: Phase| -> BTreeSet<HostName> {
+            let steps = seen.steps.iter().filter(|(phase, _)| *phase == wanted);
+            steps.flat_map(|(_, hosts)| hosts.iter().cloned()).collect()
+        };
+        let back = if matches!(seen.outcome, Outcome::Deployed { .. }) {
+            seen.done.get(&Phase::Rejoin).cloned().unwrap_or_default()
+        } else {
+            // Even one whose way back failed is asked to.
+            let asked = ran(Phase::UndoRejoin);
+            if let Outcome::Failed { left, .. } = &seen.outcome {
+                let done = seen.done.get(&Phase::UndoRejoin).cloned().unwrap_or_default();
+                for host in asked.difference(&done) {
+                    prop_assert!(left.iter().any(|left| left.host == *host), "{} is away and not named", host);
+                }
+            }
+            asked
+        };
+        prop_assert!(ran(Phase::Switch).is_subset(&back), "{:?}", seen);
+    }
+
+    #[test]
+    fn a_host_rejoins_only_when_it_is_healthy(story in stories()) {
+        let seen = play(&story);
+        let healthy = seen.done.get(&Phase::Health).cloned().unwrap_or_default();
+        for (phase, hosts) in &seen.steps {
+            if *phase == Phase::Rejoin {
+                prop_assert!(hosts.iter().all(|host| healthy.contains(host)));
+            }
+        }
     }
 
     #[test]

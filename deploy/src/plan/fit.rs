@@ -23,7 +23,10 @@ pub(super) fn check(
             host: None,
             step: "plan".to_owned(),
             message: "there is no artifact to make a release from".to_owned(),
-            hint: None,
+            hint: Some(format!(
+                "Build it where it is deployed from: `cutover deploy {} <commit>`.",
+                wish.environment.name
+            )),
         });
     }
     for host in &wish.environment.hosts {
@@ -60,7 +63,9 @@ pub(super) fn held(
     if !matches!(goal, Goal::Fresh { .. } | Goal::Return { .. }) {
         return Ok(());
     }
-    match hold_against(wish.environment, wish.request, wish.now, facts) {
+    let locked = |host: &Host| foreign_lock(wish.environment, host, facts.get(&host.name)?);
+    let hold = hold_against(wish.environment, wish.request, wish.now, facts);
+    match hold.or_else(|| wish.environment.hosts.iter().find_map(locked)) {
         None => Ok(()),
         Some(failure) => Err(Refusal {
             failure: Box::new(failure),
@@ -106,22 +111,18 @@ const SHARED: &str = "shared";
 pub fn faults(environment: &Environment, host: &Host, facts: &Facts) -> Vec<Failure> {
     let root = &environment.path;
     let mut faults = Vec::new();
-    if let Some(folder) = &facts.unwritable {
-        let user = host.address.user.as_deref().unwrap_or("the deploy user");
-        let hint = format!("Give {user} the folder: `sudo install -d -o {user} {root}`.");
-        faults.push(fault(
-            host,
-            format!("{folder} cannot be written to by {user}"),
-            Some(hint),
-        ));
+    for folder in &facts.unwritable {
+        let message = format!("{folder} cannot be written to by {}", user(host));
+        faults.push(fault(host, message, Some(give(host, root, folder))));
     }
     if let Current::Foreign { what } = &facts.current {
         let link = what.starts_with("a link").then(|| {
             format!("Let it lead to a release, or remove it: `ln -sfn releases/ID {root}/current`.")
         });
         let hint = link.unwrap_or_else(|| format!(
-            "Move it aside and link it as a release instead: `mv {root}/current {root}/releases/before-cutover && \
-             ln -s releases/before-cutover {root}/current`."
+            "Make a release of it and link that instead: `mkdir -p {root}/releases && \
+             ln -s releases/before-cutover {root}/current.new && mv {root}/current {root}/releases/before-cutover && \
+             mv {root}/current.new {root}/current`."
         ));
         faults.push(fault(
             host,
@@ -131,8 +132,7 @@ pub fn faults(environment: &Environment, host: &Host, facts: &Facts) -> Vec<Fail
     }
     for tool in needed_tools(environment, host) {
         if !facts.tools.iter().any(|found| found == tool) {
-            let hint = format!("Install it: `apt-get install {}`.", package(tool));
-            faults.push(fault(host, format!("{tool} is not installed"), Some(hint)));
+            faults.push(fault(host, lacking(tool), Some(install(tool, facts))));
         }
     }
     for (file, _) in facts.shared.iter().filter(|(_, filled)| !**filled) {
@@ -172,9 +172,8 @@ fn no_room(wish: Wish<'_>, host: &Host, facts: &Facts) -> Option<Failure> {
     };
     let root = &wish.environment.path;
     let hint = format!(
-        "See what takes the room: `ssh {}{} du -xsh {root}/releases/* {root}/shared`.",
-        port(host, "-p"),
-        ssh_name(host)
+        "See what takes the room: `ssh {} du -xsh {root}/releases/* {root}/shared`.",
+        ssh_line(host)
     );
     Some(fault(host, message, Some(hint)))
 }
@@ -184,19 +183,108 @@ fn megabytes(bytes: u64) -> String {
 }
 
 fn needed_tools<'a>(environment: &Environment, host: &Host) -> Vec<&'a str> {
-    let mut tools = vec!["flock", "setsid", "sha256sum", "tar", "gzip", "timeout"];
+    let mut tools = vec![
+        "awk",
+        "flock",
+        "gzip",
+        "mv",
+        "setsid",
+        "sha256sum",
+        "sync",
+        "tar",
+        "timeout",
+    ];
     if environment.health.is_some() && host.roles.contains(&Role::Web) {
         tools.push("curl");
     }
     tools
 }
 
-fn package(tool: &str) -> &str {
+fn lacking(tool: &str) -> String {
     match tool {
-        "flock" | "setsid" => "util-linux",
-        "sha256sum" | "timeout" => "coreutils",
-        other => other,
+        "mv" => "mv knows no -T".to_owned(),
+        "timeout" => "timeout is not installed, or knows no -k".to_owned(),
+        _ => format!("{tool} is not installed"),
     }
+}
+
+/// The command that brings a tool, in the words of the host's own package manager.
+pub(crate) fn install(tool: &str, facts: &Facts) -> String {
+    let package = match tool {
+        "flock" | "setsid" => "util-linux",
+        "mv" | "sha256sum" | "sync" | "timeout" => "coreutils",
+        "awk" => "gawk",
+        other => other,
+    };
+    let has = |manager: &str| facts.tools.iter().any(|tool| tool == manager);
+    let command = if has("apk") {
+        "apk add"
+    } else if has("dnf") {
+        "dnf install"
+    } else {
+        "apt-get install"
+    };
+    format!("Install it: `{command} {package}`.")
+}
+
+/// Who deploys, as a command names him.
+fn user(host: &Host) -> &str {
+    host.address.user.as_deref().unwrap_or("USER")
+}
+
+/// What gives a folder of a tree to who deploys. What lies in `shared` and in releases may belong to the web server, so
+/// only the folder itself is given there.
+fn give(host: &Host, root: &str, folder: &str) -> String {
+    let user = user(host);
+    let below = |name: &str| folder.starts_with(&format!("{root}/{name}"));
+    let command = if below(".cutover") {
+        format!("sudo chown -R {user} {root}/.cutover")
+    } else if below("releases") {
+        format!("sudo install -d -o {user} {root}/releases")
+    } else if below("shared") {
+        format!("sudo install -d -o {user} {root}/shared")
+    } else {
+        format!("sudo install -d -o {user} {root}")
+    };
+    format!("Give {user} the folder: `{command}`.")
+}
+
+/// What to do where something may not be written, by the words of who was not let.
+#[cfg(feature = "run")]
+pub(crate) fn denied(host: &Host, root: &str, said: &str) -> Option<String> {
+    let denied = [
+        "Permission denied",
+        "not permitted",
+        "Read-only file system",
+    ];
+    if !denied.iter().any(|words| said.contains(words)) {
+        return None;
+    }
+    // Where something is moved, it is the folder that it goes to.
+    let path = said
+        .rfind(&format!("{root}/"))
+        .and_then(|at| said[at..].split(['\'', ':', ' ', '\n']).next());
+    // What is to be made lies in the folder that is meant.
+    let folder = match path {
+        Some(path) if said.contains("cannot create directory") => {
+            path.rsplit_once('/').map_or(root, |(folder, _)| folder)
+        }
+        path => path.unwrap_or(root),
+    };
+    Some(give(host, root, folder))
+}
+
+/// What to do about the lock of a tool that deployed here before: it may be at work.
+pub(crate) fn foreign_lock(
+    environment: &Environment,
+    host: &Host,
+    facts: &Facts,
+) -> Option<Failure> {
+    let who = facts.legacy.lock.as_ref()?;
+    let lock = format!("{}/.dep/deploy.lock", environment.path);
+    let message = format!("Deployer is at work here, or was cut off: {lock} says {who}");
+    let hint = format!("When no Deployer runs any more, end its lock: `rm {lock}`.");
+    Some(fault(host, message, Some(hint)))
 }
 
 fn ssh_name(host: &Host) -> String {
@@ -204,6 +292,11 @@ fn ssh_name(host: &Host) -> String {
         Some(user) => format!("{user}@{}", host.address.host),
         None => host.address.host.clone(),
     }
+}
+
+/// A host as the command line of ssh names it, port included.
+pub(crate) fn ssh_line(host: &Host) -> String {
+    format!("{}{}", port(host, "-p"), ssh_name(host))
 }
 
 /// The option that names a port, where it is not the usual one.

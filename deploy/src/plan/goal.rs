@@ -82,7 +82,8 @@ fn live_everywhere(commit: &CommitSha, facts: &BTreeMap<HostName, Facts>) -> Opt
     let same_commit = |facts: &Facts| {
         let live = facts.live()?;
         let record = facts.record(live)?;
-        (record.commit == *commit && record.state == ReleaseState::Healthy).then(|| live.clone())
+        (record.commit.as_ref() == Some(commit) && record.state == ReleaseState::Healthy)
+            .then(|| live.clone())
     };
     let mut live = facts.values().map(same_commit);
     let first = live.next()??;
@@ -143,7 +144,7 @@ fn goal_of_rollback(
     to: Option<&ReleaseId>,
     facts: &BTreeMap<HostName, Facts>,
 ) -> Result<Goal, Refusal> {
-    let everywhere = |id: &ReleaseId| facts.values().all(|facts| facts.was_healthy(id));
+    let everywhere = |id: &ReleaseId| is_way_back(id, facts);
     let is_live = |id: &ReleaseId| facts.values().all(|facts| facts.live() == Some(id));
     if let Some(release) = to {
         return if resumes(request, release, facts) {
@@ -153,6 +154,12 @@ fn goal_of_rollback(
         } else if !everywhere(release) {
             let why = match facts.values().find_map(|facts| facts.record(release)) {
                 Some(_) => format!("release {release} was never healthy on every host"),
+                None if facts
+                    .values()
+                    .any(|facts| facts.releases.contains_key(release)) =>
+                {
+                    format!("nothing proves that release {release} was ever live on every host")
+                }
                 None => format!("there is no release {release}"),
             };
             Err(nothing_to_return_to(why))
@@ -205,6 +212,16 @@ fn goal_of_rollback(
             "there is no earlier release that was healthy on every host".to_owned(),
         )),
     }
+}
+
+/// Whether a rollback may go to a release on every host. Where another tool made it, its name alone may mean different
+/// things on different hosts, as Deployer counts on each by itself.
+fn is_way_back(id: &ReleaseId, facts: &BTreeMap<HostName, Facts>) -> bool {
+    let mut commits = facts.values().map(|facts| facts.commit(id));
+    let first = commits.next().flatten();
+    let same = facts.len() < 2 || first.is_some() && commits.all(|commit| commit == first);
+    let foreign = facts.values().any(|facts| facts.is_foreign(id));
+    facts.values().all(|facts| facts.is_way_back(id)) && (same || !foreign)
 }
 
 fn nothing_to_return_to(message: String) -> Refusal {

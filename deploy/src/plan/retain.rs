@@ -1,14 +1,15 @@
-//! Which releases are kept.
+//! Which releases are kept, and which one is the way back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{ReleaseRecord, ReleaseState};
+use crate::facts::{Facts, ReleaseRecord, ReleaseState};
 use crate::names::ReleaseId;
 
 /// The releases to remove once `live` is live and healthy, oldest first.
 ///
 /// Healthy ones and failed ones have quotas of their own, so failures never push out what rollback needs. `live`, the
-/// newest healthy one before it, `previous`, and releases that nothing is known of are never removed.
+/// newest healthy one before it, `previous`, and releases that nothing is known of or that another tool made are never
+/// removed.
 pub(super) fn to_remove(
     releases: &BTreeMap<ReleaseId, Option<ReleaseRecord>>,
     live: &ReleaseId,
@@ -16,14 +17,16 @@ pub(super) fn to_remove(
     keep_healthy: u32,
     keep_failed: u32,
 ) -> Vec<ReleaseId> {
-    let healthy = |id: &ReleaseId| matches!(releases.get(id), Some(Some(record)) if record.state == ReleaseState::Healthy);
+    let healthy = |id: &ReleaseId| matches!(releases.get(id), Some(Some(record)) if record.state == ReleaseState::Healthy && record.digest.is_some());
+    // What is not removed does not count either.
+    let foreign = matches!(releases.get(live), Some(record) if record.as_ref().is_none_or(|record| record.digest.is_none()));
     let before = releases.keys().rfind(|id| *id < live && healthy(id));
     let spared: BTreeSet<&ReleaseId> = before
         .into_iter()
         .chain(previous)
         .filter(|id| *id != live)
         .collect();
-    let mut healthy_left = keep_healthy.saturating_sub(1).max(1);
+    let mut healthy_left = keep_healthy.saturating_sub(u32::from(!foreign)).max(1);
     for id in &spared {
         healthy_left = healthy_left.saturating_sub(u32::from(healthy(id)));
     }
@@ -32,7 +35,7 @@ pub(super) fn to_remove(
     for (id, record) in releases.iter().rev() {
         let Some(record) = record
             .as_ref()
-            .filter(|_| id != live && !spared.contains(id))
+            .filter(|record| record.digest.is_some() && id != live && !spared.contains(id))
         else {
             continue;
         };
@@ -56,7 +59,8 @@ pub(super) fn failed_to_remove(
     live: Option<&ReleaseId>,
     keep_failed: u32,
 ) -> Vec<ReleaseId> {
-    let failed = |record: &ReleaseRecord| record.state != ReleaseState::Healthy;
+    let failed =
+        |record: &ReleaseRecord| record.state != ReleaseState::Healthy && record.digest.is_some();
     let mut remove: Vec<ReleaseId> = releases
         .iter()
         .rev()
@@ -68,6 +72,18 @@ pub(super) fn failed_to_remove(
     remove
 }
 
+/// What is made live again when a release that is new here fails: what is live, unless that was never proven because its
+/// deployer died; then what was live and healthy before it.
+pub(super) fn way_back(facts: &Facts) -> Option<ReleaseId> {
+    let live = facts.live()?;
+    let unproven = facts
+        .record(live)
+        .filter(|record| record.state == ReleaseState::Live);
+    let before = unproven.and_then(|record| record.previous.as_ref());
+    let before = before.filter(|id| facts.is_way_back(id));
+    Some(before.unwrap_or(live).clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,20 +93,21 @@ mod tests {
         states
             .chars()
             .enumerate()
-            .map(|(n, state)| {
+            .map(|(n, letter)| {
                 let release = id(n);
-                let state = match state {
-                    'h' => ReleaseState::Healthy,
+                let state = match letter {
+                    'h' | 'o' => ReleaseState::Healthy,
                     'f' => ReleaseState::Failed,
                     's' => ReleaseState::Staging,
                     'r' => ReleaseState::RolledBack,
                     _ => return (release, None),
                 };
+                let digest = Digest::parse(&"b".repeat(64)).unwrap();
                 let record = ReleaseRecord {
                     release: release.clone(),
                     state,
-                    commit: CommitSha::parse(&"a".repeat(40)).unwrap(),
-                    digest: Digest::parse(&"b".repeat(64)).unwrap(),
+                    commit: Some(CommitSha::parse(&"a".repeat(40)).unwrap()),
+                    digest: (letter != 'o').then_some(digest),
                     deployment: DeploymentId::parse("d").unwrap(),
                     actor: "alice".into(),
                     run_url: None,
@@ -142,5 +159,10 @@ mod tests {
     #[test]
     fn what_nothing_is_known_of_stays() {
         assert_eq!(left("??hhh", 1, 0), "??.hh");
+    }
+
+    #[test]
+    fn what_another_tool_made_stays_even_when_it_was_returned_to() {
+        assert_eq!(left("oohhh", 1, 0), "oo.hh");
     }
 }

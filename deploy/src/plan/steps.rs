@@ -7,9 +7,11 @@ use serde_json::json;
 use super::{Goal, HostPlan, Wish, retain};
 use crate::config::{AfterDrain, FpmAction, HandOver, Host, PhpFpm, Role, Workers};
 use crate::facts::{Facts, ReleaseState};
-use crate::names::{CommitSha, ReleaseId};
+use crate::names::{CommitSha, Digest, ReleaseId};
 use crate::request::Kind;
 use crate::script::{ROSTER, Script};
+
+mod keep;
 
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         let before = before.filter(|id| facts.releases.contains_key(id));
         before.or_else(|| matches!(goal, Goal::Return { .. }).then(|| release.clone()))
     } else {
-        way_back(facts)
+        retain::way_back(facts)
     };
     let fresh = matches!(goal, Goal::Fresh { .. });
     let site = Site {
@@ -84,10 +86,21 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         stage,
         migrate,
         switch: if forth { site.switch() } else { Vec::new() },
+        rejoin: if forth {
+            site.rejoin(release)
+        } else {
+            Vec::new()
+        },
         health,
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
+        undo_rejoin: if nothing {
+            Vec::new()
+        } else {
+            // Where nothing was live before there is only the folder of the release that failed.
+            site.rejoin(site.previous.as_ref().unwrap_or(release))
+        },
         abandon: if fresh {
             site.abandon(&incoming)
         } else {
@@ -100,18 +113,6 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
     }
 }
 
-/// What is made live again when a release that is new here fails: what is live, unless that was never proven because its
-/// deployer died; then what was live and healthy before it.
-fn way_back(facts: &Facts) -> Option<ReleaseId> {
-    let live = facts.live()?;
-    let unproven = facts
-        .record(live)
-        .filter(|record| record.state == ReleaseState::Live);
-    let before = unproven.and_then(|record| record.previous.as_ref());
-    let before = before.filter(|id| facts.was_healthy(id));
-    Some(before.unwrap_or(live).clone())
-}
-
 impl Site<'_> {
     fn stage(&self, incoming: &str) -> Vec<Step> {
         let (root, release) = (self.root(), self.release.to_string());
@@ -120,7 +121,7 @@ impl Site<'_> {
             .map(|artifact| artifact.digest.to_string())
             .unwrap_or_default();
         let shared = &self.wish.config.shared;
-        let revision = format!("{}\n{release}", self.commit());
+        let revision = format!("{}\n{release}", self.commit_text());
         let gone = self.failed_too_many();
         let mut steps = Vec::new();
         if !gone.is_empty() {
@@ -162,15 +163,49 @@ impl Site<'_> {
 
     fn switch(&self) -> Vec<Step> {
         // A release that was healthy once keeps that word while it is made live again.
-        let was_healthy = !self.fresh && self.facts.was_healthy(self.release);
+        let was_healthy = !self.fresh && self.facts.is_way_back(self.release);
         let state = if was_healthy {
             ReleaseState::Healthy
         } else {
             ReleaseState::Live
         };
-        let mut steps = vec![self.mark("mark live", self.release, state, "swap")];
+        let mut steps = Vec::new();
+        // What another tool made live is a way back for good, whatever comes after it.
+        if let Some(foreign) = self.previous.as_ref().filter(|id| self.unclaimed(id)) {
+            steps.push(self.mark("mark adopted", foreign, ReleaseState::Adopted, "adopt"));
+        }
+        steps.push(self.mark("mark live", self.release, state, "swap"));
+        steps.extend(self.leave());
         steps.extend(self.follow(self.release));
         steps
+    }
+
+    /// What a web host does before its swap. Not on a way back: all hosts go back at once, and if all of them left a
+    /// load balancer at once, nobody would be served.
+    fn leave(&self) -> Vec<Step> {
+        let deploys = matches!(self.wish.request.kind, Kind::Deploy { .. });
+        if deploys && self.host.roles.contains(&Role::Web) {
+            self.lines(
+                "before swap",
+                &self.wish.config.steps.before_swap,
+                self.release,
+            )
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What a web host does when it is healthy, and on every way back.
+    fn rejoin(&self, release: &ReleaseId) -> Vec<Step> {
+        if self.host.roles.contains(&Role::Web) {
+            self.lines(
+                "after health",
+                &self.wish.config.steps.after_health,
+                release,
+            )
+        } else {
+            Vec::new()
+        }
     }
 
     /// The swap and all that must follow it: the same on the way there and on the way back.
@@ -227,70 +262,6 @@ impl Site<'_> {
         step
     }
 
-    fn keep(&self) -> Vec<Step> {
-        let environment = self.wish.environment;
-        let remove = retain::to_remove(
-            &self.facts.releases,
-            self.release,
-            self.previous.as_ref(),
-            environment.keep_releases,
-            environment.keep_failed,
-        );
-        let mut steps = vec![self.mark(
-            "mark healthy",
-            self.release,
-            ReleaseState::Healthy,
-            "healthy",
-        )];
-        let gone = self.failed_too_many();
-        steps.extend(
-            self.overtaken()
-                .filter(|id| !remove.contains(id) && !gone.contains(id))
-                .map(|id| {
-                    let name = format!("mark overtaken {id}");
-                    let script = Script::MarkIfPossible;
-                    Step {
-                        script,
-                        ..self.mark(&name, id, ReleaseState::Failed, "overtaken")
-                    }
-                }),
-        );
-        let remove: Vec<_> = remove.into_iter().filter(|id| !gone.contains(id)).collect();
-        steps.push(self.prune(&remove));
-        steps
-    }
-
-    /// Releases that somebody began who never came to an end. Now that another one is live and healthy, no record may say
-    /// that they still come to something.
-    fn overtaken(&self) -> impl Iterator<Item = &ReleaseId> {
-        let records = self.facts.releases.iter();
-        records
-            .filter(|(id, record)| {
-                let state = record.as_ref().map(|record| record.state);
-                let unfinished = matches!(
-                    state,
-                    Some(ReleaseState::Staging | ReleaseState::Ready | ReleaseState::Live)
-                );
-                unfinished && *id != self.release
-            })
-            .map(|(id, _)| id)
-    }
-
-    /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
-    /// else would ever remove them.
-    fn failed_too_many(&self) -> Vec<ReleaseId> {
-        if !self.fresh {
-            return Vec::new();
-        }
-        let most = self.wish.environment.keep_failed;
-        retain::failed_to_remove(&self.facts.releases, self.facts.live(), most)
-    }
-
-    fn prune(&self, remove: &[ReleaseId]) -> Step {
-        let list: Vec<&str> = remove.iter().map(ReleaseId::as_str).collect();
-        self.step("prune", Script::Prune, vec![self.root(), list.join("\n")])
-    }
-
     fn undo(&self) -> Vec<Step> {
         let rolled_back = ReleaseState::RolledBack;
         let mark = Step {
@@ -338,7 +309,7 @@ impl Site<'_> {
                 self.root(),
                 release.to_string(),
                 self.wish.environment.name.to_string(),
-                self.commit(),
+                self.commit_text(),
                 self.wish.request.deployment.to_string(),
                 self.host.name.to_string(),
                 line.to_owned(),
@@ -359,8 +330,9 @@ impl Site<'_> {
     fn mark(&self, name: &str, release: &ReleaseId, state: ReleaseState, did: &str) -> Step {
         let request = self.wish.request;
         let ours = release == self.release;
-        let known = self.facts.record(release).filter(|_| !(self.fresh && ours));
         let before = self.facts.record(release);
+        let fresh = self.fresh && ours;
+        let known = before.filter(|_| !fresh);
         let goes_live = matches!(
             state,
             ReleaseState::Live | ReleaseState::Healthy | ReleaseState::RolledBack
@@ -368,10 +340,10 @@ impl Site<'_> {
         let record = json!({
             "release": release,
             "state": state,
-            "commit": known.map_or_else(|| self.commit(), |record| record.commit.to_string()),
-            "digest": known.map_or_else(|| self.digest(), |record| record.digest.to_string()),
+            "commit": if fresh { self.commit() } else { self.facts.commit(release).cloned() },
+            "digest": if fresh { self.digest() } else { known.and_then(|record| record.digest.clone()) },
             "deployment": known.map_or(&request.deployment, |record| &record.deployment),
-            "actor": known.map_or(&request.actor, |record| &record.actor),
+            "actor": known.map_or_else(|| self.maker(release), |record| record.actor.clone()),
             "run_url": known.map_or(&request.run_url, |record| &record.run_url),
             "settled": did == "healthy",
             "live_by": if ours { goes_live.then_some(&request.deployment) } else { before.and_then(|r| r.live_by.as_ref()) },
@@ -420,23 +392,39 @@ impl Site<'_> {
         self.wish.environment.path.clone()
     }
 
-    fn commit(&self) -> String {
-        let known = self.facts.record(self.release).map(|record| &record.commit);
+    fn commit(&self) -> Option<CommitSha> {
         let asked = match &self.wish.request.kind {
             Kind::Deploy { commit } => Some(commit),
             Kind::Rollback { .. } => None,
         };
-        asked
-            .or(known)
+        asked.or_else(|| self.facts.commit(self.release)).cloned()
+    }
+
+    /// The commit as scripts and steps get it: empty where it is not known.
+    fn commit_text(&self) -> String {
+        self.commit()
+            .as_ref()
             .map(CommitSha::to_string)
             .unwrap_or_default()
     }
 
-    fn digest(&self) -> String {
-        self.wish
-            .artifact
-            .map(|artifact| artifact.digest.to_string())
-            .unwrap_or_default()
+    fn digest(&self) -> Option<Digest> {
+        self.wish.artifact.map(|artifact| artifact.digest.clone())
+    }
+
+    /// Whether another tool made a release, and it has no record yet.
+    fn unclaimed(&self, release: &ReleaseId) -> bool {
+        let is_live = self.facts.live() == Some(release);
+        is_live && self.facts.record(release).is_none() && self.facts.is_foreign(release)
+    }
+
+    /// Who made a release that has no record.
+    fn maker(&self, release: &ReleaseId) -> String {
+        if self.facts.is_foreign(release) {
+            self.facts.legacy.tool().to_string()
+        } else {
+            self.wish.request.actor.clone()
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 6] = ["stage", "migrate", "switch", "health", "watch", "keep"];
+const PHASES: [&str; 7] = [
+    "stage", "migrate", "switch", "health", "rejoin", "watch", "keep",
+];
 
 impl Plan {
     /// What becomes live, and every step of each phase on each host in their order.
@@ -19,6 +21,8 @@ impl Plan {
                 lines.extend(told(phase, name, host));
             }
         }
+        let remark = |(name, remark): &(HostName, String)| format!("note on {name}: {remark}");
+        lines.extend(self.remarks.iter().map(remark));
         lines
     }
 
@@ -53,8 +57,10 @@ impl Plan {
                 &host.stage,
                 &host.migrate,
                 &host.switch,
+                &host.rejoin,
                 &host.keep,
                 &host.undo,
+                &host.undo_rejoin,
             ] {
                 take("phase");
                 for step in steps {
@@ -85,6 +91,7 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "migrate" => names(&plan.migrate),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
+        "rejoin" => names(&plan.rejoin),
         "watch" => one(plan.watch, phase).collect(),
         _ => names(&plan.keep),
     };

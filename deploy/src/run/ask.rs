@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::health::Answer;
 use crate::host::{Channel, Connection, HostError, within};
 use crate::plan::{brings_bytes, fit};
-use crate::script::{HEALTH, PROBE, ROSTER};
+use crate::script::{AROUND, HEALTH, PROBE, ROSTER};
 use crate::{DeployRequest, Failure, HostName, clock};
 
 /// This much of a health answer is read.
@@ -121,12 +121,16 @@ async fn list_workers(
         let (status, stderr) = asked.and_then(|asked| asked).map_err(failed)?;
         if status != 0 {
             connection.close().await;
-            let (host, step) = (Some(host.name.clone()), "workers".to_owned());
+            let (asked_host, step) = (host, "workers".to_owned());
+            let host = Some(host.name.clone());
             return Err(Failure {
                 host,
                 step,
                 message: stderr.trim().to_owned(),
-                hint: None,
+                hint: Some(format!(
+                    "See it there: `ssh {} supervisorctl status`. What it needs with sudo is in templates/sudoers.",
+                    fit::ssh_line(asked_host)
+                )),
             });
         }
     }
@@ -168,7 +172,7 @@ pub(super) async fn probe(
     shared_files: &[String],
 ) -> Result<Facts, Failure> {
     let failed = |error: HostError| error.failure(host, "greet");
-    let mut args = vec![root.to_owned()];
+    let mut args = vec![root.to_owned(), AROUND.to_owned()];
     args.extend(shared_files.iter().cloned());
     let mut facts = Facts::default();
     let asking = lines(connection, PROBE, "probe", &args, |line| facts.hear(line));
@@ -178,11 +182,16 @@ pub(super) async fn probe(
         return Ok(facts);
     }
     let message = format!("cannot look at {root}: exit {status}: {}", stderr.trim());
+    let look = || {
+        let line = fit::ssh_line(host);
+        format!("See what is there: `ssh {line} ls -la {root} {root}/.cutover`.")
+    };
+    let hint = fit::denied(host, root, &message).unwrap_or_else(look);
     Err(Failure {
         host: Some(host.name.clone()),
         step: "greet".to_owned(),
         message,
-        hint: None,
+        hint: Some(hint),
     })
 }
 

@@ -11,7 +11,7 @@ use super::Events;
 use super::lease::Leased;
 use super::segment::End;
 use crate::host::Channel;
-use crate::plan::Step;
+use crate::plan::{Step, fit};
 use crate::text::plain;
 use crate::{Event, Failure, ReleaseId};
 
@@ -267,11 +267,11 @@ impl<'a> Follower<'a> {
         End::Failed(self.failure(&step, message))
     }
 
-    /// The limit of a step that was ended by it: `timeout` says so by its status, but so may others.
+    /// The limit of a step that was ended by it: `timeout` says so by its status, each in its own way, but so may others.
     fn overran(&self, step: &str, status: i32) -> Option<Duration> {
         let limit = self.steps.iter().find(|known| known.name == step)?.limit;
         // The mark of its beginning may have come a little late.
-        let ended = matches!(status, 124 | 137) && self.took + SLACK >= limit;
+        let ended = matches!(status, 124 | 137 | 143) && self.took + SLACK >= limit;
         ended.then_some(limit)
     }
 
@@ -298,7 +298,9 @@ impl<'a> Follower<'a> {
     }
 
     fn failure(&self, step: &str, message: String) -> Failure {
+        let leased = self.leased;
         let hint = hint(&message).map(str::to_owned);
+        let hint = hint.or_else(|| fit::denied(&leased.host, &leased.root(), &message));
         Failure {
             host: Some(self.leased.host.name.clone()),
             step: step.to_owned(),
@@ -320,12 +322,20 @@ fn hint(message: &str) -> Option<&'static str> {
             "Look whether the disk is full: `df -h`. Remove old releases, or lower `keep_releases`.",
         ),
         (
-            "Operation not permitted",
-            "See whose the folder is: everything below the path has to belong to the deploy user.",
+            "current is not a link",
+            "Something made a folder of it meanwhile: `cutover check <environment>` says how to mend that.",
         ),
         (
-            "Permission denied",
-            "See whose the folder is: everything below the path has to belong to the deploy user.",
+            "is missing or empty",
+            "Put it there: `cutover check <environment>` says how.",
+        ),
+        (
+            "is a link out of the release",
+            "Take that link out of the repository, or the path out of `[shared]`.",
+        ),
+        (
+            "did not arrive whole",
+            "Deploy again: the artifact is sent anew.",
         ),
         (
             "a password is required",

@@ -9,6 +9,7 @@ use super::{Access, ask, join_all};
 use crate::config::{Environment, Host};
 use crate::hold::Hold;
 use crate::host::{Connection, HostError, within};
+use crate::plan::fit;
 use crate::script::HOLD;
 use crate::{Failure, HostName, clock};
 
@@ -127,7 +128,12 @@ async fn over(
             host: Some(host.name.clone()),
             step: "hold".to_owned(),
             message: format!("exit {status}: {}", stderr.trim()),
-            hint: None,
+            hint: fit::denied(host, &environment.path, &stderr).or_else(|| {
+                let (line, root) = (fit::ssh_line(host), &environment.path);
+                Some(format!(
+                    "See whether there is room: `ssh {line} df -h {root}`."
+                ))
+            }),
         }),
     }
 }

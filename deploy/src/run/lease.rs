@@ -10,12 +10,16 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
-use crate::script::{LEASE, OUTLIVED, PROBE};
+use crate::plan::fit;
+use crate::script::{AROUND, LEASE, OUTLIVED, PROBE};
 use crate::text::plain;
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
 const RECONNECT: Duration = Duration::from_mins(1);
+
+/// The first word over a connection that was kept comes within this time, or its line is dead.
+const FIRST_WORD: Duration = Duration::from_secs(10);
 
 /// A host whose lease is held.
 pub(super) struct Leased {
@@ -27,10 +31,26 @@ pub(super) struct Leased {
     lease: Option<Held>,
 }
 
+/// What a lease is taken for.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    environment: &'a Environment,
+    request: &'a DeployRequest,
+    shared: &'a Shared,
+}
+
 /// Why there is no lease.
 pub(super) enum NoLease {
     Cancelled,
     Refused { failure: Failure, held: bool },
+}
+
+/// Why a host did not greet back.
+enum Ungreeted {
+    /// Not a word came over the line.
+    Gone(HostError),
+    /// It says why.
+    No(NoLease),
 }
 
 impl Leased {
@@ -39,12 +59,15 @@ impl Leased {
         self.root.clone()
     }
 
-    /// Gives the lease back and ends the connection.
-    pub(super) async fn release(self) {
+    /// Gives the lease back and keeps or ends the connection.
+    pub(super) async fn release(self, access: &Access) {
         if let Some(lease) = self.lease {
             lease.give_back().await;
         }
-        self.connection.close().await;
+        match &access.kept {
+            Some(kept) => kept.put(&self.host, access, self.connection).await,
+            None => self.connection.close().await,
+        }
     }
 }
 
@@ -60,8 +83,13 @@ pub(super) async fn take(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<BTreeMap<HostName, Leased>, NoLease> {
+    let claim = Claim {
+        environment,
+        request,
+        shared,
+    };
     let opening = async |host: &Host| {
-        let connection = Connection::open(host, access).await;
+        let connection = reach(host, access).await;
         connection.map_err(|error| refused(error.failure(host, "greet")))
     };
     let mut connections = Vec::new();
@@ -86,16 +114,7 @@ pub(super) async fn take(
         }
         let taking = wave.into_iter().map(async |(host, connection)| {
             let connection = fresh(host, connection, access).await?;
-            lease(
-                host,
-                connection,
-                environment,
-                request,
-                shared,
-                events,
-                cancel,
-            )
-            .await
+            lease(host, connection, claim, access, events, cancel).await
         });
         for taken in join_all(taking).await {
             match taken {
@@ -113,8 +132,19 @@ pub(super) async fn take(
             events.note(failure.host.as_ref(), super::with_hint(&failure));
         }
     }
-    super::release(held).await;
+    super::release(held, access).await;
     Err(first)
+}
+
+/// A connection that is there already, or a new one.
+async fn reach(host: &Host, access: &Access) -> Result<Connection, HostError> {
+    if let Some(kept) = &access.kept
+        && let Some(connection) = kept.take(host, access).await
+    {
+        return connection;
+    }
+    let connection = Connection::open(host, access).await;
+    connection.inspect(Connection::open_lanes_ahead)
 }
 
 /// The connection, or a new one where nobody used it for too long: the first host's lease may have been waited for.
@@ -140,39 +170,54 @@ async fn close(connections: Vec<(&Host, Connection)>) {
 async fn lease(
     host: &Host,
     connection: Connection,
-    environment: &Environment,
-    request: &DeployRequest,
-    shared: &Shared,
+    claim: Claim<'_>,
+    access: &Access,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Leased, NoLease> {
-    let taken = tokio::select! {
-        taken = greet(host, &connection, environment, request, shared, events) => taken,
-        () = cancel.cancelled() => Err(NoLease::Cancelled),
-    };
-    match taken {
-        Ok((lease, facts)) => Ok(Leased {
-            host: host.clone(),
-            connection,
-            facts,
-            root: environment.path.clone(),
-            lease: Some(Held::new(lease)),
-        }),
-        Err(no) => {
-            connection.close().await;
-            Err(no)
-        }
+    let mut connection = connection;
+    loop {
+        let taken = tokio::select! {
+            taken = greet(host, &connection, claim, events) => taken,
+            () = cancel.cancelled() => Err(Ungreeted::No(NoLease::Cancelled)),
+        };
+        let no = match taken {
+            Ok((lease, facts)) => {
+                return Ok(Leased {
+                    host: host.clone(),
+                    connection,
+                    facts,
+                    root: claim.environment.path.clone(),
+                    lease: Some(Held::new(lease)),
+                });
+            }
+            Err(no) => no,
+        };
+        let idled = connection.has_idled();
+        connection.close().await;
+        connection = match no {
+            // It was kept for too long: nobody told us that its line is dead.
+            Ungreeted::Gone(_) if idled => {
+                let opened = Connection::open(host, access).await;
+                opened.map_err(|error| refused(error.failure(host, "greet")))?
+            }
+            Ungreeted::Gone(error) => return Err(refused(error.failure(host, "greet"))),
+            Ungreeted::No(no) => return Err(no),
+        };
     }
 }
 
 async fn greet(
     host: &Host,
     connection: &Connection,
-    environment: &Environment,
-    request: &DeployRequest,
-    shared: &Shared,
+    claim: Claim<'_>,
     events: &Events,
-) -> Result<(Channel, Facts), NoLease> {
+) -> Result<(Channel, Facts), Ungreeted> {
+    let Claim {
+        environment,
+        request,
+        shared,
+    } = claim;
     let holder = Holder {
         actor: request.actor.clone(),
         deployment: request.deployment.clone(),
@@ -186,22 +231,29 @@ async fn greet(
         serde_json::to_string(&holder).unwrap_or_default(),
         OUTLIVED.to_owned(),
         PROBE.to_owned(),
+        AROUND.to_owned(),
     ];
     args.extend(shared.files.iter().cloned());
-    let lost = |error: HostError| refused(error.failure(host, "greet"));
+    let lost = |error: HostError| Ungreeted::No(refused(error.failure(host, "greet")));
     let mut channel = connection
         .start(LEASE, "lease", &args)
         .await
-        .map_err(lost)?;
+        .map_err(Ungreeted::Gone)?;
     let mut facts = Facts::default();
     let mut other = None;
     // Beside the wait for the lease, steps of an earlier holder that still run are awaited, each of which has its limit.
     let limit =
         environment.lock_wait + super::phase::patience(environment) + Duration::from_mins(1);
-    while let Some(line) = within(&host.name, limit, channel.line())
+    let first_word = if connection.has_idled() {
+        FIRST_WORD
+    } else {
+        limit
+    };
+    let mut next = within(&host.name, first_word, channel.line())
         .await
-        .map_err(lost)?
-    {
+        .map_err(Ungreeted::Gone)?;
+    let heard = next.is_some();
+    while let Some(line) = next {
         if line == "greeted" {
             return Ok((channel, facts));
         }
@@ -223,14 +275,25 @@ async fn greet(
                     events.note(Some(&host.name), awaited);
                 }
             }
+            _ if line == "here" => {}
             _ => facts.hear(&line),
         }
+        next = within(&host.name, limit, channel.line())
+            .await
+            .map_err(lost)?;
     }
-    let (status, stderr) = channel.end().await.map_err(lost)?;
-    Err(match (status, other) {
+    let ended = channel.end().await;
+    let (status, stderr) = ended.map_err(|error| {
+        if heard {
+            lost(error)
+        } else {
+            Ungreeted::Gone(error)
+        }
+    })?;
+    Err(Ungreeted::No(match (status, other) {
         (75, Some(holder)) => busy(host, environment.lock_wait, &holder),
         _ => refused(ungreeted(host, &environment.path, status, &stderr)),
-    })
+    }))
 }
 
 fn holder_line(body: &str) -> String {
@@ -273,9 +336,13 @@ fn ungreeted(host: &Host, root: &str, status: i32, stderr: &str) -> Failure {
         .rfind(|line| !line.trim().is_empty())
         .unwrap_or("no reason given")
         .trim();
-    let user = host.address.user.as_deref().unwrap_or("the deploy user");
-    let hint = if stderr.contains("Permission denied") || stderr.contains("not permitted") {
-        format!("Give {user} the folder: `sudo install -d -o {user} {root}`.")
+    let hint = if let Some(hint) = fit::denied(host, root, said) {
+        hint
+    } else if let Some((tool, _)) = said.split_once(" is not installed") {
+        format!(
+            "{} Nothing was changed.",
+            fit::install(tool, &Facts::default())
+        )
     } else if stderr.contains("No space left") || stderr.contains("I/O error") {
         format!("Look whether the disk is full: `df -h {root}`, and make room.")
     } else if stderr.contains("Not a directory") || stderr.contains("File exists") {
@@ -332,7 +399,12 @@ pub(super) async fn take_again(
     let connection = reconnect(&host, access, patience)
         .await
         .map_err(|error| error.failure(&host, "reconnect"))?;
-    match greet(&host, &connection, environment, request, shared, events).await {
+    let claim = Claim {
+        environment,
+        request,
+        shared,
+    };
+    match greet(&host, &connection, claim, events).await {
         Ok((lease, facts)) if facts.fence == fence + 1 => {
             leased.lease = Some(Held::new(lease));
             leased.connection = connection;
@@ -349,10 +421,16 @@ pub(super) async fn take_again(
                 host: Some(host.name),
                 step: "reconnect".to_owned(),
                 message,
-                hint: None,
+                hint: Some(format!(
+                    "See what it does with `cutover status {}`; yours can be asked for again when it is over.",
+                    environment.name
+                )),
             })
         }
-        Err(NoLease::Refused { failure, .. }) => Err(failure),
-        Err(NoLease::Cancelled) => unreachable!("a greeting is not cancelled by itself"),
+        Err(Ungreeted::Gone(error)) => Err(error.failure(&host, "reconnect")),
+        Err(Ungreeted::No(NoLease::Refused { failure, .. })) => Err(failure),
+        Err(Ungreeted::No(NoLease::Cancelled)) => {
+            unreachable!("a greeting is not cancelled by itself")
+        }
     }
 }

@@ -38,8 +38,10 @@ pub(super) async fn run(
         Phase::Stage => &host.stage,
         Phase::Migrate => &host.migrate,
         Phase::Switch => &host.switch,
+        Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
         Phase::Undo => &host.undo,
+        Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
         Phase::Health => return health(&plan.release, job, leased, events).await,
         Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
@@ -68,15 +70,17 @@ pub(super) async fn run(
 }
 
 async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {
-    let failure = match ended {
+    let (failure, learnt) = match ended {
         End::Done => return Report::Done,
-        End::Failed(failure) => failure,
         End::Cancelled => return Report::Cancelled,
-        End::Lost(error, _) => error.failure(&leased.host, phase.word()),
+        End::Failed(failure) => (failure, true),
+        End::Unknown(failure) => (failure, false),
+        End::Lost(error, _) => (error.failure(&leased.host, phase.word()), false),
     };
     let live = match phase {
         Phase::Switch | Phase::Undo => what_is_live(&plan.release, leased).await,
-        _ => Live::Old,
+        _ if learnt => Live::Old,
+        _ => Live::Unknown,
     };
     Report::Failed { failure, live }
 }
@@ -108,7 +112,7 @@ async fn finish(
         return ended;
     };
     if let Err(failure) = again(&error, job, leased, events).await {
-        return End::Failed(failure);
+        return End::Unknown(failure);
     }
     match segment::learn(leased, steps, &host.folder, segment, heard, events).await {
         Some(end) => end,

@@ -32,6 +32,8 @@ pub(super) enum End {
     Done,
     /// A step failed.
     Failed(Failure),
+    /// Nobody could learn how it ended.
+    Unknown(Failure),
     /// It was called off.
     Cancelled,
     /// The line was lost: what happened after what was heard is unknown.

@@ -7,7 +7,8 @@ mkdir -p "$folder"
 rm -f "$folder/$segment.status" "$folder/$segment.log"
 {
   status=0
-  setsid -w sh -euc "$steps" steps "$@" </dev/null 2>&1 || status=$?
+  setsid sh -euc "$steps" steps "$@" </dev/null 2>&1 &
+  wait "$!" || status=$?
   printf '%s\n' "$status" >"$folder/$segment.status.new"
   mv "$folder/$segment.status.new" "$folder/$segment.status"
 } | (

@@ -2,12 +2,17 @@
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
 root=$1 wait=$2 holder=$3 outlived=$4 probe=$5
 shift 5
+echo here
 umask 022
+for tool in flock timeout; do
+  if ! command -v "$tool" >/dev/null; then echo "$tool is not installed" >&2 && exit 69; fi
+done
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
 if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
-  flock -w "$wait" 9 || exit 75
+  # Not every flock can wait for a time.
+  if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi
 fi
 before=$(cat "$root/.cutover/lock")
 left() { [ -z "$before" ] || sh -euc "$outlived" outlived "$root" "$before" "$1" "$holder" 9>&- || true; }
@@ -16,10 +21,7 @@ printf '%s\n' "$holder" >"$root/.cutover/lock"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
-if ! flock -n 8; then
-  left running
-  flock 8
-fi
+flock -n 8 || { left running && flock 8; }
 left over
 fence=0
 if [ -s "$root/.cutover/fence" ]; then read -r fence <"$root/.cutover/fence"; fi

@@ -2,7 +2,8 @@
 # Runs steps one after another under the fence, marks where each begins and ends, and ends one that takes too long.
 nonce=$1 root=$2 fence=$3 child=
 shift 3
-# A step has a process group of its own, so it is `timeout` that ends all of it. The fence is held until it has.
+# A step has a process group of its own, so `timeout` does not end this script with it, and `end` ends all of it: not
+# every timeout does. The fence is held until it has.
 trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; end; fi; exit 143' TERM
 # Who hears no TERM is killed, so that nothing of a step outlives the fence.
 end() { kill -KILL "-$child" 2>/dev/null || true; }
@@ -18,7 +19,7 @@ while [ "$#" -gt 0 ]; do
   shift 4
   printf '\n\036%s begin %s\n' "$nonce" "$name"
   status=0
-  timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
+  setsid timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
   child=$!
   wait "$child" || status=$?
   case $status in 124 | 137 | 143) end ;; esac

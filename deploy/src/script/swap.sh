@@ -9,7 +9,8 @@ if [ -e "$root/current" ] && [ ! -L "$root/current" ]; then
   echo "$root/current is not a link" >&2
   exit 65
 fi
-rm -f "$root/.cutover"/current.*
+# Whatever an interrupted deployment left: a link, a file, a folder. What cannot go is in nobody's way.
+rm -rf "$root/.cutover"/current.* || true
 ln -s "releases/$release" "$root/.cutover/current.$tag"
 mv -T "$root/.cutover/current.$tag" "$root/current"
 sync "$root"

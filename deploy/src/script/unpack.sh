@@ -5,13 +5,13 @@ if [ "$(readlink "$root/current" || true)" = "releases/$release" ]; then
   echo "release $release is live and cannot be unpacked again" >&2
   exit 65
 fi
-if ! printf '%s  %s\n' "$digest" "$file" | sha256sum -c --status; then
+if [ "$(sha256sum <"$file")" != "$digest  -" ]; then
   echo "the artifact did not arrive whole: $(wc -c <"$file") bytes, and not the digest that was sent" >&2
   exit 74
 fi
 rm -rf "$root/releases/$release" "$file.d"
 mkdir -p "$file.d"
-tar -xzf "$file" -C "$file.d" --no-same-owner
+tar -xzof "$file" -C "$file.d"
 rm -rf "$file.d/REVISION"
 printf '%s\n' "$revision" >"$file.d/REVISION"
 mv "$file.d" "$root/releases/$release"

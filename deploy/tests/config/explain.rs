@@ -104,7 +104,9 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
         "php artisan --version",
     ]
     migrate = ["php artisan migrate --force --no-interaction"]  # recipe laravel
+    before_swap = []  # default
     after_swap = []  # default
+    after_health = []  # default
 
     [environments.production]
     # no branch: no push is deployed here

@@ -67,11 +67,11 @@ pub(super) async fn release(
         .releases
         .keys()
         .rev()
-        .filter(|id| all.iter().all(|facts| facts.was_healthy(id)));
+        .filter(|id| all.iter().all(|facts| facts.is_way_back(id)));
     let mut healthy = healthy.filter(|id| Some(*id) != live);
     let found = match back {
         Back::Named(name) => healthy.find(|id| {
-            let commit = first.record(id).map(|record| record.commit.as_str());
+            let commit = first.commit(id).map(CommitSha::as_str);
             let by_commit = name.as_str().len() >= 7
                 && commit
                     .is_some_and(|commit| commit.starts_with(&name.as_str().to_ascii_lowercase()));

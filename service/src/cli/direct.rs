@@ -158,22 +158,32 @@ async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
     let environment = environment(&config, &order.environment)?;
     let plan_digest = plan_digest.as_deref().map(Digest::parse).transpose();
     let plan_digest = plan_digest.map_err(|error| Trouble::input(error.to_string()))?;
-    let (commit, origin) = order.commit(&config).await?;
-    let kind = Kind::Deploy {
-        commit: commit.clone(),
+    let access = order.site.access()?;
+    run::open_ahead(environment, &access);
+    let job = async {
+        let (commit, origin) = order.commit(&config).await?;
+        let kind = Kind::Deploy {
+            commit: commit.clone(),
+        };
+        let request = DeployRequest {
+            plan_digest,
+            ..request(kind, &order.asker)
+        };
+        let job = Job {
+            config: &config,
+            environment,
+            request,
+            access: &access,
+            json: order.site.json,
+            build: Some((commit, origin)),
+        };
+        Ok(job.run().await)
     };
-    let request = DeployRequest {
-        plan_digest,
-        ..request(kind, &order.asker)
-    };
-    let job = Job {
-        config: &config,
-        environment,
-        request,
-        site: &order.site,
-        build: Some((commit, origin)),
-    };
-    job.run().await
+    let ended = job.await;
+    if let Some(kept) = &access.kept {
+        kept.close().await;
+    }
+    ended
 }
 
 async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
@@ -181,16 +191,17 @@ async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
     let environment = environment(&config, &args.environment)?;
     let to = args.release.as_deref().map(ReleaseId::parse).transpose();
     let to = to.map_err(|error| Trouble::input(error.to_string()))?;
+    let access = args.site.access()?;
     let request = request(Kind::Rollback { to }, &args.asker);
-    Job {
+    let job = Job {
         config: &config,
         environment,
         request,
-        site: &args.site,
+        access: &access,
+        json: args.site.json,
         build: None,
-    }
-    .run()
-    .await
+    };
+    Ok(job.run().await)
 }
 
 /// A request with an id of its own.
@@ -213,21 +224,21 @@ struct Job<'a> {
     config: &'a Config,
     environment: &'a Environment,
     request: DeployRequest,
-    site: &'a Site,
+    access: &'a run::Access,
+    json: bool,
     build: Option<(CommitSha, Origin)>,
 }
 
 impl Job<'_> {
     /// Runs it to its end, shows it, and lets it be called off; called off again, it is not waited for any longer.
-    async fn run(self) -> Result<u8, Trouble> {
-        let access = self.site.access()?;
-        let show = Show::new(self.site.json);
+    async fn run(self) -> u8 {
+        let show = Show::new(self.json);
         let (events, mut heard) = unbounded_channel();
         let cancel = CancellationToken::new();
         let mut signals = Signals::listen();
         let hosts = self.environment.hosts.iter().map(|host| host.name.clone());
         let mut under_way = UnderWay::on(hosts);
-        let mut deploying = Box::pin(self.outcome(&access, &events, &cancel));
+        let mut deploying = Box::pin(self.outcome(&events, &cancel));
         let ended = loop {
             tokio::select! {
                 biased;
@@ -255,12 +266,11 @@ impl Job<'_> {
             under_way.hear(&event);
             show.event(&event);
         }
-        Ok(ended.unwrap_or_else(|| left(&under_way, &show)).exit_code())
+        ended.unwrap_or_else(|| left(&under_way, &show)).exit_code()
     }
 
     async fn outcome(
         &self,
-        access: &run::Access,
         events: &UnboundedSender<Event>,
         cancel: &CancellationToken,
     ) -> Outcome {
@@ -277,6 +287,7 @@ impl Job<'_> {
             config,
             environment,
             request,
+            access,
             ..
         } = self;
         let outcome = run::deploy(

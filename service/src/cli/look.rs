@@ -9,7 +9,7 @@ use clap::Args;
 use cutover_deploy::config::Environment;
 use cutover_deploy::facts::{Current, Facts, ReleaseState};
 use cutover_deploy::run::{self, Worker};
-use cutover_deploy::{Failure, Hold, HostName};
+use cutover_deploy::{CommitSha, Failure, Hold, HostName, plan};
 use serde::Serialize;
 
 use super::console::{self, Trouble};
@@ -64,6 +64,8 @@ struct HostStatus {
     workers: Vec<Worker>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failures: Vec<Failure>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
 }
 
 /// Runs `cutover status`.
@@ -98,9 +100,18 @@ async fn try_status(args: StatusArgs) -> Result<u8, Trouble> {
                 facts: None,
                 workers: Vec::new(),
                 failures: Vec::new(),
+                remarks: Vec::new(),
             };
             match facts {
-                Ok(facts) => status.facts = Some(facts),
+                Ok(facts) => {
+                    let host = environment
+                        .hosts
+                        .iter()
+                        .find(|host| host.name == status.host);
+                    let told = |host| plan::remarks(environment, &config.shared, host, &facts);
+                    status.remarks = host.map(told).unwrap_or_default();
+                    status.facts = Some(facts);
+                }
                 Err(failure) => status.failures.push(failure),
             }
             match workers.remove(&status.host) {
@@ -156,6 +167,9 @@ fn status_text(status: &HostStatus) -> String {
     for failure in &status.failures {
         write!(text, "\n  {}", console::with_hint(failure)).unwrap_or_default();
     }
+    for remark in &status.remarks {
+        write!(text, "\n  {remark}").unwrap_or_default();
+    }
     text
 }
 
@@ -199,12 +213,17 @@ fn releases_text(host: &HostName, facts: &Facts) -> String {
         let live = if facts.live() == Some(id) { "->" } else { "  " };
         match record {
             Some(record) => {
-                let (state, commit) = (state_word(record.state), record.commit.short());
+                let state = state_word(record.state);
+                let commit = record.commit.as_ref().map_or("-", CommitSha::short);
                 write!(
                     text,
                     "\n{live} {id}  {state:<11} {commit}  by {}",
                     record.actor
                 )
+            }
+            None if facts.is_way_back(id) => {
+                let tool = facts.legacy.tool();
+                write!(text, "\n{live} {id}  made by {tool}, and was live")
             }
             None => write!(text, "\n{live} {id}  not made by cutover"),
         }
@@ -219,6 +238,7 @@ fn state_word(state: ReleaseState) -> &'static str {
         ReleaseState::Ready => "ready",
         ReleaseState::Live => "live",
         ReleaseState::Healthy => "healthy",
+        ReleaseState::Adopted => "adopted",
         ReleaseState::Failed => "failed",
         ReleaseState::RolledBack => "rolled-back",
     }
@@ -229,6 +249,8 @@ fn state_word(state: ReleaseState) -> &'static str {
 struct Checked {
     environment: String,
     failures: Vec<Failure>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<(HostName, String)>,
 }
 
 async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
@@ -252,10 +274,11 @@ async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
     let access = args.site.access()?;
     let mut checked = Vec::new();
     for environment in chosen {
-        let failures = run::check(&config, environment, &access).await;
+        let run::Checked { failures, remarks } = run::check(&config, environment, &access).await;
         checked.push(Checked {
             environment: environment.name.to_string(),
             failures,
+            remarks,
         });
     }
     let wrong = checked.iter().any(|checked| !checked.failures.is_empty());
@@ -279,6 +302,9 @@ fn checked_text(checked: &Checked) -> String {
     }
     for failure in &checked.failures {
         write!(text, "\n  {}", console::with_hint(failure)).unwrap_or_default();
+    }
+    for (host, remark) in &checked.remarks {
+        write!(text, "\n  {host}: {remark}").unwrap_or_default();
     }
     text
 }

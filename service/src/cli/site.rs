@@ -1,10 +1,11 @@
 //! What every command needs that goes to hosts itself: the configuration, the environment, the keys.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use cutover_deploy::config::Environment;
-use cutover_deploy::run::Access;
+use cutover_deploy::run::{Access, Kept};
 use cutover_deploy::{Config, EnvironmentName};
 
 use super::console::Trouble;
@@ -80,6 +81,7 @@ impl Site {
             known_hosts: self.known_hosts.clone(),
             ssh_config: self.ssh_config.clone(),
             connect_timeout: None,
+            kept: Some(Kept::new(Duration::ZERO)),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The log of a deployment on its page: events in the order of reading, and no more of them than a page can hold.
 
-use cutover_deploy::{Event, HostName, ReleaseId};
+use cutover_deploy::{Event, HostName, Matrix, ReleaseId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -159,6 +159,21 @@ fn plan(release: &ReleaseId, previous: Option<&ReleaseId>, lines: &[String]) -> 
         .join("\n")
 }
 
+/// A line for each host with what ran there, since a page has no columns for it.
+fn rows(matrix: &Matrix) -> String {
+    let table = matrix.table();
+    let Some((head, rows)) = table.split_first() else {
+        return String::new();
+    };
+    let row = |row: &Vec<String>| {
+        let cells = head.iter().zip(row).skip(1);
+        let ran = cells.filter(|(_, cell)| *cell != Matrix::NOT_RUN);
+        let ran = ran.map(|(name, cell)| format!("{name} {cell}"));
+        format!("{}: {}", row[0], ran.collect::<Vec<_>>().join(", "))
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
 fn note(at: Timestamp, event: &Event) -> Item {
     let (host, text, good) = match event {
         Event::Waiting { host, holder } => {
@@ -193,6 +208,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             Some(true),
         ),
         Event::Note { host, text } => (host.clone(), text.clone(), None),
+        Event::Matrix(matrix) => (None, rows(matrix), None),
         Event::Concluded { outcome } => (
             None,
             outcome.word().replace('_', " "),
@@ -265,5 +281,16 @@ mod tests {
             })
             .collect();
         assert_eq!(shown, ["stage", "web1 Some(1) one,uno", "web2 Some(0) two"]);
+    }
+
+    #[test]
+    fn a_page_tells_what_ran_on_each_host_in_a_line() {
+        let matrix = r#"{"hosts":[
+            {"host":"web1","live":{"release":"before"},"phases":[
+                {"phase":"stage","end":"ok","took_ms":1234},{"phase":"switch","end":"failed","took_ms":1}]},
+            {"host":"web2","live":"unknown","phases":[]}]}"#;
+        let matrix = serde_json::from_str(matrix).unwrap();
+        let told = "web1: stage ok 1.2 s, switch failed, live before\nweb2: live unknown";
+        assert_eq!(rows(&matrix), told);
     }
 }

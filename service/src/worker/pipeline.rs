@@ -185,6 +185,6 @@ impl Deployer for Pipeline {
         let answers = run::survey(environment, &app.config.shared, &app.access).await;
         answers
             .into_iter()
-            .find_map(|(_, facts)| Some(facts.ok()?.record(release)?.commit.clone()))
+            .find_map(|(_, facts)| facts.ok()?.commit(release).cloned())
     }
 }

@@ -46,6 +46,13 @@ async fn no_wave_begins_after_the_step_was_killed_and_the_one_before_goes_back()
     let (job, second) = start().await;
     let first = job.step().await;
     assert_eq!(first.code(), 0, "{}", first.log);
+    let table = |text: &str, head: &str| text.lines().any(|line| line.trim_end().starts_with(head));
+    assert!(table(&first.log, "host  stage "), "{}", first.log);
+    assert!(
+        table(&first.summary, "| host | stage | "),
+        "{}",
+        first.summary
+    );
     job.repo.commit("two", [("index.html", "two")]).await;
     job.host.hold_at("health");
     let child = job.launcher("main.mjs").spawn().unwrap();

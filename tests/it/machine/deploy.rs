@@ -120,6 +120,12 @@ async fn a_deployment_reaches_both_machines_and_their_workers() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(output.status.code(), Some(0), "{said}");
+    let head = "host stage migrate switch health watch keep undo live";
+    let head: Vec<_> = head.split(' ').collect();
+    // The first word of a line is the time.
+    let words = |line: &str| line.split_whitespace().skip(1).eq(head.iter().copied());
+    let shown = said.lines().any(words);
+    assert!(shown, "no table of hosts and phases in\n{said}");
     for host in [&site.web1, &site.web2] {
         let (status, health) = host.health().await;
         assert_eq!(status, 200, "{health}");

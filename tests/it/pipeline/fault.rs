@@ -190,7 +190,7 @@ async fn a_full_disk_before_the_lease_is_told() {
     assert_eq!(told.exit(), 2);
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
-      greet on web1: cannot prepare /srv/shop: exit 1: lease: 15: printf: printf: I/O error
+      greet on web1: cannot prepare /srv/shop: exit 1: lease: 17: printf: printf: I/O error
       Look whether the disk is full: `df -h /srv/shop`, and make room.
     ");
     scene.host().free_disk();
@@ -198,7 +198,49 @@ async fn a_full_disk_before_the_lease_is_told() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_to_is_told() {
+async fn a_folder_that_cannot_be_written_to_is_told_with_the_command_that_mends_it() {
+    let scene = live(Plot::default()).await;
+    for (folder, exit) in [
+        ("releases", 2),
+        (".cutover", 2),
+        (".cutover/releases", 2),
+        ("shared", 1),
+    ] {
+        // Of `shared` something is needed only where a folder is missing.
+        scene.host().sh("rmdir shared/storage").await;
+        scene.host().make_unwritable(folder).await;
+        let told = scene.deploy(&[]).await;
+        assert_eq!(told.exit(), exit, "{folder}: {}", told.outcome());
+        match folder {
+            "releases" => assert_snapshot!(told.outcome(), @"
+            refused: nothing was changed
+              plan on web1: /srv/shop/releases cannot be written to by deploy
+              Give deploy the folder: `sudo install -d -o deploy /srv/shop/releases`.
+            "),
+            ".cutover" => assert_snapshot!(told.outcome(), @"
+            refused: nothing was changed
+              greet on web1: cannot prepare /srv/shop: exit 2: lease: 25: cannot create /srv/shop/.cutover/fence.new: Operation not permitted
+              Give deploy the folder: `sudo chown -R deploy /srv/shop/.cutover`.
+            "),
+            ".cutover/releases" => assert_snapshot!(told.outcome(), @"
+            refused: nothing was changed
+              plan on web1: /srv/shop/.cutover/releases cannot be written to by deploy
+              Give deploy the folder: `sudo chown -R deploy /srv/shop/.cutover`.
+            "),
+            _ => assert_snapshot!(told.outcome(), @"
+            failed: what was live still is
+              link shared on web1: exit 1: mkdir: cannot create directory '/srv/shop/shared/storage': Operation not permitted
+              Give deploy the folder: `sudo install -d -o deploy /srv/shop/shared`.
+            "),
+        }
+        scene.host().make_writable(folder).await;
+        assert_eq!(scene.deploy(&[]).await.exit(), 0);
+    }
+    mended(scene).await;
+}
+
+#[tokio::test]
+async fn a_root_that_cannot_be_written_to_is_told_with_the_command_that_mends_it() {
     let scene = Scene::plain().await;
     scene.host().sh("mkdir -p releases shared").await;
     scene.host().make_unwritable(".").await;
@@ -209,22 +251,14 @@ async fn a_folder_that_cannot_be_written_to_is_told() {
       greet on web1: cannot prepare /srv/shop: exit 1: mkdir: cannot create directory '/srv/shop/.cutover': Operation not permitted
       Give deploy the folder: `sudo install -d -o deploy /srv/shop`.
     ");
-    scene.host().make_writable(".").await;
-    mended(scene).await;
-}
-
-#[tokio::test]
-async fn releases_that_cannot_be_written_to_are_told() {
-    let scene = live(Plot::default()).await;
-    scene.host().make_unwritable("releases").await;
-    let told = scene.deploy(&[]).await;
-    assert_eq!(told.exit(), 1);
-    assert_snapshot!(told.outcome(), @"
-    failed: what was live still is
-      unpack on web1: exit 1: mv: cannot move '/srv/shop/.cutover/incoming/d2.tar.gz.d' to '/srv/shop/releases/r2': Operation not permitted
-      See whose the folder is: everything below the path has to belong to the deploy user.
+    let (exit, said) = scene.shell(&["check", "production"]).await;
+    assert_eq!(exit, 2);
+    assert_snapshot!(said, @"
+    production: 1 to mend first
+      plan on web1: /srv/shop cannot be written to by deploy
+        Give deploy the folder: `sudo install -d -o deploy /srv/shop`.
     ");
-    scene.host().make_writable("releases").await;
+    scene.host().make_writable(".").await;
     mended(scene).await;
 }
 
@@ -237,15 +271,22 @@ async fn a_current_that_is_a_real_folder_is_never_touched() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan on web1: /srv/shop/current is a real folder or file, not a link to a release
-      Move it aside and link it as a release instead: `mv /srv/shop/current /srv/shop/releases/before-cutover && ln -s releases/before-cutover /srv/shop/current`.
+      Make a release of it and link that instead: `mkdir -p /srv/shop/releases && ln -s releases/before-cutover /srv/shop/current.new && mv /srv/shop/current /srv/shop/releases/before-cutover && mv /srv/shop/current.new /srv/shop/current`.
     ");
     assert_eq!(
         scene.host().read("current/index.html").as_deref(),
         Some("precious")
     );
-    // What the hint says helps.
-    let hint = "mkdir -p releases; mv current releases/before-cutover && ln -s releases/before-cutover current";
-    scene.host().sh(hint).await;
+    // What the hint says helps, word for word.
+    let failure = told.outcome.failure().unwrap();
+    let command = failure.hint.as_ref().unwrap().split('`').nth(1).unwrap();
+    scene.host().sh(command).await;
+    let moved = scene.host().read("releases/before-cutover/index.html");
+    assert_eq!(moved.as_deref(), Some("precious"));
+    assert_eq!(
+        scene.host().read("current/index.html").as_deref(),
+        Some("precious")
+    );
     mended(scene).await;
 }
 
@@ -263,6 +304,7 @@ async fn a_current_that_becomes_a_folder_on_the_way_is_never_touched() {
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       swap on web1: exit 65: /srv/shop/current is not a link
+      Something made a folder of it meanwhile: `cutover check <environment>` says how to mend that.
     ");
     assert_eq!(
         scene.host().read("current/index.html").as_deref(),
@@ -277,19 +319,24 @@ async fn links_that_an_interrupted_deployment_left_are_told_and_do_no_harm() {
     let scene = live(Plot::default()).await;
     scene
         .host()
-        .sh("ln -s releases/gone .cutover/current.d9; mkdir -p .cutover/incoming; echo x >.cutover/incoming/d9.tar.gz; ln -s releases/gone releases/current")
+        .sh("cd .cutover; ln -s releases/gone current.d9; ln -s ../current/ current.d8; echo x >current.d7; mkdir current.d6 \
+             incoming; echo x >current.d6/x; echo x >incoming/d9.tar.gz; ln -s gone ../releases/current; ln -s current ../current.new")
         .await;
     let told = scene.deploy(&[]).await;
     assert_snapshot!(told.outcome(), @"deployed: r2 is live and healthy (before: r1)");
     assert_snapshot!(told.notes(), @"
     web1: left over from an interrupted deployment: /srv/shop/.cutover/incoming/d9.tar.gz
+    web1: left over from an interrupted deployment: /srv/shop/.cutover/current.d6
+    web1: left over from an interrupted deployment: /srv/shop/.cutover/current.d7
+    web1: left over from an interrupted deployment: /srv/shop/.cutover/current.d8
     web1: left over from an interrupted deployment: /srv/shop/.cutover/current.d9
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/2
-    releases/current -> releases/gone (leads nowhere)
+    releases/current -> gone (leads nowhere)
     releases/1/
     releases/2/
+    current.new -> current
     shared/.env
     shared/storage/
     .cutover/fence 2

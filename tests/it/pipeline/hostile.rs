@@ -297,6 +297,7 @@ async fn a_link_out_of_the_release_leads_to_nothing_that_is_touched() {
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       link shared on web1: exit 65: the folder of linked/inner is a link out of the release
+      Take that link out of the repository, or the path out of `[shared]`.
     ");
     assert_eq!(
         std::fs::read_to_string(precious.join("inner/file")).unwrap(),

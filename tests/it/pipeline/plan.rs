@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::scene::{Plot, Scene};
 
 /// Runs `cutover plan` for what is committed, and returns its exit code, its lines and its digest.
-async fn planned(scene: &Scene) -> (i32, String, String) {
+pub(super) async fn planned(scene: &Scene) -> (i32, String, String) {
     let (code, text) = cutover(scene, &["plan", "production", "main"]).await;
     let digest = text.trim().rsplit(' ').next().unwrap_or_default();
     let (digest, text) = (digest.to_owned(), text.clone());

@@ -367,6 +367,7 @@ async fn a_release_made_by_hand_is_the_way_back_of_the_first_deployment() {
     .cutover/fence 1
     .cutover/lock free
     .cutover/log.jsonl
+    .cutover/releases/1.json adopted
     .cutover/releases/2.json rolled-back
     ");
     scene.close().await;

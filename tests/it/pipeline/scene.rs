@@ -129,6 +129,7 @@ impl Scene {
                 known_hosts: Some(folder.path().join("known_hosts")),
                 ssh_config: Some(PathBuf::from("/dev/null")),
                 connect_timeout: None,
+                kept: None,
             },
             config: Config::parse("cutover.toml", &text)
                 .unwrap_or_else(|problems| panic!("{problems}\n{text}")),
@@ -164,6 +165,11 @@ impl Scene {
         )
         .unwrap();
         relay
+    }
+
+    /// What answers for each host; nothing on Laravel hosts, which do so themselves.
+    pub(super) fn sites(&self) -> &[Site] {
+        &self.sites
     }
 
     /// Where builds lie.

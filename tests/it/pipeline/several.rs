@@ -153,7 +153,7 @@ async fn a_step_that_fails_on_one_host_leaves_all_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_swap_that_fails_on_one_host_is_undone_on_the_other() {
+async fn a_swap_that_fails_on_one_of_two_hosts_leaves_both_on_the_old_release_and_free() {
     let scene = two().await;
     scene.deploy(&[]).await;
     scene.hosts[1].fault_step("swap", 70, "mv: cannot move: I/O error");
@@ -163,6 +163,11 @@ async fn a_swap_that_fails_on_one_host_is_undone_on_the_other() {
     rolled back: r1 is live and healthy again; r2 failed
       swap on web2: exit 70: mv: cannot move: I/O error
       Look whether the disk is full: `df -h`. Remove old releases, or lower `keep_releases`.
+    ");
+    assert_snapshot!(told.matrix(), @"
+    host  stage     migrate  switch    health  watch  keep  undo      live
+    web1  ok 0.0 s  –        ok 0.0 s  –       –      –     ok 0.0 s  r1
+    web2  ok 0.0 s  –        failed    –       –      –     –         r1
     ");
     assert_snapshot!(told.story(), @"
     plan: r1 to r2

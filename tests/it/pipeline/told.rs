@@ -73,6 +73,15 @@ impl Told {
         self.events.iter().find_map(planned).unwrap_or_default()
     }
 
+    /// How each phase ended on each host, without times.
+    pub(super) fn matrix(&self) -> String {
+        let matrix = self.events.iter().find_map(|event| match event {
+            Event::Matrix(matrix) => Some(timeless(matrix.clone())),
+            _ => None,
+        });
+        self.names.tame(&matrix.unwrap_or_default())
+    }
+
     /// The notes.
     pub(super) fn notes(&self) -> String {
         let notes = self.events.iter().filter_map(|event| match event {
@@ -84,6 +93,14 @@ impl Told {
         });
         self.names.tame(&notes.collect::<String>())
     }
+}
+
+/// A matrix in which everything took no time.
+fn timeless(mut matrix: cutover_deploy::Matrix) -> String {
+    for row in &mut matrix.hosts {
+        row.phases.iter_mut().for_each(|cell| cell.took_ms = 0);
+    }
+    matrix.to_string()
 }
 
 /// A note without the moment and the random id of whoever held a lease before.
@@ -115,7 +132,10 @@ fn line(event: &Event) -> Option<(String, String)> {
             (String::new(), format!("plan: {previous} to {release}"))
         }
         Event::PhaseBegan { phase } => (String::new(), format!("== {phase}")),
-        Event::StepBegan { .. } | Event::Fetched { .. } | Event::Concluded { .. } => return None,
+        Event::StepBegan { .. }
+        | Event::Fetched { .. }
+        | Event::Matrix(_)
+        | Event::Concluded { .. } => return None,
         Event::Line { host, text, .. } => {
             let host = named(host);
             let line = format!("{host} | {text}");
@@ -184,7 +204,13 @@ impl Names {
             }
             let user = host.address();
             let user = user.split('@').next().unwrap_or_default();
-            for (before, after) in [(" by ", "\n"), ("Give ", " "), ("-o ", " "), (" ", "@127")] {
+            for (before, after) in [
+                (" by ", "\n"),
+                ("Give ", " "),
+                ("-o ", " "),
+                ("-R ", " "),
+                (" ", "@127"),
+            ] {
                 fixed.push((
                     format!("{before}{user}{after}"),
                     format!("{before}deploy{after}"),

@@ -201,6 +201,12 @@ async fn a_second_wave_that_fails_takes_the_first_back_too() {
     rolled back: r1 is live and healthy again; r2 failed
       swap on web3: exit 1: no luck
     ");
+    assert_snapshot!(told.matrix(), @"
+    host  stage     migrate  switch    health    watch  keep  undo      live
+    web1  ok 0.0 s  –        ok 0.0 s  ok 0.0 s  –      –     ok 0.0 s  r1
+    web2  ok 0.0 s  –        ok 0.0 s  ok 0.0 s  –      –     ok 0.0 s  r1
+    web3  ok 0.0 s  –        failed    –         –      –     –         r1
+    ");
     assert_eq!(live(&scene), ["", "", ""]);
     scene.hosts[2].mend_step("swap");
     let told = scene.deploy(&[("index.html", "three")]).await;

@@ -125,6 +125,13 @@ impl Host {
         }
     }
 
+    /// Every line to the host falls silent, and nobody is told.
+    pub fn freeze_lines(&self) {
+        for process in self.sessions() {
+            process::signal(process.pid, Signal::STOP);
+        }
+    }
+
     /// The host is gone from the network: lines are cut and connections refused.
     pub async fn go_down(&self) {
         self.cut_lines();

@@ -29,6 +29,12 @@ impl Machine {
         self.gate().hold(step);
     }
 
+    /// The same for a step that has this argument, by which apps on one machine are told apart. Returns the name by
+    /// which the step is then waited for and mended.
+    pub fn hold_where(&self, step: &str, argument: &str) -> String {
+        self.gate().hold_where(step, argument)
+    }
+
     /// Waits until a step that is held has been reached. Panics after 60 s.
     pub async fn reached(&self, step: &str) {
         self.gate().reached(step, self.name()).await;

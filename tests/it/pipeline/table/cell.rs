@@ -90,7 +90,9 @@ impl Lane {
             Plot {
                 steps: "preflight = [\"test $(cat fit) = yes\"]\n\
                         migrate = [\"echo once >>../../shared/database\"]\n\
-                        after_swap = [\"echo told\"]"
+                        before_swap = [\"echo leaves\"]\n\
+                        after_swap = [\"echo told\"]\n\
+                        after_health = [\"echo joins\"]"
                     .to_owned(),
                 keys: "keep_releases = 2\nkeep_failed = 0\nwatch = \"100ms\"".to_owned(),
                 health: "attempts = 2\ninterval = \"100ms\"".to_owned(),

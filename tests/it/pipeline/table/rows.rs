@@ -43,9 +43,11 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         migrate,
         switch,
         health,
+        rejoin,
         watch,
         keep,
         undo,
+        undo_rejoin,
         abandon,
         folder: _,
         root: _,
@@ -74,6 +76,7 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
     add("health", asked(health), &[]);
     match story {
         Story::Good | Story::Rollback => {
+            add("rejoin", to_its_end(rejoin), rejoin);
             add("watch", asked(watch), &[]);
             add("keep", to_its_end(keep), keep);
         }
@@ -81,6 +84,7 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
             add("undo", to_its_end(undo), undo);
             let asked = asked(&(*health && story == Story::Ill));
             add("health after undo", asked, &[]);
+            add("rejoin after undo", to_its_end(undo_rejoin), undo_rejoin);
         }
     }
     named(story, all)
@@ -91,21 +95,34 @@ fn named(story: Story, all: Vec<(&'static str, String)>) -> Vec<Row> {
     all.into_iter().map(row).collect()
 }
 
-/// Whether a row is of this story alone, and no other story's as well.
+/// Whether a row is one of the table: where two stories begin alike, it is of one of them.
 pub(super) fn is_own(row: &Row) -> bool {
-    match row.story {
+    let Row { story, phase, step } = row;
+    // What carries steps to their end is no step itself; that it can be cut off too is shown where most hangs on it.
+    if step == "finish" {
+        return matches!(
+            (story, *phase),
+            (Story::Good, "switch") | (Story::Ill, "undo")
+        );
+    }
+    match story {
         Story::Good | Story::Rollback => true,
         // An ill release that nobody asks about any more stays live until somebody comes.
-        Story::Ill => ["health", "undo", "health after undo"].contains(&row.phase),
-        Story::First => row.phase == "undo",
-        Story::Unfit => row.phase == "abandon",
+        Story::Ill => ["health", "undo", "health after undo", "rejoin after undo"].contains(phase),
+        Story::First => ["undo", "rejoin after undo"].contains(phase),
+        Story::Unfit => *phase == "abandon",
     }
 }
 
 /// The plan of a request for the one host, from what the host says now.
 pub(super) async fn plan(scene: &Scene, request: &DeployRequest) -> HostPlan {
     let root = scene.host().path();
-    let probe = format!("set -- {} .env\n{}", root.display(), script::PROBE);
+    let around = script::AROUND.replace('\'', "'\\''");
+    let probe = format!(
+        "set -- {} '{around}' .env\n{}",
+        root.display(),
+        script::PROBE
+    );
     let mut facts = Facts::default();
     let told = scene.host().sh(&probe).await;
     told.lines().for_each(|line| facts.hear(line));
