@@ -30,6 +30,8 @@ pub struct Facts {
     pub hold: Option<Hold>,
     /// Who held it before and ended without giving it back.
     pub died: Option<Holder>,
+    /// The last step that whoever died ran to its end here, with or without them.
+    pub outlived: Option<Outlived>,
     /// Free space below the path, in bytes.
     pub free_bytes: u64,
     /// Free inodes below the path.
@@ -138,6 +140,15 @@ pub struct Holder {
     pub run_url: Option<String>,
 }
 
+/// A step that ran on after nobody was left who waited for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outlived {
+    /// Its name.
+    pub step: String,
+    /// The exit status of its segment; absent when the host itself went down under it.
+    pub exit: Option<i32>,
+}
+
 impl Facts {
     /// Takes in one line that a host said.
     pub fn hear(&mut self, line: &str) {
@@ -150,6 +161,12 @@ impl Facts {
             "holder" => self.holder = serde_json::from_str(rest).ok(),
             "hold" => self.hold = Some(Hold::read(rest)),
             "died" => self.died = serde_json::from_str(rest).ok(),
+            "ran" => {
+                self.outlived = rest.split_once(' ').map(|(exit, step)| Outlived {
+                    step: step.to_owned(),
+                    exit: exit.parse().ok(),
+                });
+            }
             "space" => self.hear_space(rest),
             "tool" => self.tools.push(rest.to_owned()),
             "shared" => match rest.split_once(' ') {
@@ -250,6 +267,17 @@ impl Facts {
         self.live() == Some(id)
             || self.releases.values().flatten().any(before)
             || self.legacy.says_live(id)
+    }
+}
+
+impl Outlived {
+    /// The step and its end, for a reader.
+    pub fn line(&self) -> String {
+        let Self { step, exit } = self;
+        match exit {
+            Some(exit) => format!("`{step}` was the last that ran, and ended with {exit}"),
+            None => format!("`{step}` was the last that ran, and how it ended is unknown"),
+        }
     }
 }
 

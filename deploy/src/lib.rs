@@ -17,6 +17,7 @@ mod matrix;
 mod names;
 mod outcome;
 mod request;
+mod under_way;
 
 pub mod config;
 pub mod facts;
@@ -48,3 +49,4 @@ pub use names::{
 };
 pub use outcome::{Failure, LeftOver, Outcome};
 pub use request::{DeployRequest, Kind};
+pub use under_way::UnderWay;

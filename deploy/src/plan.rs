@@ -56,7 +56,7 @@ pub struct Plan {
     reason = "each says of one phase whether it takes place here"
 )]
 pub struct HostPlan {
-    /// What was live before, and is live again after an undo.
+    /// What was live before, and is live again after an undo. Where that was never proven, the healthy one before it.
     pub previous: Option<ReleaseId>,
     /// Whether the release of this deployment is live here already.
     pub runs: bool,
@@ -157,7 +157,10 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .environment
         .hosts
         .first()
-        .and_then(|host| hosts.get(&host.name)?.previous.clone());
+        .and_then(|host| match hosts.get(&host.name)? {
+            host if host.runs => host.previous.clone(),
+            _ => facts.get(&host.name)?.live().cloned(),
+        });
     let commit_of = |id: &ReleaseId| facts.values().find_map(|facts| facts.commit(id)).cloned();
     let commit = match &wish.request.kind {
         Kind::Deploy { commit } => Some(commit.clone()),

@@ -288,13 +288,14 @@ async fn release(hosts: BTreeMap<HostName, Leased>, access: &Access) {
 fn tell_plan(plan: &Plan, facts: &BTreeMap<HostName, Facts>, events: &Events) {
     for (name, facts) in facts {
         if let Some(holder) = &facts.died {
-            events.note(
-                Some(name),
-                format!(
-                    "the last deployment here ended without a word: {}",
-                    holder.line()
-                ),
+            let mut note = format!(
+                "the last deployment here ended without a word: {}",
+                holder.line()
             );
+            if let Some(outlived) = &facts.outlived {
+                note = format!("{note}; {}", outlived.line());
+            }
+            events.note(Some(name), note);
         }
         for path in &facts.leftovers {
             events.note(

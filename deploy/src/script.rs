@@ -3,6 +3,8 @@
 
 /// Takes and holds the lease of a host.
 pub const LEASE: &str = include_str!("script/lease.sh");
+/// Tells what a holder that is gone left running on a host, and how it ended.
+pub const OUTLIVED: &str = include_str!("script/outlived.sh");
 /// Tells what is true on a host.
 pub const PROBE: &str = include_str!("script/probe.sh");
 /// Tells what a host offers, and what another tool left; an argument of [`PROBE`].

@@ -12,6 +12,7 @@ mod hold;
 mod look;
 mod plan;
 pub mod serve;
+mod signals;
 mod site;
 
 /// A failure is told once, by whoever handles it; the client for GitHub would tell it a second time.

@@ -25,5 +25,7 @@ mod release;
 mod scene;
 mod several;
 mod source;
+mod table;
+mod takers;
 mod told;
 mod waves;

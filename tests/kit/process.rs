@@ -122,6 +122,13 @@ pub fn signal(pid: i32, signal: Signal) {
     }
 }
 
+/// Sends a signal to a process and all of its group, as a terminal does.
+pub fn signal_group(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        rustix::process::kill_process_group(pid, signal).ok();
+    }
+}
+
 /// The name of the user that everything runs as.
 pub(crate) fn user() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();

@@ -1,8 +1,8 @@
-//! Which releases are kept.
+//! Which releases are kept, and which one is the way back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{ReleaseRecord, ReleaseState};
+use crate::facts::{Facts, ReleaseRecord, ReleaseState};
 use crate::names::ReleaseId;
 
 /// The releases to remove once `live` is live and healthy, oldest first.
@@ -70,6 +70,18 @@ pub(super) fn failed_to_remove(
         .collect();
     remove.reverse();
     remove
+}
+
+/// What is made live again when a release that is new here fails: what is live, unless that was never proven because its
+/// deployer died; then what was live and healthy before it.
+pub(super) fn way_back(facts: &Facts) -> Option<ReleaseId> {
+    let live = facts.live()?;
+    let unproven = facts
+        .record(live)
+        .filter(|record| record.state == ReleaseState::Live);
+    let before = unproven.and_then(|record| record.previous.as_ref());
+    let before = before.filter(|id| facts.is_way_back(id));
+    Some(before.unwrap_or(live).clone())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::request::Kind;
 use crate::script::{ROSTER, Script};
 
 mod database;
+mod keep;
 
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         let before = before.filter(|id| facts.releases.contains_key(id));
         before.or_else(|| matches!(goal, Goal::Return { .. }).then(|| release.clone()))
     } else {
-        facts.live().cloned()
+        retain::way_back(facts)
     };
     let fresh = matches!(goal, Goal::Fresh { .. });
     let site = Site {
@@ -261,45 +262,6 @@ impl Site<'_> {
         let mut step = self.step(format!("workers {}", workers.group), Script::Workers, args);
         step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
         step
-    }
-
-    fn keep(&self) -> Vec<Step> {
-        let healthy = ReleaseState::Healthy;
-        let mut steps = vec![
-            self.mark("mark healthy", self.release, healthy, "healthy"),
-            self.prune(&self.removed()),
-        ];
-        steps.extend(self.migrate_back_left());
-        steps
-    }
-
-    /// The releases that are removed in the end.
-    fn removed(&self) -> Vec<ReleaseId> {
-        let environment = self.wish.environment;
-        let remove = retain::to_remove(
-            &self.facts.releases,
-            self.release,
-            self.previous.as_ref(),
-            environment.keep_releases,
-            environment.keep_failed,
-        );
-        let gone = self.failed_too_many();
-        remove.into_iter().filter(|id| !gone.contains(id)).collect()
-    }
-
-    /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing
-    /// else would ever remove them.
-    fn failed_too_many(&self) -> Vec<ReleaseId> {
-        if !self.fresh {
-            return Vec::new();
-        }
-        let most = self.wish.environment.keep_failed;
-        retain::failed_to_remove(&self.facts.releases, self.previous.as_ref(), most)
-    }
-
-    fn prune(&self, remove: &[ReleaseId]) -> Step {
-        let list: Vec<&str> = remove.iter().map(ReleaseId::as_str).collect();
-        self.step("prune", Script::Prune, vec![self.root(), list.join("\n")])
     }
 
     fn undo(&self) -> Vec<Step> {

@@ -15,7 +15,8 @@ use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
 use crate::plan::fit;
 use crate::pool::Pool;
-use crate::script::{AROUND, LEASE, PROBE};
+use crate::script::{AROUND, LEASE, OUTLIVED, PROBE};
+use crate::text::plain;
 use crate::{DeployRequest, Event, Failure, HostName, clock};
 
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
@@ -223,6 +224,7 @@ async fn greet(
         environment.path.clone(),
         environment.lock_wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
+        OUTLIVED.to_owned(),
     ];
     args.extend(super::pool::answers(environment, host));
     args.extend([PROBE.to_owned(), AROUND.to_owned()]);
@@ -250,8 +252,8 @@ async fn greet(
         if line == "greeted" {
             return Ok((channel, facts));
         }
-        match line.strip_prefix("held ") {
-            Some(body) => {
+        match line.split_once(' ') {
+            Some(("held", body)) => {
                 let holder = holder_line(body);
                 events.tell(Event::Waiting {
                     host: host.name.clone(),
@@ -259,8 +261,17 @@ async fn greet(
                 });
                 other = Some(holder);
             }
-            None if line == "here" => {}
-            None => facts.hear(&line),
+            Some(("runs", step)) => {
+                let theirs = facts.died.as_ref();
+                if let Some(dead) = theirs.filter(|dead| dead.deployment != holder.deployment) {
+                    let (step, whose) = (plain(step), dead.line());
+                    let awaited =
+                        format!("waiting for `{step}`, which still runs: {whose} left it behind");
+                    events.note(Some(&host.name), awaited);
+                }
+            }
+            _ if line == "here" => {}
+            _ => facts.hear(&line),
         }
         next = within(&host.name, limit, channel.line())
             .await

@@ -1,7 +1,7 @@
-# lease ROOT WAIT_SECONDS HOLDER FILE ANSWERS PROBE [PROBE_ARGUMENT…]   (FILE: holds ANSWERS meanwhile; may be empty)
+# lease ROOT WAIT_SECONDS HOLDER OUTLIVED FILE ANSWERS PROBE [PROBE_ARGUMENT…]   (FILE: holds ANSWERS meanwhile; may be empty)
 # Takes the lease of a host, raises the fence, tells the facts, and holds the lease until it is given back or stdin ends.
-root=$1 wait=$2 holder=$3 file=$4 answers=$5 probe=$6
-shift 6
+root=$1 wait=$2 holder=$3 outlived=$4 file=$5 answers=$6 probe=$7
+shift 7
 echo here
 umask 022
 for tool in flock timeout; do
@@ -11,17 +11,19 @@ mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
 if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
-  # Not every flock can wait for a time.
-  if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi
+  if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi # BusyBox's flock knows no -w
 fi
-if [ -s "$root/.cutover/lock" ]; then printf 'died %s\n' "$(cat "$root/.cutover/lock")"; fi
+before=$(cat "$root/.cutover/lock")
+left() { [ -z "$before" ] || sh -euc "$outlived" outlived "$root" "$before" "$1" "$holder" 9>&- || true; }
+[ -z "$before" ] || printf 'died %s\n' "$before"
 printf '%s\n' "$holder" >"$root/.cutover/lock"
 trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
 [ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
-flock 8
+flock -n 8 || { left running && flock 8; }
+left over
 fence=0
 [ ! -s "$root/.cutover/fence" ] || read -r fence <"$root/.cutover/fence"
 fence=$((fence + 1))
@@ -31,9 +33,8 @@ exec 8<&-
 printf 'fence %s\n' "$fence"
 sh -euc "$probe" probe "$root" "$@" 9>&-
 printf 'greeted\n'
-# A holder that falls silent is gone, even where the line never says so. Who does not give the lease back is told to
-# the next holder.
+# A holder that falls silent is gone, even where the line never says so. Who gives nothing back is told to the next.
 # shellcheck disable=SC2016
 while word=$(timeout 60 sh -euc 'read -r word && echo "$word"' 9>&-); do
-  if [ "$word" = "done" ]; then : >"$root/.cutover/lock" && exit 0; fi
+  [ "$word" != "done" ] || { : >"$root/.cutover/lock" && exit 0; }
 done

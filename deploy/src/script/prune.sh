@@ -1,7 +1,7 @@
 # prune ROOT RELEASES   (RELEASES: an id a line)
 # Removes releases, but none that a process still runs from, and says what it left and why. They are moved aside first:
 # half a release can be returned to by nobody, and what cannot be removed is tried again the next time. Of the output
-# that is kept of deployments the newest 20 stay.
+# that is kept of deployments the newest 20 stay. What was begun and never came has a record and no folder; that goes too.
 root=$(cd "$1" && pwd -P) releases=$2
 # Release and pid, a line each, by all that the kernel lets this user see. Who sees not even himself sees nothing: `*`.
 used=$(
@@ -30,10 +30,11 @@ printf '%s\n' "$releases" | while IFS= read -r release; do
     echo "left $release: it could not be moved aside"
   fi
 done
+for record in "$root"/.cutover/releases/*.json; do
+  [ -d "$root/releases/$(basename "$record" .json)" ] || ! grep -qs '"state":"staging"' "$record" || rm -f "$record"
+done
 for gone in "$root"/releases/.gone.*; do
   said=$(rm -rf "$gone" 2>&1) || printf 'left %s: %s\n' "$gone" "$(printf '%s\n' "$said" | head -n 1)"
 done
 # shellcheck disable=SC2012
-ls -1t "$root/.cutover/steps" 2>/dev/null | tail -n +21 | while IFS= read -r old; do
-  rm -rf "${root:?}/.cutover/steps/${old:?}"
-done
+ls -1t "$root/.cutover/steps" 2>/dev/null | tail -n +21 | while IFS= read -r old; do rm -rf "${root:?}/.cutover/steps/${old:?}"; done

@@ -7,12 +7,13 @@ use cutover_deploy::config::Environment;
 use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
     Artifact, CommitSha, Config, DeployRequest, DeploymentId, Digest, Event, Kind, Outcome,
-    ReleaseId, now, run,
+    ReleaseId, UnderWay, now, run,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::console::{self, Show, Trouble};
+use super::signals::{Signals, Wish};
 use super::site::{Asker, Site, environment};
 
 /// Builds a commit and makes it live.
@@ -240,16 +241,43 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Runs it to its end, shows it, and lets it be called off; called off again, it is not waited for any longer.
     async fn run(self) -> u8 {
-        let (events, heard) = unbounded_channel();
-        let showing = tokio::spawn(show(heard, Show::new(self.json)));
+        let show = Show::new(self.json);
+        let (events, mut heard) = unbounded_channel();
         let cancel = CancellationToken::new();
-        let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let outcome = self.outcome(&events, &cancel).await;
-        signals.abort();
-        drop(events);
-        drop(showing.await);
-        outcome.exit_code()
+        let mut signals = Signals::listen();
+        let hosts = self.environment.hosts.iter().map(|host| host.name.clone());
+        let mut under_way = UnderWay::on(hosts);
+        let mut deploying = Box::pin(self.outcome(&events, &cancel));
+        let ended = loop {
+            tokio::select! {
+                biased;
+                Some(event) = heard.recv() => {
+                    under_way.hear(&event);
+                    show.event(&event);
+                }
+                outcome = &mut deploying => break Some(outcome),
+                wish = Signals::next(&mut signals) => match wish {
+                    Wish::CallOff => {
+                        console::say("calling off; nothing is swapped any more unless it has begun");
+                        cancel.cancel();
+                    }
+                    Wish::Hurry => console::say(
+                        "still ending: a release that is being made live is brought to its end or taken back first; \
+                         press Ctrl-C again to wait no longer",
+                    ),
+                    Wish::Leave => break None,
+                },
+            }
+        };
+        // The lines end with this, and with them the leases.
+        drop(deploying);
+        while let Ok(event) = heard.try_recv() {
+            under_way.hear(&event);
+            show.event(&event);
+        }
+        ended.unwrap_or_else(|| left(&under_way, &show)).exit_code()
     }
 
     async fn outcome(
@@ -308,31 +336,17 @@ impl Job<'_> {
     }
 }
 
-async fn show(mut events: UnboundedReceiver<Event>, show: Show) {
-    while let Some(event) = events.recv().await {
-        show.event(&event);
-    }
-}
-
-/// Calls the deployment off at the first signal; says at every further one why it still runs.
-async fn cancel_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        console::say(if cancel.is_cancelled() {
-            "still ending: a release that is being made live is brought to its end or taken back first"
-        } else {
-            "calling off; nothing is swapped any more unless it has begun"
-        });
-        cancel.cancel();
-    }
+/// Tells what runs on without us, as the end of the deployment.
+fn left(under_way: &UnderWay, show: &Show) -> Outcome {
+    console::say(&match under_way.runs_on() {
+        Some(steps) => format!(
+            "waiting no longer; the lease goes free, and to its end runs by itself: {steps}"
+        ),
+        None => "waiting no longer; the lease goes free".to_owned(),
+    });
+    let outcome = under_way.outcome();
+    show.event(&Event::Concluded {
+        outcome: outcome.clone(),
+    });
+    outcome
 }

@@ -24,12 +24,17 @@ async fn with_keys(keys: &str) -> Scene {
 
 /// The command line as a process of its own, which can be killed.
 pub(super) fn cutover_deploy(scene: &Scene) -> Child {
+    cutover_deploy_telling(scene, Stdio::null())
+}
+
+/// The same, with what it tells as JSON lines on `stdout`.
+pub(super) fn cutover_deploy_telling(scene: &Scene, stdout: Stdio) -> Child {
     let mut cutover = scene.cutover(&["deploy", "production", "main", "--actor", "bob", "--json"]);
     cutover.arg("--repository").arg(scene.repo.url());
     cutover
         .arg("--work-dir")
         .arg(scene.work_dir().with_file_name("cli"));
-    let quiet = cutover.stdout(Stdio::null()).stderr(Stdio::null());
+    let quiet = cutover.stdout(stdout).stderr(Stdio::null());
     quiet.kill_on_drop(true).spawn().unwrap()
 }
 

@@ -11,7 +11,7 @@ use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
     CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId,
 };
-use kit::{ComposerRepo, Host, HostOptions, Repo, Site, program, wait_for};
+use kit::{ComposerRepo, Host, HostOptions, Relay, Repo, Site, program, wait_for};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::mpsc::unbounded_channel;
@@ -149,6 +149,24 @@ impl Scene {
     /// The first host.
     pub(super) fn host(&self) -> &Host {
         &self.hosts[0]
+    }
+
+    /// From now on the first host is reached through this relay.
+    pub(super) async fn behind_relay(&mut self) -> Relay {
+        let relay = Relay::to(self.host().ssh_port()).await;
+        let (from, to) = (self.host().ssh_port().to_string(), relay.port().to_string());
+        self.text = self
+            .text
+            .replace(&format!("127.0.0.1:{from}\""), &format!("127.0.0.1:{to}\""));
+        self.config = Config::parse("cutover.toml", &self.text).unwrap();
+        let file = self.access.known_hosts.as_ref().unwrap();
+        let known = std::fs::read_to_string(file).unwrap();
+        std::fs::write(
+            file,
+            known.replace(&format!(":{from} "), &format!(":{to} ")),
+        )
+        .unwrap();
+        relay
     }
 
     /// What answers for each host; nothing on Laravel hosts, which do so themselves.

@@ -50,6 +50,12 @@ impl Host {
         self.arm(step, "hold");
     }
 
+    /// The same, but lets it go by until it begins for the `nth` time, from 1.
+    pub fn hold_at_nth(&self, step: &str, nth: usize) {
+        drop(fs::remove_file(self.fault_file(&format!("{step}.reached"))));
+        self.arm(step, &format!("hold {nth}"));
+    }
+
     /// Waits until a step that is held has been reached. Panics after 60 s.
     pub async fn reached(&self, step: &str) {
         let file = self.fault_file(&format!("{step}.reached"));
