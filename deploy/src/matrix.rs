@@ -17,7 +17,15 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
     ("health", &[Phase::Health, Phase::Rejoin]),
     ("watch", &[Phase::Watch]),
     ("keep", &[Phase::Keep]),
-    ("undo", &[Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin]),
+    (
+        "undo",
+        &[
+            Phase::Undo,
+            Phase::UndoHealth,
+            Phase::MigrateBack,
+            Phase::UndoRejoin,
+        ],
+    ),
 ];
 
 /// How every phase of a deployment ended on every host, and what is live there afterwards.
