@@ -43,14 +43,14 @@ pub async fn run() -> u8 {
         Box::pin(after::run(&runner, &mut console)).await;
         0
     } else {
-        Box::pin(told(&runner, &mut console)).await
+        told(&runner, &mut console).await
     };
     keys::tidy(&runner);
     exit
 }
 
 async fn told(runner: &Runner, console: &mut Console<std::io::Stdout>) -> u8 {
-    match step(runner, console).await {
+    match Box::pin(step(runner, console)).await {
         Ok(exit) => exit,
         Err(failure) => {
             for fault in &failure.faults {
