@@ -345,7 +345,10 @@ mod tests {
     #[tokio::test]
     async fn another_commit_changes_the_time_and_the_parts_of_the_files_that_it_changes() {
         let (before, after) = (packed("a", 1).await, packed("b", 2).await);
-        let new = after.parts.iter().filter(|part| !before.parts.contains(part));
+        let new = after
+            .parts
+            .iter()
+            .filter(|part| !before.parts.contains(part));
         assert_eq!(new.count(), 2, "{:#?}", after.parts);
         assert!(after.parts.len() > 10, "{:#?}", after.parts);
         let sum: u64 = after.parts.iter().map(|part| part.bytes).sum();
