@@ -97,15 +97,11 @@ pub struct HostPlan {
 impl HostPlan {
     /// How many segments and questions it takes here when all goes well.
     pub fn channels(&self) -> usize {
-        let segments = [
-            &self.stage,
-            &self.migrate,
-            &self.switch,
-            &self.rejoin,
-            &self.keep,
-        ];
+        let (switch, rejoin) = (&self.switch, &self.rejoin);
+        let segments = [&self.stage, &self.migrate, switch, rejoin, &self.keep];
         let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
-        segments + usize::from(self.health) + usize::from(self.watch)
+        let questions = [self.health, self.watch];
+        segments + questions.into_iter().filter(|asked| *asked).count()
     }
 }
 

@@ -265,6 +265,7 @@ impl App {
             run_url: None,
             keeper: None,
             plan_digest: None,
+            allow_destructive: false,
             requested_at: moment.parse().unwrap(),
         }
     }

@@ -40,12 +40,17 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         runs: _,
         stage,
         incoming,
+        // Only where a pool of PHP-FPM is asked.
+        warm: _,
         migrate,
+        // Only where the environment wants it.
+        migrate_back: _,
         switch,
         health,
         rejoin,
         watch,
         keep,
+        removed: _,
         undo,
         undo_rejoin,
         abandon,
@@ -68,7 +73,9 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         all.truncate(end + 1);
         let mut add = |name: &str| all.push(("abandon", name.to_owned()));
         add("finish");
-        abandon.iter().for_each(|step| add(&step.name));
+        for step in abandon {
+            add(&step.name);
+        }
         return named(story, all);
     }
     add("migrate", to_its_end(migrate), migrate);
@@ -132,6 +139,7 @@ pub(super) async fn plan(scene: &Scene, request: &DeployRequest) -> HostPlan {
         bytes: 1,
         unpacked_bytes: 1,
         files: 1,
+        parts: Vec::new(),
         commit: CommitSha::parse(&"0".repeat(40)).unwrap(),
     };
     let environment = scene.config.environment("production").unwrap();
