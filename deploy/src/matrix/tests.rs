@@ -29,6 +29,7 @@ fn three() -> (Plan, Matrix) {
         .collect();
     let release = id("after");
     let plan = Plan {
+        remarks: Vec::new(),
         goal: Goal::Fresh {
             release: release.clone(),
         },

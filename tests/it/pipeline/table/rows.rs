@@ -68,7 +68,9 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         all.truncate(end + 1);
         let mut add = |name: &str| all.push(("abandon", name.to_owned()));
         add("finish");
-        abandon.iter().for_each(|step| add(&step.name));
+        for step in abandon {
+            add(&step.name);
+        }
         return named(story, all);
     }
     add("migrate", to_its_end(migrate), migrate);
