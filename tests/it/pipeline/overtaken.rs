@@ -28,6 +28,7 @@ async fn who_was_cut_off_and_overtaken_never_swaps() {
     failed, and not everything could be restored
       left on web1: current leads to something unknown: reconnect on web1: another deployment took the host over while the line was down
       reconnect on web1: another deployment took the host over while the line was down
+      See what it does with `cutover status production`; yours can be asked for again when it is over.
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/1
