@@ -29,6 +29,7 @@ fn three() -> (Plan, Matrix) {
         .collect();
     let release = id("after");
     let plan = Plan {
+        remarks: Vec::new(),
         goal: Goal::Fresh {
             release: release.clone(),
         },
@@ -37,7 +38,6 @@ fn three() -> (Plan, Matrix) {
         previous: Some(id("before")),
         previous_commit: None,
         waves: Vec::new(),
-        remarks: Vec::new(),
         schema: None,
         hosts,
     };

@@ -219,7 +219,6 @@ async fn a_deployer_that_is_killed_frees_the_lease_and_is_named_to_the_next() {
     .cutover/lock free
     .cutover/log.jsonl
     .cutover/releases/1.json healthy
-    .cutover/releases/2.json staging
     .cutover/releases/3.json healthy
     ");
     scene.close().await;
