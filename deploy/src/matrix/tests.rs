@@ -29,7 +29,6 @@ fn three() -> (Plan, Matrix) {
         .collect();
     let release = id("after");
     let plan = Plan {
-        remarks: Vec::new(),
         goal: Goal::Fresh {
             release: release.clone(),
         },
@@ -38,6 +37,7 @@ fn three() -> (Plan, Matrix) {
         previous: Some(id("before")),
         previous_commit: None,
         waves: Vec::new(),
+        remarks: Vec::new(),
         hosts,
     };
     (plan, Matrix::of(live))
