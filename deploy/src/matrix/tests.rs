@@ -29,7 +29,6 @@ fn three() -> (Plan, Matrix) {
         .collect();
     let release = id("after");
     let plan = Plan {
-        remarks: Vec::new(),
         goal: Goal::Fresh {
             release: release.clone(),
         },
