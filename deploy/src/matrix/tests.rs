@@ -38,6 +38,7 @@ fn three() -> (Plan, Matrix) {
         previous_commit: None,
         waves: Vec::new(),
         schema: None,
+        remarks: Vec::new(),
         hosts,
     };
     (plan, Matrix::of(live))
