@@ -265,7 +265,6 @@ pub(super) struct PhpFpm {
     #[schemars(extend("default" = "public/index.php"))]
     pub(super) script: Option<String>,
     /// Paths that a release must answer in the live pool before it is swapped in, beside the one of health.
-    #[schemars(example = &["/", "/login"])]
     pub(super) warm: Option<Vec<String>>,
     /// The systemd unit; wanted for `reload`.
     #[schemars(example = &"php8.2-fpm")]
