@@ -29,20 +29,22 @@ const DEFECTS: [Defect; 14] = [
         &[
             "bad_commit::a_migration_that_fails_stops_before_the_swap",
             "lease::a_deployer_that_is_killed_frees_the_lease_and_is_named_to_the_next",
+            "takers::nobody_who_fails_frees_the_lease_of_another",
         ],
     ),
     (
         "R4",
         "Deployer: called off, its lock stays and the migration runs on unseen",
         &[
-            "line::a_deployment_is_called_off_while_it_prepares",
-            "line::a_line_that_is_cut_at_the_migration_is_taken_up_and_migrates_once",
+            "table::ctrl_c_at_any_step_ends_in_a_healthy_host",
+            "table::a_program_that_is_terminated_at_any_step_ends_in_a_healthy_host",
+            "takers::a_migration_that_outlives_its_deployer_is_awaited_named_and_kept_in_the_journal",
         ],
     ),
     (
         "R5",
         "Deployer: two that begin at once both hold the lock",
-        &["lease::of_many_deployers_at_once_each_has_the_host_to_itself"],
+        &["takers::of_four_hundred_racing_pairs_never_two_hold_the_lease"],
     ),
     (
         "R6",
@@ -76,8 +78,8 @@ const DEFECTS: [Defect; 14] = [
         "R11",
         "Capistrano: called off, the command on the host runs on",
         &[
-            "line::a_deployment_is_called_off_while_it_prepares",
-            "line::a_line_that_is_cut_while_the_release_is_prepared_fails_and_leaves_no_process",
+            "table::ctrl_c_at_any_step_ends_in_a_healthy_host",
+            "table::ctrl_c_twice_at_any_step_ends_in_a_healthy_host",
         ],
     ),
     (
