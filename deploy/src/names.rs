@@ -162,6 +162,14 @@ impl ReleaseId {
         }
     }
 
+    /// Whether its name says that it was made before `other`, or in the same second.
+    pub(crate) fn is_not_after(&self, other: &Self) -> bool {
+        self <= other
+            || self
+                .moment()
+                .is_some_and(|moment| other.moment() == Some(moment))
+    }
+
     /// The name in parts that are compared one after another: numbers by their value, the rest as text.
     fn counted(&self) -> Vec<(u64, &str)> {
         let mut parts = Vec::new();

@@ -74,7 +74,8 @@ impl Kept {
             Waiting::Opening(opening) => opening.await.ok(),
             Waiting::Idle(connection) if connection.stands().await => Some(Ok(connection)),
             Waiting::Idle(connection) => {
-                connection.close().await;
+                // Nobody has to wait until its end is noticed.
+                drop(tokio::spawn(connection.close()));
                 None
             }
         }

@@ -187,9 +187,9 @@ fn goal_of_rollback(
             .values()
             .find_map(|facts| facts.record(live)?.previous.as_ref())
     });
-    if let Some(release) =
-        replaced.filter(|id| newest_live.is_some_and(|live| *id < live) && everywhere(id))
-    {
+    let earlier =
+        |id: &ReleaseId| newest_live.is_some_and(|live| id != live && id.is_not_after(live));
+    if let Some(release) = replaced.filter(|id| earlier(id) && everywhere(id)) {
         return Ok(Goal::Return {
             release: release.clone(),
         });

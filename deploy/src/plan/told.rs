@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{HostPlan, Plan, Step, Wish};
+use crate::config::Environment;
 use crate::names::{Digest, HostName};
 use crate::script::Script;
 
@@ -50,8 +51,18 @@ impl Plan {
                 take(host.as_str());
             }
         }
+        // What is asked and waited for, as far as no step says it.
+        let environment = wish.environment;
+        let Environment {
+            health,
+            watch,
+            php_fpm,
+            ..
+        } = environment;
+        take(&format!("{health:?} {watch:?} {php_fpm:?}"));
         for (name, host) in &self.hosts {
             take(name.as_str());
+            take(&format!("{} {} {}", host.warm, host.health, host.watch));
             let previous = host.previous.as_ref().map_or("", |id| id.as_str());
             take(previous);
             for steps in [
@@ -70,6 +81,8 @@ impl Plan {
                     // What a mark writes down says who and when, and follows from all the rest.
                     let told = match step.script {
                         Script::Mark | Script::MarkIfPossible => 2,
+                        // Whether a preview may stop it is for who deploys to say, and no other plan.
+                        Script::LineIfPossible => step.args.len() - 1,
                         _ => step.args.len(),
                     };
                     step.args.iter().take(told).for_each(|arg| take(arg));

@@ -188,17 +188,18 @@ async fn lease(
             }
             Err(no) => no,
         };
-        let idled = connection.has_idled();
-        connection.close().await;
-        connection = match no {
-            // It was kept for too long: nobody told us that its line is dead.
-            Ungreeted::Gone(_) if idled => {
-                let opened = Connection::open(host, access).await;
-                opened.map_err(|error| refused(error.failure(host, "greet")))?
-            }
-            Ungreeted::Gone(error) => return Err(refused(error.failure(host, "greet"))),
-            Ungreeted::No(no) => return Err(no),
-        };
+        if let (Ungreeted::Gone(_), true) = (&no, connection.has_idled()) {
+            // It was kept for too long: nobody told us that its line is dead. Its end may take as long to be noticed.
+            drop(tokio::spawn(connection.close()));
+        } else {
+            connection.close().await;
+            return Err(match no {
+                Ungreeted::Gone(error) => refused(error.failure(host, "greet")),
+                Ungreeted::No(no) => no,
+            });
+        }
+        let opened = Connection::open(host, access).await;
+        connection = opened.map_err(|error| refused(error.failure(host, "greet")))?;
     }
 }
 

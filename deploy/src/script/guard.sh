@@ -28,4 +28,6 @@ watch=$!
 status=0
 wait "$group" || status=$?
 kill "$watch" 2>/dev/null || true
+# Whoever called it off may have looked for what was brought before it was there.
+if [ -n "$orders" ] && [ "$status" = 143 ]; then rm -rf "$file" "$file.d" "${file%/*}/.parts"; fi
 exit "$status"

@@ -169,9 +169,10 @@ async fn a_plan_tells_every_step_and_changes_nothing() {
 
     - make r2 live
     - stage on web1: bring, mark staging, unpack, link shared, prepare: echo ::error::of the app; echo '::set-output name=…, mark ready
-    - switch on web1: mark live, swap
+    - switch on web1: mark live, swap from 20261121T093156Z-1b4b21c
     - health on web1: health
-    - keep on web1: mark healthy, prune
+    - keep on web1: mark healthy, prune nothing
+    - to bring: 533 bytes with 3 files, to each host
     ");
     assert_eq!(job.host.picture().await, before);
     assert_eq!(github.requests().len(), requests);

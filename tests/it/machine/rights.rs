@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::fs;
+use std::time::Duration;
 
 use kit::machine::{Machine, MachineOptions};
-use kit::{Repo, program};
+use kit::{Repo, program, wait_for};
 use tokio::process::Command;
 
 const CONFIG: &str = r#"
@@ -63,8 +64,18 @@ impl Site {
         )
     }
 
-    /// Deploys a new commit.
+    /// Deploys a new commit, in a second of its own: releases of one second have no order.
     async fn deploy(&self) -> (i32, String) {
+        let second = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let before = second();
+        wait_for("the next second", Duration::from_secs(5), async || {
+            if second() > before {
+                Ok(())
+            } else {
+                Err("the clock stands still".to_owned())
+            }
+        })
+        .await;
         self.repo.commit::<&str, &str>("more", []).await;
         self.repo.push("main").await;
         let (url, work) = (self.repo.url(), self.dir.path().join("work"));

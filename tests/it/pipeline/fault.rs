@@ -190,7 +190,7 @@ async fn a_full_disk_before_the_lease_is_told() {
     assert_eq!(told.exit(), 2);
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
-      greet on web1: cannot prepare /srv/shop: exit 1: lease: 18: printf: printf: I/O error
+      greet on web1: cannot prepare /srv/shop: exit 1: lease: 19: printf: printf: I/O error
       Look whether the disk is full: `df -h /srv/shop`, and make room.
     ");
     scene.host().free_disk();
@@ -219,7 +219,7 @@ async fn a_folder_that_cannot_be_written_to_is_told_with_the_command_that_mends_
             "),
             ".cutover" => assert_snapshot!(told.outcome(), @"
             refused: nothing was changed
-              greet on web1: cannot prepare /srv/shop: exit 2: lease: 26: cannot create /srv/shop/.cutover/fence.new: Operation not permitted
+              greet on web1: cannot prepare /srv/shop: exit 2: lease: 30: cannot create /srv/shop/.cutover/fence.new: Operation not permitted
               Give deploy the folder: `sudo chown -R deploy /srv/shop/.cutover`.
             "),
             ".cutover/releases" => assert_snapshot!(told.outcome(), @"

@@ -101,6 +101,7 @@ async fn a_swap_that_dies_with_its_line_is_learnt_to_have_failed() {
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       swap on web1: exit 255
+      What the migrate steps have changed in the database stays.
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/1
@@ -138,6 +139,7 @@ async fn a_failure_behind_a_cut_line_is_learnt_with_its_words() {
     assert_snapshot!(told.outcome(), @"
     rolled back: r1 is live and healthy again; r2 failed
       after swap: echo told on web1: exit 9: the cache is down
+      What the migrate steps have changed in the database stays.
     ");
     // When the line was found to be lost is another moment every time.
     let story = told.story();
@@ -268,7 +270,7 @@ async fn a_host_that_stays_away_is_said_to_be_unknown_and_the_same_request_finds
     failed, and not everything could be restored
       left on web1: current leads to something unknown: reconnect on web1: cannot connect to deploy@web1: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
       reconnect on web1: cannot connect to deploy@web1: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
-      Check that the host is up and reachable: `ssh -p 22 127.0.0.1 true`.
+      Check that the host is up and reachable: `ssh -p 22 127.0.0.1 true`. What the migrate steps have changed in the database stays.
     ");
     scene.host().come_up().await;
     // The very same request finds out what became of it.

@@ -48,25 +48,40 @@ async fn who_was_cut_off_and_overtaken_never_swaps() {
 
 #[tokio::test]
 async fn a_deployer_that_stands_still_loses_the_lease_and_changes_nothing_when_it_goes_on() {
-    let scene = Scene::plain().await;
+    // What would come next is to prepare, to migrate and swap, and to go back or to prune.
+    tokio::join!(
+        stands_still_at("unpack"),
+        stands_still_at("mark ready"),
+        stands_still_at("health")
+    );
+}
+
+async fn stands_still_at(step: &str) {
+    let steps = "migrate = [\"touch migrated\"]".to_owned();
+    let plot = Plot {
+        steps,
+        keys: "keep_releases = 1".to_owned(),
+        ..Plot::default()
+    };
+    let scene = Scene::of(1, plot).await;
     scene.deploy(&[]).await;
     scene.commit(&[("index.html", "bob\n")]).await;
-    scene.host().hold_at("unpack");
+    scene.host().hold_at(step);
     let mut stopped = cutover_deploy(&scene);
-    scene.host().reached("unpack").await;
+    scene.host().reached(step).await;
     let pid = i32::try_from(stopped.id().unwrap()).unwrap();
     signal(pid, Signal::STOP);
-    scene.host().mend_step("unpack");
+    scene.host().mend_step(step);
     // The host takes a holder for gone that has been silent for a minute.
     let told = scene.deploy(&[("index.html", "alice\n")]).await;
     assert_eq!(told.exit(), 0, "{}", told.outcome());
     let before = scene.picture().await;
     signal(pid, Signal::CONT);
     let status = stopped.wait().await.unwrap();
-    assert_ne!(status.code(), Some(0));
+    assert_ne!(status.code(), Some(0), "{step}");
     let after = scene.picture().await;
-    assert_eq!(live(&scene), "alice\n");
-    assert_eq!(before, after);
+    assert_eq!(live(&scene), "alice\n", "{step}");
+    assert_eq!(before, after, "{step}");
     assert_eq!(scene.deploy(&[("index.html", "carol\n")]).await.exit(), 0);
     scene.close().await;
 }

@@ -20,8 +20,7 @@ async fn cutover(scene: &Scene, arguments: &[&str]) -> (i32, String) {
     scene.shell(&[arguments, &place].concat()).await
 }
 
-/// Everything below the app's folder with the time of its last change, but the folder of records that taking a lease
-/// makes.
+/// Everything below the app's folder with the time of its last change.
 fn everything(scene: &Scene) -> String {
     let mut all = String::new();
     for host in &scene.hosts {
@@ -74,7 +73,7 @@ async fn a_plan_changes_nothing_and_its_digest_is_that_of_the_deployment() {
     keep on web1: mark healthy, prune nothing
     keep on web2: mark healthy, prune nothing
     to bring: some bytes with 5 files, to each host
-    migrations new to the database default on web1: 2026_02_01_000000_add
+    migrations new to the database default on web1: none
     ");
     let (again, _, same) = planned(&scene).await;
     assert_eq!((again, same), (0, digest.clone()));
@@ -106,6 +105,32 @@ async fn a_plan_that_has_changed_since_is_refused() {
     )
     .await;
     assert_eq!(code, 2, "{told}");
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_plan_is_another_when_other_health_is_asked_for_and_the_same_with_leave_to_destroy() {
+    let steps = "preview = [\"echo 'drop table jobs;'\"]\nmigrate = [\"true\"]".to_owned();
+    let mut scene = Scene::of(
+        1,
+        Plot {
+            steps,
+            ..Plot::default()
+        },
+    )
+    .await;
+    scene.commit(&[("index.html", "one\n")]).await;
+    let (code, steps, digest) = planned(&scene).await;
+    assert_eq!(code, 0, "{steps}");
+    scene.text = scene.text.replace("attempts = 2", "attempts = 3");
+    let deploy = ["deploy", "production", "main", "--plan-digest", &digest];
+    let (code, told) = cutover(&scene, &deploy).await;
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("the plan has changed since"), "{told}");
+    scene.text = scene.text.replace("attempts = 3", "attempts = 2");
+    let with_leave = [&deploy[..], &["--allow-destructive"]].concat();
+    let (code, told) = cutover(&scene, &with_leave).await;
+    assert_eq!(code, 0, "{told}");
     scene.close().await;
 }
 

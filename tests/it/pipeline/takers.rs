@@ -42,6 +42,8 @@ fn arguments(host: &Host, wait: &str) -> Vec<String> {
         wait,
         holder,
         script::OUTLIVED,
+        "",
+        "",
         ALONE,
     ];
     words.map(str::to_owned).to_vec()
@@ -142,10 +144,10 @@ async fn a_killed_holder_frees_the_lease_at_once() {
     assert!(next.try_wait().unwrap().is_none());
     let killed = Instant::now();
     program.start_kill().unwrap();
-    let freed = tokio::time::timeout(Duration::from_secs(5), next.wait()).await;
+    let freed = tokio::time::timeout(Duration::from_secs(1), next.wait()).await;
     assert!(
         freed
-            .expect("the lease is free within 5 s")
+            .expect("the lease is free within a second")
             .unwrap()
             .success()
     );
