@@ -105,15 +105,15 @@ impl Preview {
         }
     }
 
-    /// What must not run while the live release is in use. A database that has seen no migration before has nothing to
-    /// lose.
-    pub fn dangers(&self) -> Vec<Danger> {
+    /// What must not run while a release is `in_use`. Where none is yet, a database that has seen no migration before has
+    /// nothing to lose.
+    pub fn dangers(&self, in_use: bool) -> Vec<Danger> {
         let unread = self.unread.iter().map(|why| Danger {
             migration: None,
             does: why.clone(),
             sql: String::new(),
         });
-        if self.fresh {
+        if self.fresh && !in_use {
             return Vec::new();
         }
         let mut judge = Judge::of(

@@ -71,7 +71,8 @@ impl Kept {
             ending.abort();
         }
         match slot.connection {
-            Waiting::Opening(opening) => opening.await.ok(),
+            // What failed then may go well now.
+            Waiting::Opening(opening) => opening.await.ok()?.ok().map(Ok),
             Waiting::Idle(connection) if connection.stands().await => Some(Ok(connection)),
             Waiting::Idle(connection) => {
                 // Nobody has to wait until its end is noticed.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sql::{Backslash, Reader, Token, statements};
+use super::sql::{Dialect, Reader, Token, statements};
 
 /// What is known while one statement after another is judged.
 #[derive(Debug, Clone, Default)]
@@ -72,11 +72,26 @@ const LOOSENING: &[&str] = &[
     "statistics",
 ];
 
+/// Words that take something away in a statement or clause that is not understood.
+const TAKING: &[&str] = &[
+    "delete", "discard", "drop", "exchange", "rename", "truncate",
+];
+/// Kinds of things that hold no rows: one that is dropped and made anew is a new version of it.
+const VERSIONED: &[&str] = &[
+    "aggregate",
+    "event",
+    "function",
+    "package",
+    "procedure",
+    "trigger",
+    "view",
+];
+
 impl Judge {
     /// Somebody who knows what all these statements make.
     pub(super) fn of<'s>(all: impl Iterator<Item = &'s str>) -> Self {
         let mut judge = Self::default();
-        for tokens in all.flat_map(|sql| statements(sql, Backslash::Plain)) {
+        for tokens in all.flat_map(|sql| statements(sql, Dialect::default())) {
             let mut read = Reader(&tokens);
             if read.take("create") {
                 let (kind, name) = created(&mut read);
@@ -89,11 +104,10 @@ impl Judge {
     /// Judges a text of one or several statements, and takes in what it makes.
     pub(super) fn judge(&mut self, sql: &str) -> Verdict {
         let before = self.clone();
-        let mut verdict = self.read(sql, Backslash::Plain);
-        if sql.contains('\\') {
-            // Nobody says which dialect it is, so both readings count.
-            let other = before.clone().read(sql, Backslash::Escapes);
-            for danger in other.dangers {
+        let mut verdict = self.read(sql, Dialect::default());
+        // Nobody says which dialect it is, so every reading counts.
+        for dialect in Dialect::others(sql) {
+            for danger in before.clone().read(sql, dialect).dangers {
                 if !verdict.dangers.contains(&danger) {
                     verdict.dangers.push(danger);
                 }
@@ -102,9 +116,9 @@ impl Judge {
         verdict
     }
 
-    fn read(&mut self, sql: &str, backslash: Backslash) -> Verdict {
+    fn read(&mut self, sql: &str, dialect: Dialect) -> Verdict {
         let mut verdict = Verdict::default();
-        for tokens in statements(sql, backslash) {
+        for tokens in statements(sql, dialect) {
             self.statement(Reader(&tokens), &mut verdict);
         }
         verdict
@@ -128,11 +142,15 @@ impl Judge {
             word @ ("call" | "do" | "exec" | "execute" | "prepare") => {
                 vec![format!("runs code that cannot be read: {word}")]
             }
-            word if HARMLESS.contains(&word) => Vec::new(),
+            word if HARMLESS.contains(&word) && word != "begin" => Vec::new(),
             word => {
                 let word = if word.is_empty() { "?" } else { word };
-                verdict.unknown.push(word.to_owned());
-                Vec::new()
+                let taking = TAKING.iter().find(|taking| read.has(taking));
+                if taking.is_none() && word != "begin" {
+                    verdict.unknown.push(word.to_owned());
+                }
+                let danger = |taking| format!("may take something away: {word} … {taking}");
+                taking.map(danger).into_iter().collect()
             }
         };
         verdict.dangers.extend(dangers);
@@ -140,8 +158,16 @@ impl Judge {
 
     fn create(&mut self, mut read: Reader<'_>) -> Vec<String> {
         let maybe = read.has("exists");
+        let mut ahead = read;
+        let anew = ahead.take("create or replace") || ahead.take("or replace");
         let (kind, name) = created(&mut read);
-        if kind == "table" && !maybe {
+        if kind != "table" || self.tables.contains(&name) {
+            return Vec::new();
+        }
+        if anew {
+            return vec![format!("drops the table {name} and makes it anew")];
+        }
+        if !maybe {
             self.tables.insert(name);
         }
         Vec::new()
@@ -153,12 +179,13 @@ impl Judge {
             return Vec::new();
         }
         skip(&mut read, &["concurrently", "if exists"]);
+        let version = VERSIONED.contains(&kind.as_str()) && !read.has("cascade");
         let mut dangers = Vec::new();
         for mut part in read.clauses() {
             let name = part.name();
             let ours = match kind.as_str() {
                 "table" => self.tables.remove(&name),
-                _ => self.made.contains(&(kind.clone(), name.clone())),
+                _ => version && self.made.contains(&(kind.clone(), name.clone())),
             };
             if !ours {
                 dangers.push(format!("drops the {kind} {name}"));
@@ -283,7 +310,10 @@ fn changes(clause: Reader<'_>, table: &str) -> Option<String> {
         }
         "set" if read.take("schema") => Some(format!("renames the table {table}")),
         "add" => demanded(read, table),
-        _ => None,
+        word => {
+            let taking = TAKING.iter().find(|taking| clause.has(taking));
+            taking.map(|taking| format!("may take something away from {table}: {word} … {taking}"))
+        }
     }
 }
 
@@ -358,7 +388,7 @@ fn skip(read: &mut Reader<'_>, words: &[&str]) {
 
 /// Whether a line begins a statement of its own, where nothing else says so.
 pub(super) fn begins(line: &str) -> bool {
-    let first = statements(line, Backslash::Plain).into_iter().next();
+    let first = statements(line, Dialect::default()).into_iter().next();
     let word = first.and_then(|tokens| match tokens.into_iter().next() {
         Some(Token::Word(word)) => Some(word),
         _ => None,

@@ -14,20 +14,44 @@ pub(super) enum Token {
 }
 
 /// What a backslash means in a text: `MySQL` and the others do not agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Backslash {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Backslash {
     /// The character that it is.
+    #[default]
     Plain,
     /// The next character loses its meaning.
     Escapes,
 }
 
+/// What is read differently in one database and another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Dialect {
+    backslash: Backslash,
+    /// Whether `#` is an operator, as in `PostgreSQL`, and no comment.
+    sharp: bool,
+}
+
+impl Dialect {
+    /// All others in which this text may mean something else.
+    pub(super) fn others(sql: &str) -> Vec<Self> {
+        let mut others = Vec::new();
+        for backslash in [Backslash::Plain, Backslash::Escapes] {
+            for sharp in [false, true] {
+                let differs = (sql.contains('\\') || backslash == Backslash::Plain)
+                    && (sql.contains('#') || !sharp);
+                let dialect = Self { backslash, sharp };
+                if differs && dialect != Self::default() {
+                    others.push(dialect);
+                }
+            }
+        }
+        others
+    }
+}
+
 /// The statements of a text, each in its tokens, without comments and without empty ones.
-pub(super) fn statements(sql: &str, backslash: Backslash) -> Vec<Vec<Token>> {
-    let mut lexer = Lexer {
-        rest: sql,
-        backslash,
-    };
+pub(super) fn statements(sql: &str, dialect: Dialect) -> Vec<Vec<Token>> {
+    let mut lexer = Lexer { rest: sql, dialect };
     let mut all = vec![Vec::new()];
     while let Some(token) = lexer.token() {
         match (token, all.last_mut()) {
@@ -42,7 +66,7 @@ pub(super) fn statements(sql: &str, backslash: Backslash) -> Vec<Vec<Token>> {
 
 struct Lexer<'s> {
     rest: &'s str,
-    backslash: Backslash,
+    dialect: Dialect,
 }
 
 impl Lexer<'_> {
@@ -51,10 +75,10 @@ impl Lexer<'_> {
         let first = self.rest.chars().next()?;
         Some(match first {
             '\'' => {
-                self.quoted('\'', self.backslash);
+                self.quoted('\'', self.dialect.backslash);
                 Token::Text
             }
-            '"' => Token::Name(self.quoted('"', self.backslash)),
+            '"' => Token::Name(self.quoted('"', self.dialect.backslash)),
             '`' => Token::Name(self.quoted('`', Backslash::Plain)),
             '[' => self.bracketed(),
             '$' => self.dollars(),
@@ -70,7 +94,8 @@ impl Lexer<'_> {
     fn skip_blank(&mut self) {
         loop {
             self.rest = self.rest.trim_start();
-            if self.rest.starts_with("--") || self.rest.starts_with('#') {
+            let sharp = self.rest.starts_with('#') && !self.dialect.sharp;
+            if self.rest.starts_with("--") || sharp {
                 self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
             } else if let Some(rest) = self.rest.strip_prefix("/*!") {
                 self.rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -185,11 +210,14 @@ impl<'t> Reader<'t> {
         all
     }
 
-    /// Takes a name, of which the last part counts: `public.users` is `users`.
+    /// Takes a name whole: `public.users` is another one than `users`.
     pub(super) fn name(&mut self) -> String {
         let mut name = String::new();
         while let Some(Token::Word(part) | Token::Name(part)) = self.0.first() {
-            name.clone_from(part);
+            if !name.is_empty() {
+                name.push('.');
+            }
+            name.push_str(part);
             self.0 = &self.0[1..];
             match self.0.first() {
                 Some(Token::Sign('.')) => self.0 = &self.0[1..],

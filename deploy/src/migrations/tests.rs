@@ -10,7 +10,7 @@ fn release() -> ReleaseId {
 fn dangers(sql: &str) -> Vec<String> {
     let preview = Preview::read(sql.lines());
     preview
-        .dangers()
+        .dangers(true)
         .into_iter()
         .map(|danger| danger.does)
         .collect()
@@ -22,7 +22,7 @@ fn what_takes_something_away_or_demands_it_is_a_danger() {
         ("drop table \"users\"", "drops the table users"),
         (
             "DROP TABLE IF EXISTS `shop`.`users` CASCADE",
-            "drops the table users",
+            "drops the table shop.users",
         ),
         ("drop view active_users", "drops the view active_users"),
         (
@@ -47,7 +47,7 @@ fn what_takes_something_away_or_demands_it_is_a_danger() {
         ),
         (
             "alter table public.users set schema old",
-            "renames the table users",
+            "renames the table public.users",
         ),
         (
             "alter table \"users\" drop column \"name\"",
@@ -122,6 +122,47 @@ fn what_takes_something_away_or_demands_it_is_a_danger() {
             "drops the table users",
         ),
         ("/*!40000 drop table users */", "drops the table users"),
+        // A comment in one database, an operator in another.
+        (
+            "insert into users values (1) # ; drop table users",
+            "drops the table users",
+        ),
+        (
+            "alter table t add y text generated always as (d #>> '{a}') stored, drop column x",
+            "drops the column x of t",
+        ),
+        (
+            "drop schema public cascade; create schema public",
+            "drops the schema public",
+        ),
+        (
+            "drop view v cascade; create view v as select 1",
+            "drops the view v",
+        ),
+        (
+            "create table archive.users (id int); drop table public.users",
+            "drops the table public.users",
+        ),
+        (
+            "create or replace table users (id int)",
+            "drops the table users and makes it anew",
+        ),
+        (
+            "if object_id(N'users') is not null drop table [users]",
+            "may take something away: if … drop",
+        ),
+        (
+            "begin drop table users end",
+            "may take something away: begin … drop",
+        ),
+        (
+            "alter table t truncate partition p",
+            "may take something away from t: truncate … truncate",
+        ),
+        (
+            "alter table t wait 5 drop column c",
+            "may take something away from t: wait … drop",
+        ),
         ("/* not yet */ drop table users", "drops the table users"),
         (
             "alter table users\n  drop column name",
@@ -144,6 +185,7 @@ fn what_only_adds_or_loosens_is_none() {
         "create index concurrently a on users (name)",
         "create unique index a on users (name)",
         "create or replace view totals as select 1",
+        "begin",
         "alter table users add column a varchar(255) null",
         "alter table users add a int not null default 0",
         "alter table users add `total` int as (a + b) stored not null",
@@ -163,7 +205,6 @@ fn what_only_adds_or_loosens_is_none() {
         "update users set name = 'drop table users; truncate users'",
         "update users set a = $1 where b = $tag$; drop table users; $tag$",
         "insert into users (\"drop table\") values ('x') -- ; drop table users",
-        "insert into users values (1) # ; drop table users",
         "delete from users where id = ?",
         "select * from information_schema.tables where table_name = ?",
         "",
@@ -189,7 +230,7 @@ fn a_preview_of_laravel_8_names_each_migration() {
         "   drop column code",
         "2026_03_01_000000_change: failed to dump queries. This may be due to changing database columns using Doctrine",
     ]);
-    let lines: Vec<_> = preview.dangers().iter().map(Danger::line).collect();
+    let lines: Vec<_> = preview.dangers(true).iter().map(Danger::line).collect();
     assert_eq!(
         lines,
         [
@@ -211,7 +252,7 @@ fn a_preview_of_later_ones_names_them_above() {
         "  ⇂ alter table \"people\" drop column \"code\"",
         "  ⇂ select 1",
     ]);
-    let dangers = preview.dangers();
+    let dangers = preview.dangers(true);
     assert_eq!(dangers.len(), 1, "{preview:?}");
     assert_eq!(
         dangers[0].migration.as_deref(),
@@ -227,7 +268,10 @@ fn a_database_that_has_seen_no_migration_has_nothing_to_lose() {
         "   INFO  Preparing database.  ",
     ] {
         let preview = Preview::read([first, "A: drop table if exists \"users\""]);
-        assert!(preview.fresh && preview.dangers().is_empty(), "{preview:?}");
+        assert!(
+            preview.fresh && preview.dangers(false).is_empty(),
+            "{preview:?}"
+        );
     }
     assert_eq!(Preview::read(["Nothing to migrate."]), Preview::default());
 }
@@ -255,7 +299,7 @@ fn what_could_not_be_read_whole_is_refused_and_what_is_unknown_is_told() {
     );
     let preview = Preview::read(["frobnicate users;", "select 1;"]);
     assert_eq!(
-        (preview.dangers().len(), preview.unknown().len()),
+        (preview.dangers(true).len(), preview.unknown().len()),
         (0, 1),
         "{preview:?}"
     );

@@ -85,7 +85,8 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         removed: site.removed(),
         stage,
         migrate: if fresh { site.migrate() } else { Vec::new() },
-        migrate_back: if nothing {
+        // What is only returned to has migrated nothing in this deployment.
+        migrate_back: if nothing || matches!(goal, Goal::Return { .. }) {
             Vec::new()
         } else {
             site.migrate_back()

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::Events;
 use super::lease::Leased;
 use super::segment::End;
-use crate::host::Channel;
+use crate::host::{Channel, HostError};
 use crate::plan::{Step, fit};
 use crate::text::plain;
 use crate::{Event, Failure, ReleaseId};
 
-/// More lines than these are not told of one segment. A host that prints more keeps them to itself.
+/// More lines than these are not told of one step. A host that prints more keeps them to itself.
 const LINES: usize = 20_000;
 /// The time that a mark may take on its way.
 const SLACK: Duration = Duration::from_millis(500);
@@ -156,6 +156,7 @@ impl<'a> Follower<'a> {
 
     pub(super) fn begin(&mut self, step: &str) {
         self.tail.clear();
+        self.told = 0;
         self.step = Some((step.to_owned(), Instant::now()));
         self.events.tell(Event::StepBegan {
             host: Some(self.leased.host.name.clone()),
@@ -227,6 +228,10 @@ impl<'a> Follower<'a> {
         }
         let heard = self.heard();
         match channel.end().await {
+            // All went well only where the steps themselves say so.
+            Ok((0, _)) if self.status.is_none() => {
+                End::Lost(HostError::Lost(self.leased.host.name.clone()), heard)
+            }
             Ok((status, stderr)) => {
                 let status = self.status.unwrap_or(status);
                 self.conclude(status, &stderr)

@@ -74,18 +74,19 @@ pub(super) async fn run(
         End::Failed(failure) if phase == Phase::Stage => End::Failed(schema::hinted(failure, job)),
         ended => ended,
     };
-    report(ended, phase, plan, leased).await
+    report(ended, phase, plan, host, leased).await
 }
 
 /// What is staged may go on only if its migrations may.
 fn judged_preview(job: Job<'_>, leased: &Leased, events: &Events) -> End {
-    match schema::judge(&leased.host.name, job, events) {
+    let in_use = leased.facts.live().is_some();
+    match schema::judge(&leased.host.name, in_use, job, events) {
         Ok(()) => End::Done,
         Err(failure) => End::Failed(*failure),
     }
 }
 
-async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Report {
+async fn report(ended: End, phase: Phase, plan: &Plan, host: &HostPlan, leased: &Leased) -> Report {
     let (failure, learnt) = match ended {
         End::Done => return Report::Done,
         End::Cancelled => return Report::Cancelled,
@@ -94,17 +95,24 @@ async fn report(ended: End, phase: Phase, plan: &Plan, leased: &Leased) -> Repor
         End::Lost(error, _) => (error.failure(&leased.host, phase.word()), false),
     };
     let live = match phase {
-        Phase::Switch | Phase::Undo => what_is_live(&plan.release, leased).await,
+        Phase::Switch | Phase::Undo => {
+            what_is_live(&plan.release, host.previous.as_ref(), leased).await
+        }
         _ if learnt => Live::Old,
         _ => Live::Unknown,
     };
     Report::Failed { failure, live }
 }
 
-async fn what_is_live(release: &ReleaseId, leased: &Leased) -> Live {
+/// What is live now. One that is neither the new release nor the way back counts as unknown: an earlier deployment left
+/// it there unproven, and the way back leads away from it as well.
+async fn what_is_live(release: &ReleaseId, previous: Option<&ReleaseId>, leased: &Leased) -> Live {
     match ask::probe(&leased.connection, &leased.host, &leased.root(), &[]).await {
-        Ok(facts) if facts.live() == Some(release) => Live::New,
-        Ok(_) => Live::Old,
+        Ok(facts) => match facts.live() {
+            Some(live) if live == release => Live::New,
+            Some(live) if Some(live) != previous => Live::Unknown,
+            _ => Live::Old,
+        },
         Err(_) => Live::Unknown,
     }
 }

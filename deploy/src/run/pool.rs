@@ -11,21 +11,25 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
-use super::Events;
 use super::lease::Leased;
 use super::phase::{Job, again, finish, unknown};
 use super::segment::End;
-use crate::config::{Environment, Health, Host, PhpFpm, PoolAddress, Role};
+use super::{Events, ask};
+use crate::config::{Environment, FpmAction, Health, Host, PhpFpm, PoolAddress, Role};
 use crate::health::{Answer, judge};
-use crate::host::HostError;
+use crate::host::{HostError, within};
 use crate::machine::{Live, Phase, Report};
 use crate::plan::{HostPlan, Plan, Step};
 use crate::pool::{self, Follows, Pool};
 use crate::script::ASK;
-use crate::{Event, Failure, ReleaseId};
+use crate::{Event, Failure, Kind, ReleaseId};
 
 /// A pool answers within this time, or it is taken for stuck: all of its processes may be at work.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A host that is there answers within this time.
+const STILL_THERE: Duration = Duration::from_secs(10);
+/// The query of our own visits, by which they are told from those of others.
+const VISIT: &str = "cutover-warm";
 /// This much of an answer is read.
 const BODY_BYTES: usize = 64 * 1024;
 
@@ -73,6 +77,12 @@ pub(super) async fn warm(
     }
     match seen {
         Ok(()) => Report::Done,
+        // Who goes back may do so because of the very pool that does not answer; health proves the rest.
+        Err(trouble) if matches!(job.request.kind, Kind::Rollback { .. }) => {
+            let failure = failure(trouble, Phase::Warm, job, leased);
+            events.note(Some(&leased.host.name), failure.line());
+            Report::Done
+        }
         Err(trouble) => Report::Failed {
             failure: failure(trouble, Phase::Warm, job, leased),
             live: Live::Old,
@@ -108,7 +118,7 @@ async fn warmed(
             host: Some(leased.host.name.clone()),
             step: path.clone(),
         });
-        let answered = ask(address, leased, visit.params(&path)).await;
+        let answered = put(address, leased, visit.params(&path)).await;
         let judged = answered.and_then(|answer| {
             let judged = match health {
                 Some(health) => judge(health, release, &answer),
@@ -168,7 +178,7 @@ pub(super) async fn beside(
     // A pool that cannot be asked does not keep the way back from being gone.
     let resets = match known(fpm, address, leased).await {
         Ok(_) => matches!(needs(fpm, leased), Ok(Follows::Reset)),
-        Err(_) => true,
+        Err(_) => matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset),
     };
     if !resets {
         return finish(phase, steps, host, job, leased, events).await;
@@ -200,8 +210,8 @@ pub(super) async fn beside(
     let again = if reset {
         Ok(())
     } else {
-        let asked = ask(address, leased, own(leased, "reset", "")).await;
-        asked.and_then(|answer| pool::was_reset(&answer).map_err(Trouble::Said))
+        let answer = put(address, leased, own(leased, "reset", "")).await;
+        answer.and_then(|answer| pool::was_reset(&answer).map_err(Trouble::Said))
     };
     match again {
         Ok(()) => {
@@ -228,8 +238,8 @@ async fn forget(
         .iter()
         .map(|release| format!("{root}/releases/{release}"))
         .collect();
-    let asked = ask(address, leased, own(leased, "forget", &folders.join("\n"))).await;
-    let said = match asked {
+    let answer = put(address, leased, own(leased, "forget", &folders.join("\n"))).await;
+    let said = match answer {
         Ok(answer) => pool::forgotten(&answer),
         Err(Trouble::Said(said)) => Err(said),
         Err(Trouble::Lost(error)) => Err(error.to_string()),
@@ -249,7 +259,7 @@ async fn known<'a>(
     leased: &'a mut Leased,
 ) -> Result<&'a Pool, Trouble> {
     if leased.pool.is_none() {
-        let answer = ask(address, leased, own(leased, "status", "")).await?;
+        let answer = put(address, leased, own(leased, "status", "")).await?;
         let read = Pool::read(&answer).map_err(|said| {
             Trouble::Said(format!(
                 "{said} (asked by {}/{})",
@@ -285,7 +295,8 @@ fn own(leased: &Leased, question: &str, paths: &str) -> Params<'static> {
         .custom("CUTOVER_PATHS", paths.to_owned())
 }
 
-async fn ask(
+/// Puts a request to the pool.
+async fn put(
     address: &PoolAddress,
     leased: &Leased,
     params: Params<'_>,
@@ -298,13 +309,20 @@ async fn ask(
     };
     match answered {
         Ok(answer) => Ok(answer),
-        Err(_) if !leased.connection.stands().await => {
+        Err(_) if !answers_at_all(leased).await => {
             Err(Trouble::Lost(HostError::Lost(leased.host.name.clone())))
         }
         Err(said) => Err(Trouble::Said(format!(
             "PHP-FPM does not answer at {address}: {said}"
         ))),
     }
+}
+
+/// Whether the host is still there: a dead line is noticed by nobody else for three quarters of a minute.
+async fn answers_at_all(leased: &Leased) -> bool {
+    let asking = ask::lines(&leased.connection, "true", "true", &[], |_| {});
+    let asked = within(&leased.host.name, STILL_THERE, asking).await;
+    matches!(asked, Ok(Ok(_)))
 }
 
 /// One request over FastCGI.
@@ -407,19 +425,23 @@ impl Visit {
         let (public, name) = file
             .rsplit_once('/')
             .unwrap_or((&self.folder, &self.script));
-        let query = path.split_once('?').map_or("", |(_, query)| query);
+        let (plain, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = match query {
+            "" => VISIT.to_owned(),
+            query => format!("{query}&{VISIT}"),
+        };
         let port = if self.secure { 443 } else { 80 };
         let params = Params::default()
             .gateway_interface("CGI/1.1")
             .server_protocol("HTTP/1.1")
             .server_software("cutover")
             .request_method("GET")
-            .request_uri(path.to_owned())
+            .request_uri(format!("{plain}?{query}"))
             .document_uri(format!("/{name}"))
             .script_name(format!("/{name}"))
             .document_root(public.to_owned())
             .script_filename(file.clone())
-            .query_string(query.to_owned())
+            .query_string(query)
             .server_name(self.host.clone())
             .server_addr("127.0.0.1")
             .server_port(port)

@@ -15,7 +15,8 @@ const PREVIEW: &str = "preview: ";
 /// What hosts have told of their databases.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
-    previews: BTreeMap<HostName, Vec<String>>,
+    /// By host and step: each line of the user's may speak of another database.
+    previews: BTreeMap<(HostName, String), Vec<String>>,
     migrated: BTreeMap<HostName, Migrated>,
 }
 
@@ -31,8 +32,8 @@ impl Schema {
             return;
         };
         if step.starts_with(PREVIEW) {
-            let lines = self.previews.entry(host.clone()).or_default();
-            lines.push(text.clone());
+            let step = (host.clone(), step.clone());
+            self.previews.entry(step).or_default().push(text.clone());
         } else if step.starts_with("migrate: ") {
             self.migrated.entry(host.clone()).or_default().hear(text);
         }
@@ -46,27 +47,31 @@ impl Schema {
         all
     }
 
-    fn preview(&self, host: &HostName) -> Preview {
-        let lines = self.previews.get(host).into_iter().flatten();
-        Preview::read(lines.map(String::as_str))
+    fn previews(&self, host: &HostName) -> Vec<Preview> {
+        let of_host = self.previews.iter().filter(|((of, _), _)| of == host);
+        of_host
+            .map(|(_, lines)| Preview::read(lines.iter().map(String::as_str)))
+            .collect()
     }
 }
 
 /// Refuses what the preview of a host shows to be destructive, unless that is allowed. Tells what it found.
 pub(super) fn judge(
     host: &HostName,
+    in_use: bool,
     job: phase::Job<'_>,
     events: &Events,
 ) -> Result<(), Box<Failure>> {
-    let preview = events.schema().preview(host);
-    for statement in preview.unknown() {
+    let previews = events.schema().previews(host);
+    for statement in previews.iter().flat_map(Preview::unknown) {
         let said = format!(
             "nobody here knows whether this is destructive: {}",
             statement.shown()
         );
         events.note(Some(host), said);
     }
-    let dangers = preview.dangers();
+    let dangers = previews.iter().flat_map(|preview| preview.dangers(in_use));
+    let dangers: Vec<Danger> = dangers.collect();
     let policy = job.environment.migrations.destructive;
     if job.request.allow_destructive || policy == Destructive::Allow {
         for danger in &dangers {

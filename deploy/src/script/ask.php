@@ -29,7 +29,9 @@ if ($ask === 'forget') {
 // What the web server passed for other requests tells how it resolves the path of a release.
 $scripts = [];
 foreach (function_exists('fpm_get_status') ? (fpm_get_status()['procs'] ?? []) : [] as $process) {
-    $scripts[] = (string) ($process['script'] ?? '');
+    if (strpos((string) ($process['query-string'] ?? ''), 'cutover-warm') === false) {
+        $scripts[] = (string) ($process['script'] ?? '');
+    }
 }
 echo json_encode([
     'php' => PHP_VERSION,

@@ -1,7 +1,7 @@
 # clean ROOT RELEASE INCOMING
 # Takes away what a deployment brought and did not make live.
 root=$1 release=$2 incoming=$3
-rm -rf "$incoming" "$incoming.d" "${incoming%/*}/.parts"
+rm -rf "$incoming" "$incoming.new" "$incoming.d" "${incoming%/*}/.parts"
 if [ "$(readlink "$root/current" || true)" = "releases/$release" ]; then
   echo "$release is live and stays"
 fi

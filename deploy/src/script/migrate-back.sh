@@ -13,7 +13,7 @@ rm -f "$kept.status"
   status=0
   sh -euc "$8" line "$1" "$2" "$3" "$4" "$5" "$6" "$7" 2>&1 || status=$?
   printf '%s\n' "$status" >"$kept.status"
-} | tee "$kept.out"
+} | (trap '' TERM && exec tee "$kept.out") || true
 sed -n -e 's/^Rolled back: *\([0-9A-Za-z_]*\).*/\1/p' -e 's/^ *\([0-9]\{4\}_[0-9A-Za-z_]*\) .*DONE *$/\1/p' "$kept.out" >"$kept.gone"
 grep -vxF -f "$kept.gone" "$kept" >"$kept.new" || true
 mv "$kept.new" "$kept"

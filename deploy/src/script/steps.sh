@@ -4,7 +4,7 @@ nonce=$1 root=$2 fence=$3 child=
 shift 3
 # A step has a process group of its own, so `timeout` does not end this script with it, and `end` ends all of it: not
 # every timeout does. The fence is held until it has.
-trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; end; fi; exit 143' TERM
+trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child" || true; end; fi; exit 143' TERM
 # Who hears no TERM is killed, so that nothing of a step outlives the fence.
 end() { kill -KILL "-$child" 2>/dev/null || true; }
 exec 8<"$root/.cutover"
