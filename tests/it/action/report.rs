@@ -164,15 +164,20 @@ async fn a_plan_tells_every_step_and_changes_nothing() {
         .find_map(|line| line.strip_prefix("make ")?.strip_suffix(" live"));
     let planned = planned.unwrap_or_else(|| panic!("{}", ended.log));
     let told = ended.summary.replace(planned, "r2");
+    let told = told.replace(first.output("release"), "r1");
+    // How many bytes there are depends on the day and the runner.
+    let told = told
+        .replace(|c: char| c.is_ascii_digit(), "N")
+        .replace("NNN bytes", "N bytes");
     insta::assert_snapshot!(told, @"
     ### production: the plan
 
-    - make r2 live
-    - stage on web1: bring, mark staging, unpack, link shared, prepare: echo ::error::of the app; echo '::set-output name=…, mark ready
-    - switch on web1: mark live, swap from 20261121T093156Z-1b4b21c
-    - health on web1: health
-    - keep on web1: mark healthy, prune nothing
-    - to bring: 533 bytes with 3 files, to each host
+    - make rN live
+    - stage on webN: bring, mark staging, unpack, link shared, prepare: echo ::error::of the app; echo '::set-output name=…, mark ready
+    - switch on webN: mark live, swap from rN
+    - health on webN: health
+    - keep on webN: mark healthy, prune nothing
+    - to bring: N bytes with N files, to each host
     ");
     assert_eq!(job.host.picture().await, before);
     assert_eq!(github.requests().len(), requests);

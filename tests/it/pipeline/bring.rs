@@ -1,10 +1,21 @@
 //! How an artifact comes to a host that had one before: what did not change is there already.
 
-use super::scene::Scene;
+use kit::{HostOptions, Tools};
+
+use super::scene::{Plot, Scene};
 
 /// Enough files for several parts.
 async fn scene() -> Scene {
-    let scene = Scene::plain().await;
+    on(HostOptions::plain("web1")).await
+}
+
+async fn on(host: HostOptions) -> Scene {
+    let hosts = vec![host];
+    let scene = Scene::start(Plot {
+        hosts,
+        ..Plot::default()
+    })
+    .await;
     let files: Vec<_> = (0..100)
         .map(|n| (format!("pages/{n:02}"), format!("page {n}").repeat(50)))
         .collect();
@@ -19,7 +30,19 @@ async fn scene() -> Scene {
 
 #[tokio::test]
 async fn a_release_is_whole_and_has_the_time_of_its_commit_though_only_changes_were_sent() {
-    let scene = scene().await;
+    whole(scene().await).await;
+}
+
+#[tokio::test]
+async fn a_release_is_whole_where_busybox_puts_it_together() {
+    let host = HostOptions {
+        tools: Tools::BusyBox,
+        ..HostOptions::plain("web1")
+    };
+    whole(on(host).await).await;
+}
+
+async fn whole(scene: Scene) {
     let told = scene
         .deploy(&[("pages/50", "changed"), ("pages/new", "new")])
         .await;

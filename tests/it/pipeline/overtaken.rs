@@ -78,7 +78,9 @@ async fn stands_still_at(step: &str) {
     let before = scene.picture().await;
     signal(pid, Signal::CONT);
     let status = stopped.wait().await.unwrap();
-    assert_ne!(status.code(), Some(0), "{step}");
+    // Its release may have been live and healthy before somebody else's took its place.
+    let well = step == "health" && status.code() == Some(0);
+    assert!(well || status.code() != Some(0), "{step}: {status}");
     let after = scene.picture().await;
     assert_eq!(live(&scene), "alice\n", "{step}");
     assert_eq!(before, after, "{step}");
