@@ -19,7 +19,7 @@ pub struct Args {
         long,
         value_name = "FILE",
         default_value = "service.toml",
-        env = "CUTOVER_CONFIG"
+        env = "CUTOVER_SETTINGS"
     )]
     config: PathBuf,
 }

@@ -43,12 +43,12 @@ pub(super) struct Site {
 /// Who asks, as hosts and journals will name them.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Asker {
-    /// Who asks, as it is told to others.
+    /// Who asks, as it is told to others; who has locked an environment is known by it.
     #[arg(
         long,
         env = "USER",
         default_value = "somebody at a shell",
-        hide_env = true
+        hide_env_values = true
     )]
     pub(super) actor: String,
 }
