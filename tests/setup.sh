@@ -65,6 +65,10 @@ missing=$(
   for pair in $extensions; do
     printf '%s\n' "$loaded" | grep -qix "${pair%%:*}" || echo "${pair#*:}"
   done
+  # Capistrano knows keys of the kind that hosts have only with two more packages.
+  for pair in ed25519:ruby-ed25519 bcrypt_pbkdf:ruby-bcrypt-pbkdf; do
+    ruby -r "${pair%%:*}" -e '' 2>/dev/null || echo "${pair#*:}"
+  done
 )
 missing=$(printf '%s\n' "$missing" | sort -u | tr '\n' ' ' | sed 's/^ *//; s/ *$//')
 [ -n "$missing" ] || exit 0

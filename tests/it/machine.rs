@@ -135,7 +135,20 @@ async fn a_machine_that_crashed_comes_back_with_its_state() {
         host.read("shared/.env").as_deref(),
         Some("APP_ENV=production\n")
     );
-    assert!(host.over_ssh("true").await.status.success());
+    // Its sshd may turn somebody away in its first moment.
+    wait_for(
+        "the machine to let in",
+        Duration::from_secs(20),
+        async || {
+            let said = host.over_ssh("true").await;
+            if said.status.success() {
+                Ok(())
+            } else {
+                Err(format!("{said:?}"))
+            }
+        },
+    )
+    .await;
     line.kill().await.unwrap();
     host.close().await;
 }

@@ -1,12 +1,13 @@
 //! A pool of PHP-FPM, asked over FastCGI through the connection to its host: before the swap for the new release, after
 //! it to forget the old one. What answers for the pool itself is a script that is there as long as the lease is.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastcgi_client::response::Content;
-use fastcgi_client::{Client, Params, Request, StreamExt as _};
+use fastcgi_client::{Client, ClientError, Params, Request, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STILL_THERE: Duration = Duration::from_secs(10);
 /// The query of our own visits, by which they are told from those of others.
 const VISIT: &str = "cutover-warm";
+/// What is said of a line that nobody answered on.
+const CLOSED: &str = "it was closed without an answer";
 /// This much of an answer is read.
 const BODY_BYTES: usize = 64 * 1024;
 
@@ -334,10 +337,10 @@ async fn call(socket: &Path, params: Params<'_>, limit: Duration) -> Result<Answ
         let request = Request::new_tokio(params, tokio::io::empty());
         let client = Client::new_tokio(stream);
         let answering = client.execute_once_stream(request).await;
-        let mut answering = answering.map_err(|e| e.to_string())?;
+        let mut answering = answering.map_err(|e| why(&e))?;
         let mut written = Vec::new();
         while let Some(content) = answering.next().await {
-            match content.map_err(|e| e.to_string())? {
+            match content.map_err(|e| why(&e))? {
                 Content::Stdout(bytes) if written.len() < BODY_BYTES => {
                     written.extend_from_slice(&bytes);
                 }
@@ -345,12 +348,25 @@ async fn call(socket: &Path, params: Params<'_>, limit: Duration) -> Result<Answ
             }
         }
         if written.is_empty() {
-            return Err("the line ended without an answer".to_owned());
+            return Err(CLOSED.to_owned());
         }
         Ok(pool::answer(&written))
     };
     let timed = tokio::time::timeout(limit, calling).await;
     timed.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+}
+
+/// Why there was no answer. What sshd could not lead anywhere ends in one of several ways.
+fn why(error: &ClientError) -> String {
+    let closed = matches!(error, ClientError::Io(error) if matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+    ));
+    if closed {
+        CLOSED.to_owned()
+    } else {
+        error.to_string()
+    }
 }
 
 fn failure(trouble: Trouble, phase: Phase, job: Job<'_>, leased: &Leased) -> Failure {

@@ -129,7 +129,7 @@ async fn a_pool_that_does_not_answer_is_told_before_anything_changes() {
     let told = deploy(&scene, SampleApp::code("two")).await;
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
-      warm on web1: PHP-FPM does not answer at <web1>/run/php-fpm.sock: Connection reset by peer (os error 104)
+      warm on web1: PHP-FPM does not answer at <web1>/run/php-fpm.sock: it was closed without an answer
       Check that the pool listens there, that root may open it (`sudo usermod -aG www-data root`, then log in anew), and that sshd lets it through (`AllowStreamLocalForwarding`, `AllowTcpForwarding`).
     ");
     assert_eq!(scene.live().unwrap().as_str(), FIRST);
