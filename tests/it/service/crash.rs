@@ -22,10 +22,15 @@ async fn a_kill_right_after_the_answer_loses_nothing() {
     assert_eq!(world.outcomes().await, ["deploy deployed"]);
     assert_eq!(live(&world).as_deref(), Some("two"));
     world.reported().await;
-    assert_snapshot!(world.forge(), @r#"
+    // Whether it was told in time that it waits depends on when the service was killed.
+    let forge = world.forge();
+    let lines = forge
+        .lines()
+        .filter(|line| !line.contains("pending \"queued\""));
+    let told: Vec<_> = lines.collect();
+    assert_snapshot!(told.join("\n"), @r#"
     acme/shop
       <commit 1>
-        cutover/production pending "queued" http://127.0.0.1:<port>/deployments/<id 1>
         cutover/production pending "deploying to production" http://127.0.0.1:<port>/deployments/<id 1>
         cutover/production success "<release 1> is live on production" http://127.0.0.1:<port>/deployments/<id 1>
       deployment 1 production <commit 1> is-production "github push by alice"
