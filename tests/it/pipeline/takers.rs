@@ -144,10 +144,10 @@ async fn a_killed_holder_frees_the_lease_at_once() {
     assert!(next.try_wait().unwrap().is_none());
     let killed = Instant::now();
     program.start_kill().unwrap();
-    let freed = tokio::time::timeout(Duration::from_secs(1), next.wait()).await;
+    let freed = tokio::time::timeout(Duration::from_secs(5), next.wait()).await;
     assert!(
         freed
-            .expect("the lease is free within a second")
+            .expect("the lease is free within 5 s")
             .unwrap()
             .success()
     );
