@@ -46,7 +46,7 @@ impl Kept {
         }
     }
 
-    /// Begins to connect, unless a connection is there. How it ends is told to whoever takes it.
+    /// Begins to connect, unless a connection is there.
     pub(crate) fn open_ahead(&self, host: &Host, access: &Access) {
         let mut slots = self.slots();
         let slot = slots.entry(key(host, access));
@@ -61,19 +61,15 @@ impl Kept {
     }
 
     /// The connection that is there, if any: one that was opened ahead, or an idle one that seems to stand.
-    pub(crate) async fn take(
-        &self,
-        host: &Host,
-        access: &Access,
-    ) -> Option<Result<Connection, HostError>> {
+    pub(crate) async fn take(&self, host: &Host, access: &Access) -> Option<Connection> {
         let slot = self.slots().remove(&key(host, access))?;
         if let Some(ending) = slot.ending {
             ending.abort();
         }
         match slot.connection {
             // What failed then may go well now.
-            Waiting::Opening(opening) => opening.await.ok()?.ok().map(Ok),
-            Waiting::Idle(connection) if connection.stands().await => Some(Ok(connection)),
+            Waiting::Opening(opening) => opening.await.ok()?.ok(),
+            Waiting::Idle(connection) if connection.stands().await => Some(connection),
             Waiting::Idle(connection) => {
                 // Nobody has to wait until its end is noticed.
                 drop(tokio::spawn(connection.close()));
@@ -132,7 +128,7 @@ impl Connection {
         if let Some(kept) = &access.kept
             && let Some(connection) = kept.take(host, access).await
         {
-            return connection;
+            return Ok(connection);
         }
         Self::open(host, access).await
     }

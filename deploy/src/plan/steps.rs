@@ -267,11 +267,8 @@ impl Site<'_> {
 
     fn undo(&self) -> Vec<Step> {
         let rolled_back = ReleaseState::RolledBack;
-        let mark = Step {
-            // A full disk may be why this is needed: a record that cannot be written stops nothing on the way back.
-            script: Script::MarkIfPossible,
-            ..self.mark("mark rolled back", self.release, rolled_back, "undo")
-        };
+        // A full disk may be why this is needed: a record that cannot be written stops nothing on the way back.
+        let mark = self.mark_if_possible("mark rolled back", self.release, rolled_back, "undo");
         let Some(previous) = &self.previous else {
             let args = vec![self.root(), self.release.to_string()];
             return vec![self.step("withdraw", Script::Withdraw, args), mark];
@@ -282,14 +279,9 @@ impl Site<'_> {
         }
         // From now on nobody may take it for granted that everything follows what is live again.
         if self.facts.was_healthy(previous) {
-            let mark = self.mark("mark restored", previous, ReleaseState::Healthy, "restore");
-            steps.insert(
-                1,
-                Step {
-                    script: Script::MarkIfPossible,
-                    ..mark
-                },
-            );
+            let healthy = ReleaseState::Healthy;
+            let mark = self.mark_if_possible("mark restored", previous, healthy, "restore");
+            steps.insert(1, mark);
         }
         steps
     }
@@ -328,6 +320,20 @@ impl Site<'_> {
                 )
             })
             .collect()
+    }
+
+    /// The same as [`Site::mark`], but nothing stops where it fails.
+    fn mark_if_possible(
+        &self,
+        name: &str,
+        release: &ReleaseId,
+        state: ReleaseState,
+        did: &str,
+    ) -> Step {
+        Step {
+            script: Script::MarkIfPossible,
+            ..self.mark(name, release, state, did)
+        }
     }
 
     fn mark(&self, name: &str, release: &ReleaseId, state: ReleaseState, did: &str) -> Step {

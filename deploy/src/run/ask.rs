@@ -149,15 +149,13 @@ pub(super) async fn roster(
             .await
             .map_err(failed)?;
         if status != 0 {
-            let (asked_host, step) = (host, "workers".to_owned());
-            let host = Some(host.name.clone());
             return Err(Failure {
-                host,
-                step,
+                host: Some(host.name.clone()),
+                step: "workers".to_owned(),
                 message: stderr.trim().to_owned(),
                 hint: Some(format!(
                     "See it there: `ssh {} supervisorctl status`. What it needs with sudo is in templates/sudoers.",
-                    fit::ssh_line(asked_host)
+                    fit::ssh_line(host)
                 )),
             });
         }

@@ -28,6 +28,15 @@ pub(super) struct Bring<'a> {
     pub(super) parts: String,
 }
 
+impl Bring<'_> {
+    /// What the host has to know of it, in the order in which `guard.sh` takes it.
+    pub(super) fn args(&self) -> [String; 4] {
+        let sent: u64 = self.sent.iter().map(|range| range.end - range.start).sum();
+        let (to, sent) = (self.to.to_owned(), sent.to_string());
+        [to, sent, self.orders.clone(), self.parts.clone()]
+    }
+}
+
 /// Works out what has to be sent to a host that keeps an artifact of these parts.
 pub(super) fn bring<'a>(artifact: &'a Artifact, kept: &[Part], to: &'a str) -> Bring<'a> {
     let mut orders = orders(&artifact.parts, kept);

@@ -103,9 +103,10 @@ async fn warmed(
         return Ok(());
     };
     let root = leased.root();
-    let told = known(fpm, address, leased).await?.line(&root);
+    let pool = known(address, leased).await?;
+    let (told, follows) = (pool.line(&root), pool.follows(fpm.after_swap, &root));
     events.note(Some(&leased.host.name), format!("php-fpm: {told}"));
-    needs(fpm, leased)?;
+    follows.map_err(Trouble::Said)?;
     let visit = Visit::of(
         release,
         fpm,
@@ -165,25 +166,16 @@ pub(super) async fn beside(
     let Some((fpm, address)) = pool_of(job.environment, &leased.host) else {
         return finish(phase, steps, host, job, leased, events).await;
     };
-    let swaps = steps.iter().any(|step| step.name == "swap");
     match phase {
-        Phase::Switch | Phase::Undo if swaps => {}
-        Phase::Keep => {
-            forget(address, &host.removed, leased, events).await;
-            return finish(phase, steps, host, job, leased, events).await;
-        }
+        Phase::Keep => forget(address, &host.removed, leased, events).await,
         Phase::Abandon => {
             forget(address, std::slice::from_ref(&plan.release), leased, events).await;
-            return finish(phase, steps, host, job, leased, events).await;
         }
-        _ => return finish(phase, steps, host, job, leased, events).await,
+        _ => {}
     }
-    // A pool that cannot be asked does not keep the way back from being gone.
-    let resets = match known(fpm, address, leased).await {
-        Ok(_) => matches!(needs(fpm, leased), Ok(Follows::Reset)),
-        Err(_) => matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset),
-    };
-    if !resets {
+    let swaps = matches!(phase, Phase::Switch | Phase::Undo)
+        && steps.iter().any(|step| step.name == "swap");
+    if !swaps || !resets(fpm, address, leased).await {
         return finish(phase, steps, host, job, leased, events).await;
     }
     leased.swapped = Arc::default();
@@ -256,32 +248,26 @@ async fn forget(
 }
 
 /// What the pool told of itself, asked for once.
-async fn known<'a>(
-    fpm: &PhpFpm,
-    address: &PoolAddress,
-    leased: &'a mut Leased,
-) -> Result<&'a Pool, Trouble> {
-    if leased.pool.is_none() {
+async fn known<'a>(address: &PoolAddress, leased: &'a mut Leased) -> Result<&'a Pool, Trouble> {
+    let pool = if let Some(pool) = leased.pool.take() {
+        pool
+    } else {
         let answer = put(address, leased, own(leased, "status", "")).await?;
-        let read = Pool::read(&answer).map_err(|said| {
-            Trouble::Said(format!(
-                "{said} (asked by {}/{})",
-                folder(leased),
-                file_name()
-            ))
-        })?;
-        leased.pool = Some(read);
-    }
-    let pool = leased.pool.as_ref();
-    pool.ok_or_else(|| Trouble::Said(format!("{:?} is not asked", fpm.pool)))
+        Pool::read(&answer).map_err(|said| {
+            let script = format!("{}/{}", folder(leased), file_name());
+            Trouble::Said(format!("{said} (asked by {script})"))
+        })?
+    };
+    Ok(leased.pool.insert(pool))
 }
 
-fn needs(fpm: &PhpFpm, leased: &Leased) -> Result<Follows, Trouble> {
-    let Some(pool) = &leased.pool else {
-        return Ok(Follows::Reset);
-    };
-    pool.follows(fpm.after_swap, &leased.root())
-        .map_err(Trouble::Said)
+/// Whether the swap makes a reset necessary. A pool that cannot be asked does not keep the way back from being gone.
+async fn resets(fpm: &PhpFpm, address: &PoolAddress, leased: &mut Leased) -> bool {
+    let root = leased.root();
+    match known(address, leased).await {
+        Ok(pool) => matches!(pool.follows(fpm.after_swap, &root), Ok(Follows::Reset)),
+        Err(_) => matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset),
+    }
 }
 
 fn folder(leased: &Leased) -> String {

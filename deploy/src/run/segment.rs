@@ -54,10 +54,7 @@ pub(super) async fn run(
     let nonce = nonce();
     let (script, name, mut args) = match &mode {
         Mode::Guard { bring, .. } => {
-            let (to, orders, parts) = bring.as_ref().map_or(("", "", ""), |bring| {
-                (bring.to, &bring.orders, &bring.parts)
-            });
-            let args = [to, orders, parts].map(str::to_owned);
+            let args = bring.as_ref().map_or_else(Default::default, Bring::args);
             (GUARD, "guard", args.to_vec())
         }
         Mode::Finish { folder, segment } => (

@@ -1,27 +1,28 @@
-# guard FILE ORDERS PARTS STEPS [STEPS_ARGUMENT…]
+# guard FILE SENT ORDERS PARTS STEPS [STEPS_ARGUMENT…]   (SENT: bytes that come by stdin)
 # Puts an artifact together in FILE, by ORDERS: `new LENGTH` comes by stdin, `kept LENGTH FIRST` is in the artifact that
 # was brought before. Then runs steps that only prepare. They end when stdin does: nobody is left who waits for them.
-file=$1 orders=$2 parts=$3 steps=$4
-shift 4
+file=$1 sent=$2 orders=$3 parts=$4 steps=$5
+shift 5
 exec 3<&0
 kept=${file%/incoming/*}/objects/artifact
-if [ -n "$orders" ]; then
-  mkdir -p "${file%/*}"
-  total=0 at=1
-  while read -r whence length _; do
-    [ "$whence" != new ] || total=$((total + length))
-  done <<ORDERS
-$orders
-ORDERS
+assemble() {
   # All of it at once: not every head leaves on stdin what it does not want.
-  head -c "$total" <&3 >"$file.new"
+  head -c "$sent" <&3 >"$file.new" || return
+  if [ "$orders" = "new $sent" ]; then
+    mv "$file.new" "$file"
+    return
+  fi
+  at=1
   printf '%s\n' "$orders" | while read -r whence length first; do
     case $whence in
       new) tail -c "+$at" "$file.new" | head -c "$length" && at=$((at + length)) ;;
       kept) tail -c "+$first" "$kept" | head -c "$length" ;;
     esac
-  done >"$file" || { rm -f "$file" "$file.new" && exit 74; }
-  rm -f "$file.new"
+  done >"$file" && rm -f "$file.new"
+}
+if [ -n "$orders" ]; then
+  mkdir -p "${file%/*}"
+  assemble || { rm -f "$file" "$file.new" && exit 74; }
   printf '%s\n' "$parts" | sed '/^$/d' >"${file%/*}/.parts"
 fi
 setsid sh -euc "$steps" steps "$@" </dev/null 2>&1 &

@@ -1,7 +1,7 @@
 //! Hosts behind a load balancer: each leaves before its swap and comes back when it is healthy, whatever happens.
 
 use insta::assert_snapshot;
-use kit::{Balancer, Load};
+use kit::{Balancer, Load, LoadReport};
 
 use super::scene::{Plot, Scene};
 use super::told::Told;
@@ -44,26 +44,28 @@ fn seen(balancer: &Balancer) -> String {
 
 const ALL_SERVE: &str = "web1 no check, web2 no check";
 
-/// The part of a story that comes after the barrier.
-fn after_the_barrier(told: &Told) -> String {
-    let story = told.story();
-    let at = story.find("== switch").unwrap_or(0);
-    story[at..].to_owned()
+/// Deploys these files while a client asks the balancer 40 times a second.
+async fn under_load(
+    scene: &Scene,
+    balancer: &Balancer,
+    files: &[(&str, &str)],
+) -> (Told, LoadReport) {
+    let mut load = Load::start(&format!("{}/health", balancer.url()), 40);
+    load.answers(10).await;
+    let told = scene.deploy(files).await;
+    load.answers(10).await;
+    (told, load.stop().await)
 }
 
 #[tokio::test]
 async fn a_rolling_deployment_behind_a_balancer_fails_no_request() {
     let (scene, balancer) = behind_a_balancer().await;
-    let mut load = Load::start(&format!("{}/health", balancer.url()), 40);
-    load.answers(10).await;
-    let told = scene.deploy(&[("index.html", "two")]).await;
-    load.answers(10).await;
-    let report = load.stop().await;
+    let (told, report) = under_load(&scene, &balancer, &[("index.html", "two")]).await;
     assert_eq!(told.exit(), 0, "{}", told.story());
     assert_eq!(report.failed, 0, "{report}");
     assert_eq!(report.releases.len(), 2, "{report}");
     assert_eq!(seen(&balancer), ALL_SERVE);
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch (wave 1 of 2)
     web1 mark live: ok
     web1 before swap: sh haproxy.sh away; ! test -e storage/stuck: ok
@@ -101,16 +103,12 @@ async fn a_rolling_deployment_behind_a_balancer_fails_no_request() {
 #[tokio::test]
 async fn a_host_whose_new_release_is_ill_comes_back_to_the_balancer_with_the_old_one() {
     let (scene, balancer) = behind_a_balancer().await;
-    let mut load = Load::start(&format!("{}/health", balancer.url()), 40);
-    load.answers(10).await;
-    let told = scene.deploy(&[("ok", "false")]).await;
-    load.answers(10).await;
-    let report = load.stop().await;
+    let (told, report) = under_load(&scene, &balancer, &[("ok", "false")]).await;
     assert_eq!(told.exit(), 1, "{}", told.story());
     assert_eq!(report.failed, 0, "{report}");
     assert_eq!(report.releases.len(), 1, "{report}");
     assert_eq!(seen(&balancer), ALL_SERVE);
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch (wave 1 of 2)
     web1 mark live: ok
     web1 before swap: sh haproxy.sh away; ! test -e storage/stuck: ok
@@ -149,7 +147,7 @@ async fn a_host_comes_back_to_the_balancer_when_its_leaving_or_its_swap_fails() 
     failed: what was live still is
       before swap: sh haproxy.sh away; ! test -e storage/stuck on web1: exit 1
     ");
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch (wave 1 of 2)
     web1 mark live: ok
     web1 before swap: sh haproxy.sh away; ! test -e storage/stuck: exit 1
@@ -202,7 +200,7 @@ async fn a_rollback_leaves_no_balancer_and_comes_back_in_any_case() {
     let told = scene.rollback().await;
     assert_eq!(told.exit(), 0, "{}", told.story());
     assert_eq!(seen(&balancer), ALL_SERVE);
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch
     web1 mark live: ok
     web1 | current -> releases/r1

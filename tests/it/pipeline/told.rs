@@ -61,6 +61,13 @@ impl Told {
         self.names.tame(&plan.unwrap_or_default())
     }
 
+    /// The part of the story that comes after the barrier.
+    pub(super) fn after_the_barrier(&self) -> String {
+        let story = self.story();
+        let at = story.find("== switch").unwrap_or(0);
+        story[at..].to_owned()
+    }
+
     /// The lines that steps printed.
     pub(super) fn output(&self) -> Vec<&str> {
         let lines = self.events.iter().filter_map(|event| match event {

@@ -3,7 +3,6 @@
 use insta::assert_snapshot;
 
 use super::scene::{Plot, Scene};
-use super::told::Told;
 
 async fn three(keys: &str) -> Scene {
     let scene = bare(keys).await;
@@ -28,18 +27,11 @@ fn live(scene: &Scene) -> Vec<String> {
     scene.hosts.iter().map(file).collect()
 }
 
-/// The part of a story that comes after the barrier.
-fn after_the_barrier(told: &Told) -> String {
-    let story = told.story();
-    let at = story.find("== switch").unwrap_or(0);
-    story[at..].to_owned()
-}
-
 #[tokio::test]
 async fn a_rolling_deployment_goes_host_by_host_and_watches_each() {
     let scene = three("strategy = \"rolling\"\nbatch = 2\nwatch = \"300ms\"").await;
     let told = scene.deploy(&[("index.html", "two")]).await;
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch (wave 1 of 2)
     web1 mark live: ok
     web1 | current -> releases/r2
@@ -71,7 +63,7 @@ async fn a_rolling_deployment_goes_host_by_host_and_watches_each() {
     ");
     assert_eq!(live(&scene), ["two", "two", "two"]);
     let told = scene.rollback().await;
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch
     web1 mark live: ok
     web1 | current -> releases/r1
@@ -104,7 +96,7 @@ async fn an_ill_canary_goes_back_and_the_others_never_swap() {
         .deploy(&[("ok", "false"), ("index.html", "ill")])
         .await;
     assert_eq!(told.exit(), 1);
-    assert_snapshot!(after_the_barrier(&told), @"
+    assert_snapshot!(told.after_the_barrier(), @"
     == switch (wave 1 of 2)
     web1 mark live: ok
     web1 | current -> releases/r2

@@ -12,15 +12,13 @@ impl Site<'_> {
         if !self.migrates() || self.wish.config.steps.migrate.is_empty() {
             return Vec::new();
         }
-        let mut steps = self.lines("preview", &self.wish.config.steps.preview, self.release);
+        let lines = &self.wish.config.steps.preview;
         let allowed = self.wish.environment.migrations.destructive == Destructive::Allow;
         if allowed || self.wish.request.allow_destructive {
-            for step in &mut steps {
-                step.script = Script::LineIfPossible;
-                step.args.push(LINE.to_owned());
-            }
+            self.around("preview", lines, Script::LineIfPossible, self.release)
+        } else {
+            self.lines("preview", lines, self.release)
         }
-        steps
     }
 
     pub(super) fn migrate(&self) -> Vec<Step> {

@@ -14,11 +14,7 @@ impl Site<'_> {
         let overtaken = overtaken.filter(|id| !removed.contains(id) && !gone.contains(id));
         steps.extend(overtaken.map(|id| {
             let name = format!("mark overtaken {id}");
-            let script = Script::MarkIfPossible;
-            Step {
-                script,
-                ..self.mark(&name, id, ReleaseState::Failed, "overtaken")
-            }
+            self.mark_if_possible(&name, id, ReleaseState::Failed, "overtaken")
         }));
         steps.push(self.prune(&removed));
         steps.extend(self.migrate_back_left());
