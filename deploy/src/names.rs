@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// A text that does not fit the grammar of the name it was meant to be.
@@ -160,6 +162,12 @@ impl ReleaseId {
             }
             None => digits(&self.0, 14).then(|| self.0.clone()),
         }
+    }
+
+    /// When it was made, to the second, where its name says so.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        let moment = DateTime::strptime("%Y%m%d%H%M%S", self.moment()?).ok()?;
+        Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp())
     }
 
     /// Whether its name says that it was made before `other`, or in the same second.

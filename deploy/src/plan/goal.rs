@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::ToSpan as _;
+
 use super::{Refusal, Wish};
 use crate::Failure;
-use crate::facts::{Facts, ReleaseState};
+use crate::facts::{Facts, ReleaseRecord, ReleaseState};
 use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 
@@ -63,7 +65,7 @@ pub(super) fn goal_of_deploy(
     commit: &CommitSha,
     facts: &BTreeMap<HostName, Facts>,
 ) -> Goal {
-    let release = ReleaseId::of(commit, request.requested_at);
+    let release = own_release(request, commit, facts);
     let live = live_everywhere(commit, facts);
     if let Some(Goal::Nothing { release }) = live {
         return Goal::Nothing { release };
@@ -75,6 +77,34 @@ pub(super) fn goal_of_deploy(
         return Goal::TakeBack { release };
     }
     live.unwrap_or(Goal::Fresh { release })
+}
+
+/// The release of this deployment: what it made before it was cut off, or a new one. A new one is newer by its name than
+/// all that are there, whatever the clock of another deployer says: rollback and retention go by that order.
+fn own_release(
+    request: &DeployRequest,
+    commit: &CommitSha,
+    facts: &BTreeMap<HostName, Facts>,
+) -> ReleaseId {
+    let asked = ReleaseId::of(commit, request.requested_at);
+    let known = || facts.values().flat_map(|facts| &facts.releases);
+    let is_own = |(id, record): &(&ReleaseId, &Option<ReleaseRecord>)| {
+        let made = record.as_ref();
+        let mine = made.is_some_and(|made| made.deployment == request.deployment);
+        let same = made.is_some_and(|made| made.commit.as_ref() == Some(commit));
+        mine && same && id.is_ours() && asked.is_not_after(id)
+    };
+    if let Some((id, _)) = known().find(is_own) {
+        return id.clone();
+    }
+    let others = known().filter(|(id, record)| **id != asked || record.is_some());
+    let newest = others.filter_map(|(id, _)| id.made_at()).max();
+    match newest {
+        Some(newest) if newest.as_second() >= request.requested_at.as_second() => {
+            ReleaseId::of(commit, newest + 1.second())
+        }
+        _ => asked,
+    }
 }
 
 /// What to do where a healthy release of this commit is live on every host.

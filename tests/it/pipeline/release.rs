@@ -2,6 +2,7 @@
 
 use cutover_deploy::{DeployRequest, Kind};
 use insta::assert_snapshot;
+use jiff::ToSpan as _;
 
 use super::scene::{Plot, Scene};
 
@@ -389,5 +390,16 @@ async fn the_plan_names_both_commits() {
         scene.rollback().await.commits(),
         (commit(&first), commit(&second))
     );
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_release_of_a_deployer_whose_clock_is_behind_is_still_the_newest() {
+    let scene = Scene::plain().await;
+    scene.deploy(&[]).await;
+    let mut late = scene.wish(WELL).await;
+    late.requested_at -= 1.hour();
+    assert_snapshot!(scene.run(&late).await.outcome(), @"deployed: r2 is live and healthy (before: r1)");
+    assert_snapshot!(scene.rollback().await.outcome(), @"deployed: r1 is live and healthy (before: r2)");
     scene.close().await;
 }
