@@ -20,6 +20,7 @@ mod request;
 mod under_way;
 
 pub mod config;
+pub mod doctor;
 pub mod facts;
 pub mod health;
 #[cfg(feature = "run")]
