@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::FpmAction;
-use crate::health::Answer;
+use crate::health::{self, Answer};
 
 /// What a pool told of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +192,7 @@ pub fn answer(written: &[u8]) -> Answer {
     let status = status.map_or(Some(200), |status| status.split(' ').next()?.parse().ok());
     Answer {
         status: status.unwrap_or(0),
+        headers: health::fields(head),
         body: body.to_owned(),
     }
 }
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn a_script_answers_with_a_head_and_a_body() {
         let read = |text: &str| {
-            let Answer { status, body } = answer(text.as_bytes());
+            let Answer { status, body, .. } = answer(text.as_bytes());
             format!("{status} {body:?}")
         };
         insta::assert_snapshot!([
@@ -286,6 +287,7 @@ mod tests {
         let answered = |status, body: &str| Answer {
             status,
             body: body.into(),
+            ..Answer::default()
         };
         let said = |answer: &Answer| was_reset(answer).unwrap_err();
         insta::assert_snapshot!([

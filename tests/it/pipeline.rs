@@ -28,4 +28,5 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod watched;
 mod waves;
