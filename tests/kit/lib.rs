@@ -11,6 +11,7 @@
 //!
 //! A [`World`] is all of it at once, with `cutover serve` as a process ([`Service`]) between a
 //! [`GitHub`](github::GitHub) and a host.
+//! A [`Docker`] daemon and a [`Cluster`] of Kubernetes are real, and need root.
 //! A [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
@@ -20,8 +21,10 @@ mod balancer;
 mod browser;
 mod cache;
 mod capistrano;
+mod cluster;
 mod command;
 mod composer;
+mod docker;
 mod gate;
 pub mod github;
 pub mod gitlab;
@@ -46,7 +49,9 @@ pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
 pub use cache::{ci_client, peer};
 pub use capistrano::Capistrano;
+pub use cluster::Cluster;
 pub use composer::ComposerRepo;
+pub use docker::{Docker, WORKER};
 pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};
 pub use load::{Judge, Load, LoadReport};
 pub use postgres::Postgres;
