@@ -33,9 +33,10 @@ test: setup check ## Everything that can be proven here
 	cargo build --workspace --all-targets $(MACHINES)
 	$(TESTS) --workspace $(MACHINES)
 
-test-matrix: setup ## The main story on Debian 12, 13 and testing with Laravel 8, 10 and 13 (root; minutes)
+test-matrix: setup ## Debian 12, 13 and testing with Laravel 8, 10 and 13, and a real Kubernetes (root; minutes)
+	@sh tests/fetch-kubernetes.sh
 	cargo build -p cutover
-	$(TESTS) -p it --features it/matrix matrix::
+	$(TESTS) -p it --features it/matrix -- matrix:: containers::
 
 check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check

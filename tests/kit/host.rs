@@ -209,6 +209,11 @@ impl Host {
         fs::write(file, text).expect("the host can be written");
     }
 
+    /// Puts a program before all others that a shell on the host finds.
+    pub fn install(&self, name: &str, text: &str) {
+        self.write_program(&format!("bin/{name}"), text);
+    }
+
     /// What the folder of the app looks like: `current`, releases, what is shared, what the deploy tool keeps.
     ///
     /// Releases are numbered in the order in which they were made, and keep their number for the life of this value.

@@ -39,9 +39,7 @@ async fn try_doctor(args: DoctorArgs) -> Result<u8, Trouble> {
     if args.site.json {
         console::print_json(&told);
     } else {
-        told.iter()
-            .map(text)
-            .for_each(|text| console::print(&text));
+        told.iter().map(text).for_each(|text| console::print(&text));
         console::print(&summary(&args.environment, &told));
     }
     Ok(exit_code(&told))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cutover_deploy::doctor::{Diagnosis, Severity};
 use cutover_deploy::run;
 use insta::assert_snapshot;
-use kit::{FIRST, Web};
+use kit::FIRST;
 
 use super::laravel::{Shop, shop};
 use super::scene::Scene;
