@@ -98,6 +98,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
             Vec::new()
         },
         health,
+        outside: false,
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
@@ -221,6 +222,8 @@ impl Site<'_> {
             self.wish.request.deployment.to_string(),
         ];
         let mut steps = vec![self.step("swap", Script::Swap, swap)];
+        // Old workers beside new ones take no job any more of which new code may be the author.
+        steps.extend(self.end_workers(release));
         let environment = self.wish.environment;
         if let Some(fpm) = environment
             .php_fpm

@@ -37,23 +37,27 @@ impl Site<'_> {
         overlap.map(start).collect()
     }
 
-    /// What workers need after the swap.
+    /// What is next after the swap: those that were started beside others are alone from now on.
+    pub(super) fn end_workers(&self, release: &ReleaseId) -> Vec<Step> {
+        let overlap = self.groups(|workers| workers.hand_over == HandOver::Overlap);
+        let end = |workers: &Workers| {
+            let name = format!("workers {} end", workers.group);
+            let args = patience(workers);
+            self.workers_step(&name, Script::WorkersEnd, release, workers, args)
+        };
+        overlap.map(end).collect()
+    }
+
+    /// What is last: those that run what `current` leads to follow it.
     pub(super) fn hand_over_workers(&self, release: &ReleaseId) -> Vec<Step> {
+        let others = self.groups(|workers| workers.hand_over != HandOver::Overlap);
         let hand_over = |workers: &Workers| {
-            let mut args = vec![
-                workers.expect.to_string(),
-                workers.drain_timeout.as_secs().to_string(),
-                workers.after_drain.word().to_owned(),
-            ];
-            let name = format!("workers {}", workers.group);
-            if workers.hand_over == HandOver::Overlap {
-                let name = format!("{name} end");
-                return self.workers_step(&name, Script::WorkersEnd, release, workers, args);
-            }
+            let mut args = patience(workers);
             args.push(workers.hand_over.word().to_owned());
+            let name = format!("workers {}", workers.group);
             self.workers_step(&name, Script::Workers, release, workers, args)
         };
-        self.groups(|_| true).map(hand_over).collect()
+        others.map(hand_over).collect()
     }
 
     /// Takes back what was started for a release on a host that never swapped.
@@ -92,6 +96,15 @@ impl Site<'_> {
         step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
         step
     }
+}
+
+/// How many are wanted, how long old ones may finish, and what is done then.
+fn patience(workers: &Workers) -> Vec<String> {
+    vec![
+        workers.expect.to_string(),
+        workers.drain_timeout.as_secs().to_string(),
+        workers.after_drain.word().to_owned(),
+    ]
 }
 
 /// The words by which every script that speaks to a manager knows it.
