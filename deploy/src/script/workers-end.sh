@@ -12,7 +12,7 @@ manager keep "$release"
 until=$(($(date +%s) + 15))
 while look && fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l) && [ "$fresh" -lt "$expect" ]; do
   if [ "$(date +%s)" -ge "$until" ]; then
-    printf '%s of %s workers of %s run the release:\n%s\n' "$fresh" "$expect" "$group" "$table" >&2
+    printf '%s\n%s of %s workers of %s run the release\n' "$table" "$fresh" "$expect" "$group" >&2
     exit 70
   fi
   sleep 0.2
@@ -23,7 +23,7 @@ while look; do
   if [ "$after" = keep ] || [ -z "$stale" ]; then break; fi
   if [ "$(date +%s)" -ge "$until" ]; then
     if [ "$after" = fail ]; then
-      printf 'after %s s there are workers of %s that have not finished:\n%s\n' "$seconds" "$group" "$table" >&2
+      printf '%s\nafter %s s there are workers of %s that have not finished\n' "$table" "$seconds" "$group" >&2
       exit 70
     fi
     echo "drain is over: killing what has not finished"
