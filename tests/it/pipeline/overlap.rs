@@ -42,14 +42,11 @@ fn prepare(scene: &Scene) {
         .lines()
         .find(|line| line.starts_with("command="))
         .unwrap();
-    let guarded = command
-        .replace(
-            "command=php ",
-            "command=sh -euc 'grep -qsx yes noworkers && exit 1; exec php ",
-        )
-        .replace("/current/", "/releases/@release@/");
     let group = group
-        .replace(command, &format!("{guarded}'"))
+        .replace(
+            command,
+            &command.replace("/current/", "/releases/@release@/"),
+        )
         .replace("[program:app-worker]", "[program:@group@]")
         .replace("autostart=true", "autostart=true\nstartretries=1");
     fs::create_dir(dir.join("etc/cutover")).unwrap();
@@ -224,12 +221,12 @@ async fn what_does_not_come_up_touches_no_old_worker_and_what_broke_off_is_mende
     alone(&scene, &first).await;
 
     // Host and deployer break off with old and new workers side by side.
-    scene.host().hold_at("swap");
+    scene.host().hold_at("workers-app-worker-end");
     let running = scene.begin(&scene.wish(&[("ok", "true")]).await);
-    scene.host().reached("swap").await;
+    scene.host().reached("workers-app-worker-end").await;
     running.kill().await;
     scene.host().kill_daemon(Daemon::Sshd).await;
-    scene.host().mend_step("swap");
+    scene.host().mend_step("workers-app-worker-end");
     scene.host().start_daemon(Daemon::Sshd).await;
     assert_eq!(groups(&scene).len(), 2, "old and new");
     let told = scene.deploy(&[("two", "")]).await;
