@@ -121,3 +121,6 @@ impl Script {
 
 /// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");
+
+/// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
+pub const PROOF: &str = include_str!("script/proof.sh");

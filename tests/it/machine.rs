@@ -4,6 +4,7 @@ mod cut;
 mod deploy;
 mod fleet;
 mod rights;
+mod workers;
 
 use std::time::{Duration, Instant};
 

@@ -30,5 +30,6 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod unlisted;
 mod watched;
 mod waves;
