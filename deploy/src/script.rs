@@ -87,6 +87,8 @@ pub enum Script {
     WorkersProve,
     /// Takes back workers that were started for a release.
     WorkersRestore,
+    /// Names what else runs on older releases.
+    Older,
     /// Removes releases.
     Prune,
     /// Takes away what was brought and not made live.
@@ -113,6 +115,7 @@ impl Script {
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
             Self::WorkersProve => include_str!("script/workers-prove.sh"),
             Self::WorkersRestore => include_str!("script/workers-restore.sh"),
+            Self::Older => include_str!("script/older.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }

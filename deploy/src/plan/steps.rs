@@ -183,7 +183,7 @@ impl Site<'_> {
         steps.extend(self.start_workers(self.release, Way::Forth));
         steps.extend(self.leave());
         steps.extend(self.end_workers(self.release, Way::Forth));
-        steps.extend(self.follow(self.release));
+        steps.extend(self.follow(self.release, Way::Forth));
         steps
     }
 
@@ -216,7 +216,7 @@ impl Site<'_> {
     }
 
     /// The swap and all that must follow it: the same on the way there and on the way back.
-    fn follow(&self, release: &ReleaseId) -> Vec<Step> {
+    fn follow(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let swap = vec![
             self.root(),
             release.to_string(),
@@ -232,7 +232,7 @@ impl Site<'_> {
             steps.extend(self.reload(fpm));
         }
         steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
-        steps.extend(self.hand_over_workers(release));
+        steps.extend(self.hand_over_workers(release, way));
         steps
     }
 
@@ -244,7 +244,7 @@ impl Site<'_> {
             let args = vec![self.root(), self.release.to_string()];
             return vec![self.step("withdraw", Script::Withdraw, args), mark];
         };
-        let mut steps = self.follow(previous);
+        let mut steps = self.follow(previous, Way::Back);
         if previous != self.release {
             steps.insert(1, mark);
         }

@@ -16,6 +16,7 @@ impl Site<'_> {
             let name = format!("mark overtaken {id}");
             self.mark_if_possible(&name, id, ReleaseState::Failed, "overtaken")
         }));
+        steps.extend(self.older());
         steps.push(self.prune(&removed));
         steps.extend(self.migrate_back_left());
         steps

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Site, Step};
-use crate::config::{HandOver, Role, Workers};
+use crate::config::{AfterDrain, HandOver, Role, Workers};
 use crate::names::ReleaseId;
 use crate::script::{PROOF, ROSTER, Script, recipe};
 
@@ -51,12 +51,17 @@ impl Site<'_> {
     }
 
     /// After the swap workers follow, and are proven.
-    pub(super) fn hand_over_workers(&self, release: &ReleaseId) -> Vec<Step> {
+    pub(super) fn hand_over_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let hand_over = |workers: &Workers| {
+            let after_drain = match workers.after_drain {
+                // There is nowhere further back to go to, and who is told to end does no harm.
+                AfterDrain::Fail if overlap(workers) && way == Way::Back => AfterDrain::Keep,
+                told => told,
+            };
             let mut args = vec![
                 workers.expect.to_string(),
                 workers.drain_timeout.as_secs().to_string(),
-                workers.after_drain.word().to_owned(),
+                after_drain.word().to_owned(),
             ];
             let name = format!("workers {}", workers.group);
             if overlap(workers) {
@@ -78,6 +83,13 @@ impl Site<'_> {
             self.workers_step(&name, Script::WorkersRestore, self.release, workers, args)
         };
         self.groups(overlap).map(restore).collect()
+    }
+
+    /// Names what else runs on older releases, where there is something that runs.
+    pub(super) fn older(&self) -> Option<Step> {
+        self.groups(|_| true).next()?;
+        let args = vec![self.root(), self.release.to_string()];
+        Some(self.step("older runs", Script::Older, args))
     }
 
     fn groups(&self, of: impl Fn(&Workers) -> bool) -> impl Iterator<Item = &Workers> {
