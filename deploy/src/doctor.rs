@@ -7,6 +7,7 @@ use crate::HostName;
 use crate::config::{Config, Environment, Host};
 
 mod checks;
+mod containers;
 mod files;
 mod host;
 mod ini;
@@ -114,12 +115,19 @@ fn judged(look: Look<'_>) -> Diagnosis {
         fine: Vec::new(),
     };
     host::judge(look, &mut told);
+    if look.seen.silent.is_some() {
+        for check in ALL.iter().filter(|check| !check.id.starts_with("host.")) {
+            told.blind(check, "the host was not seen");
+        }
+        return told;
+    }
     files::judge(look, &mut told);
     workers::judge(look, &mut told);
     queue::judge(look, &mut told);
     php::judge(look, &mut told);
     pool::judge(look, &mut told);
     web::judge(look, &mut told);
+    containers::judge(look, &mut told);
     told
 }
 

@@ -213,6 +213,18 @@ checks! {
         "the scheduler runs as another user than the one that deploys",
         "Files that it makes in `storage` cannot be written by the app, nor removed.",
         "the same line in the crontab of the user that deploys";
+    SHELL_FORM = "container.shell-form", Loses,
+        "a Dockerfile, Compose or Kubernetes file of the release starts a worker under a shell",
+        "The shell keeps TERM to itself: the worker takes more jobs and is killed in one. `init: true` does not help, it loses the job at once.",
+        "`[\"php\", \"artisan\", \"queue:work\"]`, or `sh -c 'exec php …'`";
+    GRACE = "container.grace", Loses,
+        "`stop_grace_period` or `terminationGracePeriodSeconds` of a worker is not longer than the longest job",
+        "What outlasts it is killed, with its job.",
+        "a time longer than `--timeout`; the defaults are 10 s and 30 s";
+    IMAGE_SIGNAL = "container.stop-signal", Loses,
+        "`STOPSIGNAL` is one that cuts work off",
+        "The job or request is cut off in the middle.",
+        "`STOPSIGNAL SIGTERM`, or `SIGQUIT` for PHP-FPM";
     SEVERAL = "cron.several", Remark,
         "the scheduler runs on several hosts",
         "Each task without `onOneServer()` runs once on every host.",

@@ -54,6 +54,10 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             told.verdict(&KEY, None);
             told.verdict(&REACH, Some(said));
         }
+        told.blind_to(
+            &[&SUDO, &CLOCK, &DISK, &INODES, &LN],
+            "the host was not seen",
+        );
         return;
     }
     told.verdict(&KEY, None);

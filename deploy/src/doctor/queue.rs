@@ -5,7 +5,7 @@ use super::checks::{CACHE_PREFIX, CACHE_STORE, RETRY_AFTER};
 use super::seen::AppConfig;
 use super::work::{Longest, Work};
 use super::{Diagnosis, Look};
-use crate::config::Role;
+use crate::config::{Recipe, Role};
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let works = look.host.roles.contains(&Role::Worker) && !look.environment.workers.is_empty();
@@ -13,17 +13,14 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
         return;
     }
     let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE];
-    let Some(app) = &look.seen.app else {
-        let why = look.seen.trouble.get("php");
-        told.blind_to(
-            &all,
-            why.map_or("the app's configuration was not seen", String::as_str),
-        );
-        return;
-    };
-    let Some(config) = &app.config else {
-        if let Some(trouble) = &app.trouble {
-            told.blind_to(&all, trouble);
+    let app = look.seen.app.as_ref();
+    let Some((app, config)) = app.and_then(|app| Some((app, app.config.as_ref()?))) else {
+        if look.config.recipe == Recipe::Laravel || app.is_none() {
+            let why = look.seen.trouble.get("php");
+            told.blind_to(
+                &all,
+                why.map_or("the app's configuration was not seen", String::as_str),
+            );
         }
         return;
     };

@@ -54,6 +54,10 @@ pub struct Seen {
     pub file: Option<(String, u16, Option<String>)>,
     /// Lines of cron that run the scheduler: where they stand, whose they are, the line.
     pub cron: Vec<(String, String, String)>,
+    /// Lines of Dockerfiles of the live release, each with its file.
+    pub images: Vec<(String, String)>,
+    /// Lines of its Compose and Kubernetes files, each with its file.
+    pub yaml: Vec<(String, String)>,
 }
 
 /// Why a host said nothing.
@@ -125,9 +129,8 @@ pub struct App {
     /// The version of Laravel, without a `v`.
     pub laravel: Option<String>,
     /// The app's configuration; absent where it is none of Laravel, or could not be read.
+    #[serde(skip)]
     pub config: Option<AppConfig>,
-    /// Why the configuration could not be read.
-    pub trouble: Option<String>,
     /// The cache prefix of releases whose configuration is cached.
     pub prefixes: BTreeMap<String, String>,
 }
@@ -189,6 +192,11 @@ impl Seen {
                 }
             }
             "app" => self.app = serde_json::from_str(rest).ok(),
+            "config" => {
+                if let Some(app) = &mut self.app {
+                    app.config = serde_json::from_str(rest).ok();
+                }
+            }
             "fpm" => {
                 let (pid, value) = rest.split_once(' ').unwrap_or((rest, ""));
                 let pid = pid.parse().ok();
@@ -202,6 +210,8 @@ impl Seen {
                     closed.get_or_insert(rest.to_owned());
                 }
             }
+            "image" => self.images.extend(parted(rest)),
+            "yaml" => self.yaml.extend(parted(rest)),
             "cron" => {
                 let mut parts = rest.splitn(3, ' ').map(str::to_owned);
                 if let (Some(place), Some(user), Some(line)) =
@@ -219,6 +229,11 @@ impl Seen {
         let told = rest.split_once(' ');
         self.file = told.map(|(status, path)| (path.to_owned(), status.parse().unwrap_or(0), None));
     }
+}
+
+fn parted(rest: &str) -> Option<(String, String)> {
+    let (file, line) = rest.split_once(' ')?;
+    Some((file.to_owned(), line.to_owned()))
 }
 
 /// The name `-` says that there is a file, and no key in it yet.

@@ -23,9 +23,7 @@ const MANAGED: [&Check; 5] = [
 const TOLD: [&Check; 5] = [&DRAIN, &TIMEOUT, &TRIES, &RECYCLE, &LISTEN];
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
-    if look.seen.silent.is_none() {
-        unmanaged(look, told);
-    }
+    unmanaged(look, told);
     if !look.host.roles.contains(&Role::Worker) {
         return;
     }
@@ -40,12 +38,6 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
 
 fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     let name = &workers.group;
-    if look.seen.silent.is_some() {
-        told.blind_to(&MANAGED, "the host was not seen");
-        told.blind_to(&TOLD, "the host was not seen");
-        told.blind_to(&[&RUNNING, &STALE], "the host was not seen");
-        return;
-    }
     let of = |listed: &&Listed| listed.group == *name;
     let listed: Vec<&Listed> = look.seen.listed.iter().filter(of).collect();
     if listed.is_empty() {
@@ -284,6 +276,16 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         return;
     }
     let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
+    // One that is just starting, or finishes its last job, is listed without a process.
+    let groups = look
+        .environment
+        .workers
+        .iter()
+        .map(|workers| &workers.group);
+    let ours: Vec<Vec<String>> = groups
+        .flat_map(|group| seen.supervisors.iter().flat_map(|ini| ini.programs(group)))
+        .map(Program::words)
+        .collect();
     // Horizon's own workers are children of children of the one that is listed.
     let family = |process: &Process| {
         let mut at = process.pid;
@@ -308,7 +310,7 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
             .words
             .iter()
             .any(|word| word == "--once" || word == "--stop-when-empty");
-        if lasting && !once && !family(process) {
+        if lasting && !once && !ours.contains(&process.words) && !family(process) {
             strays.push(format!("{} (pid {})", work.command, process.pid));
         }
     }

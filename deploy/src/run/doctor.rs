@@ -10,8 +10,8 @@ use crate::doctor::{self, Diagnosis, Listed, Seen, Silent};
 use crate::host::{ConnectReason, Connection, HostError, within};
 use crate::pool::Pool;
 use crate::script::{
-    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP, DOCTOR_PROCESSES,
-    DOCTOR_RIGHTS, DOCTOR_WEB,
+    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CONTAINERS, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP,
+    DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_WEB,
 };
 use crate::text::plain;
 use crate::{Failure, HostName, clock};
@@ -102,6 +102,7 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         (DOCTOR_HOST, "host", with_root(shared.cloned().collect())),
         (DOCTOR_PROCESSES, "processes", with_root(Vec::new())),
         (DOCTOR_CRON, "cron", with_root(Vec::new())),
+        (DOCTOR_CONTAINERS, "containers", with_root(Vec::new())),
         (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
     ];
     let commands = doctor::commands_with_sudo(environment, host);

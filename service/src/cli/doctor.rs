@@ -1,5 +1,6 @@
 //! `cutover doctor`: what would lose jobs or requests on the hosts of an environment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -39,9 +40,7 @@ async fn try_doctor(args: DoctorArgs) -> Result<u8, Trouble> {
     if args.site.json {
         console::print_json(&told);
     } else {
-        told.iter()
-            .map(text)
-            .for_each(|text| console::print(&text));
+        told.iter().map(text).for_each(|text| console::print(&text));
         console::print(&summary(&args.environment, &told));
     }
     Ok(exit_code(&told))
@@ -63,8 +62,12 @@ fn text(told: &Diagnosis) -> String {
         write!(text, "\n    {}", finding.why).unwrap_or_default();
         write!(text, "\n    mend: {}", finding.mend).unwrap_or_default();
     }
-    for unseen in &told.unseen {
-        write!(text, "\n  not checked: {}: {}", unseen.id, unseen.why).unwrap_or_default();
+    let mut unseen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &told.unseen {
+        unseen.entry(&one.why).or_default().push(one.id);
+    }
+    for (why, ids) in unseen {
+        write!(text, "\n  not checked: {}\n    {why}", ids.join(", ")).unwrap_or_default();
     }
     write!(text, "\n  {} fine", checks(told.fine.len())).unwrap_or_default();
     text
