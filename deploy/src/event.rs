@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
@@ -75,8 +76,8 @@ pub enum Event {
     },
     /// A health check was tried.
     Checked {
-        /// From where.
-        host: HostName,
+        /// On which host; absent where it was asked from outside.
+        host: Option<HostName>,
         /// Which attempt, from 1.
         attempt: u32,
         /// Of how many.
@@ -94,8 +95,11 @@ pub enum Event {
         worker: String,
         /// Its process id.
         pid: u32,
-        /// The release it holds open.
+        /// The release that it runs, by proof.
         release: ReleaseId,
+        /// When it began, as far as known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// Something a reader should know, that is not a failure.
     Note {
@@ -147,15 +151,19 @@ impl fmt::Display for Event {
                 seen,
             } => {
                 let word = if *healthy { "healthy" } else { "not healthy" };
-                write!(f, "{host}: {word} ({attempt} of {of}): {seen}")
+                write!(f, "{}{word} ({attempt} of {of}): {seen}", on(host.as_ref()))
             }
             Self::WorkerProven {
                 host,
                 worker,
                 pid,
                 release,
+                since,
             } => {
-                write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")
+                write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")?;
+                since.map_or(Ok(()), |at| {
+                    write!(f, " since {}", at.strftime("%F %T UTC"))
+                })
             }
             Self::Note { host, text } => write!(f, "{}note: {text}", on(host.as_ref())),
             Self::Matrix(matrix) => matrix.fmt(f),

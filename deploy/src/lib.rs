@@ -34,7 +34,6 @@ pub mod run;
 pub mod script;
 #[cfg(feature = "run")]
 pub mod source;
-#[cfg(feature = "run")]
 mod text;
 
 pub use artifact::{Artifact, Part};

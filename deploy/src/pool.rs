@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::config::FpmAction;
-use crate::health::Answer;
+use crate::health::{self, Answer};
 
 /// What a pool told of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,6 +206,7 @@ pub fn answer(written: &[u8]) -> Answer {
     let status = status.map_or(Some(200), |status| status.split(' ').next()?.parse().ok());
     Answer {
         status: status.unwrap_or(0),
+        headers: health::fields(head),
         body: body.to_owned(),
     }
 }
@@ -281,7 +282,7 @@ mod tests {
     #[test]
     fn a_script_answers_with_a_head_and_a_body() {
         let read = |text: &str| {
-            let Answer { status, body } = answer(text.as_bytes());
+            let Answer { status, body, .. } = answer(text.as_bytes());
             format!("{status} {body:?}")
         };
         insta::assert_snapshot!([
@@ -304,6 +305,7 @@ mod tests {
         let answered = |status, body: &str| Answer {
             status,
             body: body.into(),
+            ..Answer::default()
         };
         let said = |answer: &Answer| was_reset(answer).unwrap_err();
         insta::assert_snapshot!([

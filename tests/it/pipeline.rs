@@ -29,4 +29,5 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod watched;
 mod waves;

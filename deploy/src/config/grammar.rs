@@ -88,6 +88,16 @@ pub(super) fn process_name(what: &str, text: &str, example: &str) -> Result<Stri
     Ok(text.to_owned())
 }
 
+/// Reads a text that is handed on as a line: neither empty nor more than one.
+pub(super) fn one_line(text: &str) -> Result<String, Fault> {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        let message = format!("{} is no line", quoted(text));
+        let help = "write one line, or call a script of yours in it";
+        return Err(Fault::new(message, help));
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads the dotted path of a field in a JSON body.
 pub(super) fn field_path(text: &str) -> Result<String, Fault> {
     if text.split('.').any(str::is_empty) || text.contains(char::is_control) {
@@ -100,11 +110,21 @@ pub(super) fn field_path(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Reads a text that must appear in a body.
+/// Reads the name of a header.
+pub(super) fn header_name(text: &str) -> Result<String, Fault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if text.is_empty() || !text.chars().all(allowed) {
+        let message = format!("{} is not the name of a header", quoted(text));
+        return Err(Fault::new(message, "write the bare name: `X-Release`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a text that must appear in an answer.
 pub(super) fn wanted_text(text: &str) -> Result<String, Fault> {
     if text.is_empty() {
         return Err(Fault::new(
-            "every body contains the empty text",
+            "everything contains the empty text",
             "write what only a good answer contains",
         ));
     }

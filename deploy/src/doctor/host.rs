@@ -3,7 +3,7 @@
 use super::Severity::{Remark, Risk};
 use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Role};
+use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role};
 
 /// A clock may be so many seconds off.
 const SKEW_SECONDS: u64 = 30;
@@ -17,9 +17,13 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     for workers in environment
         .workers
         .iter()
-        .filter(|group| works && group.sudo)
+        .filter(|group| works && group.sudo && group.manager == Manager::Supervisor)
     {
         let group = &workers.group;
+        if workers.hand_over == HandOver::Overlap {
+            commands.push(format!("cutover-supervisor list {group}"));
+            continue;
+        }
         commands.push(format!("supervisorctl status {group}:*"));
         // One process stands for all: rights for numbered names come as a pattern.
         let one = format!("{group}:{group}_00");
@@ -28,6 +32,7 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
                 commands.push(format!("supervisorctl signal TERM {one}"));
                 commands.push(format!("supervisorctl start {one}"));
             }
+            HandOver::Overlap => {}
             HandOver::Restart => commands.push(format!("supervisorctl restart {group}:*")),
         }
         if workers.after_drain == AfterDrain::Force {
