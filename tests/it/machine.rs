@@ -1,5 +1,6 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod apps;
 mod cut;
 mod deploy;
 mod fleet;
