@@ -5,6 +5,7 @@ mod cut;
 mod deploy;
 mod fleet;
 mod rights;
+mod workers;
 
 use std::time::{Duration, Instant};
 
