@@ -39,6 +39,15 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
             commands.push(format!("supervisorctl signal KILL {one}"));
         }
     }
+    for workers in environment.workers.iter().filter(|group| {
+        let overlaps = group.hand_over == HandOver::Overlap;
+        works && group.sudo && group.manager == Manager::Systemd && overlaps
+    }) {
+        // One release and number stand for all.
+        let unit = format!("{}@20260101T000000Z-0000000-1.service", workers.group);
+        commands.push(format!("systemctl --quiet enable --now {unit}"));
+        commands.push(format!("systemctl --quiet disable --now --no-block {unit}"));
+    }
     let serves = host.roles.contains(&Role::Web);
     let reloaded = environment
         .php_fpm
