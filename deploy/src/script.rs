@@ -32,6 +32,8 @@ pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// Tells what a host has that a `cutover.toml` speaks of.
+pub const LOOK: &str = include_str!("script/look.sh");
 /// What the doctor asks a host: of the machine and the app's files, …
 pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
 /// … of rights under sudo, …

@@ -2,6 +2,7 @@
 
 mod cut;
 mod deploy;
+mod doctor;
 mod fleet;
 mod rights;
 

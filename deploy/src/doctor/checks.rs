@@ -51,7 +51,7 @@ checks! {
         "Times of leases, releases and cache entries of several hosts then contradict each other.",
         "`timedatectl set-ntp true`";
     DISK = "host.disk", Risk,
-        "less than 5 % or 500 MB of the disk is free",
+        "less than 500 MB of the disk is free, or less than 5 % and 5 GB",
         "A deployment stops when the disk is full, and so does the app.",
         "`du -xsh PATH/releases/* PATH/shared`, a smaller `keep_releases`";
     INODES = "host.inodes", Risk,

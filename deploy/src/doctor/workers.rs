@@ -102,6 +102,14 @@ fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
         .map(|listed| format!("{} is {}", listed.name, listed.state))
         .collect();
     let short = up < workers.expect as usize;
+    let starting = |listed: &&&Listed| listed.state == "STARTING";
+    if short && up + listed.iter().filter(starting).count() >= workers.expect as usize {
+        told.blind(
+            &RUNNING,
+            format!("{}: {}: look again", workers.group, down.join(", ")),
+        );
+        return;
+    }
     let mut found = format!(
         "{up} of {} workers of {} run",
         workers.expect, workers.group
