@@ -15,6 +15,7 @@ mod php;
 mod pool;
 mod queue;
 mod seen;
+mod units;
 mod web;
 mod work;
 mod workers;
@@ -24,6 +25,7 @@ pub use checks::{ALL, Check};
 pub(crate) use host::commands_with_sudo;
 pub use ini::Ini;
 pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};
+pub use units::Unit;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

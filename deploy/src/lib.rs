@@ -21,6 +21,7 @@ mod under_way;
 
 pub mod config;
 pub mod doctor;
+pub mod draft;
 pub mod facts;
 pub mod health;
 #[cfg(feature = "run")]

@@ -3,6 +3,7 @@
 mod apps;
 mod cut;
 mod deploy;
+mod doctor;
 mod fleet;
 mod rights;
 mod workers;

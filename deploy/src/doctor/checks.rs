@@ -51,7 +51,7 @@ checks! {
         "Times of leases, releases and cache entries of several hosts then contradict each other.",
         "`timedatectl set-ntp true`";
     DISK = "host.disk", Risk,
-        "less than 5 % or 500 MB of the disk is free",
+        "less than 500 MB of the disk is free, or less than 5 % and 5 GB",
         "A deployment stops when the disk is full, and so does the app.",
         "`du -xsh PATH/releases/* PATH/shared`, a smaller `keep_releases`";
     INODES = "host.inodes", Risk,
@@ -116,6 +116,22 @@ checks! {
         "`autorestart` is not `true`",
         "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
         "`autorestart=true`";
+    TIMEOUT_STOP = "systemd.timeout-stop", Loses,
+        "`TimeoutStopSec` of a worker's unit is not longer than the longest job",
+        "Whatever stops the unit, a reboot included, kills the job that outlasts it.",
+        "`TimeoutStopSec=` longer than `--timeout`";
+    KILL_MODE = "systemd.kill-mode", Risk,
+        "`KillMode` of a worker's unit is not `mixed`",
+        "By default TERM also reaches the programs that a job has started: they die, and the job fails although its worker waited.",
+        "`KillMode=mixed`";
+    KILL_SIGNAL = "systemd.kill-signal", Loses,
+        "`KillSignal` of a worker's unit is not TERM",
+        "Not every Laravel finishes its job on another one.",
+        "`KillSignal=SIGTERM`";
+    RESTART = "systemd.restart", Loses,
+        "`Restart` of a worker's unit is not `always`",
+        "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
+        "`Restart=always`";
     DRAIN = "workers.drain", Loses,
         "`drain_timeout` is not longer than the longest job",
         "The deployment kills the job with `after_drain = \"force\"`, and goes back for it with `fail`.",
@@ -273,7 +289,7 @@ mod tests {
         let is_row = |line: &&str| line.starts_with("| `");
         if std::env::var_os("UPDATE_DOCS").is_some() {
             let (head, rest) = text.split_once("|---|---|---|---|---|\n").unwrap();
-            let rest: Vec<_> = rest.lines().skip_while(|line| is_row(&line)).collect();
+            let rest: Vec<_> = rest.lines().skip_while(|line| is_row(line)).collect();
             let text = format!(
                 "{head}|---|---|---|---|---|\n{}\n{}\n",
                 rows.join("\n"),

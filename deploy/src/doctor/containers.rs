@@ -173,7 +173,7 @@ fn blocks(lines: &[&str]) -> Vec<Block> {
             "init" => block.init = value == "true",
             "stop_grace_period" => block.grace_seconds = seconds(value),
             "terminationGracePeriodSeconds" => block.grace_seconds = value.parse().ok(),
-            "kind" => block.name = value.to_owned(),
+            "kind" => value.clone_into(&mut block.name),
             "name" if !compose && !block.name.contains(' ') => {
                 block.name = format!("{} {value}", block.name);
             }

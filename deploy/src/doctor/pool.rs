@@ -45,7 +45,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     match &pool.opcache {
         Some(opcache) => room(opcache, told),
         None if pool.enabled => {
-            told.blind(&OPCACHE, "OPcache does not answer: `opcache.restrict_api`")
+            told.blind(&OPCACHE, "OPcache does not answer: `opcache.restrict_api`");
         }
         None => {}
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::ini::Ini;
+use super::units::Unit;
 use crate::pool::Pool;
 
 /// What a host said.
@@ -18,7 +19,7 @@ pub struct Seen {
     pub clock_ahead: Option<i64>,
     /// The user that deploys: number and name.
     pub user: Option<(u32, String)>,
-    /// Whether `ln` is BusyBox's.
+    /// Whether `ln` is that of `BusyBox`.
     pub busybox_ln: Option<bool>,
     /// Room on the disk below the path, in KiB.
     pub disk: Option<Room>,
@@ -42,6 +43,8 @@ pub struct Seen {
     pub processes: Vec<Process>,
     /// What each supervisor is configured with.
     pub supervisors: Vec<Ini>,
+    /// The units of groups that systemd manages.
+    pub units: BTreeMap<String, Vec<Unit>>,
     /// The app beside the command line's PHP.
     pub app: Option<App>,
     /// The pool; the error is what it answered instead.
@@ -191,6 +194,7 @@ impl Seen {
                     ini.hear(rest);
                 }
             }
+            "unit" => self.hear_unit(rest),
             "app" => self.app = serde_json::from_str(rest).ok(),
             "config" => {
                 if let Some(app) = &mut self.app {
@@ -222,6 +226,22 @@ impl Seen {
             }
             // Whatever else stands on a line is none of ours: a login banner, a warning.
             _ => {}
+        }
+    }
+
+    /// A unit begins anew after an empty line, and whenever a key comes again.
+    fn hear_unit(&mut self, rest: &str) {
+        let (group, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let units = self.units.entry(group.to_owned()).or_default();
+        let Some((key, value)) = text.split_once('=') else {
+            units.push(Unit::new());
+            return;
+        };
+        if units.last().is_none_or(|unit| unit.contains_key(key)) {
+            units.push(Unit::new());
+        }
+        if let Some(unit) = units.last_mut() {
+            unit.insert(key.to_owned(), value.to_owned());
         }
     }
 

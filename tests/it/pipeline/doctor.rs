@@ -87,7 +87,6 @@ async fn supervisor_reads(scene: &Scene) {
         },
     )
     .await;
-    scene.host().workers_run(2).await;
 }
 
 async fn diagnosis(scene: &Scene) -> Diagnosis {
