@@ -28,6 +28,15 @@ pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// Counts the requests in an access log.
+pub const ACCESS_LOG: &str = include_str!("script/access-log.sh");
+/// Asks the app how its queue stands.
+pub const QUEUE_ASK: &str = include_str!("script/queue.sh");
+/// The script of the app's own language that does; an argument of [`QUEUE_ASK`].
+pub const QUEUE_PHP: &str = include_str!("script/queue.php");
+/// Runs a script that may take only so long.
+pub const BOUNDED: &str = include_str!("script/bounded.sh");
+
 /// Runs a shell line of the user's; an argument of the scripts that do something around one.
 pub const LINE: &str = include_str!("script/line.sh");
 
