@@ -36,12 +36,17 @@ unzip unzip
 visudo sudo
 zip zip
 '
-# Only root can have machines of its own.
+# Only root can have machines, containers and a cluster of its own.
 if [ "$(id -u)" = 0 ]; then
   needs="$needs
+docker-compose docker-compose
+docker-init tini
+dockerd docker.io
+etcd etcd-server
 ip iproute2
 mmdebstrap mmdebstrap
 nft nftables
+openssl openssl
 systemd-nspawn systemd-container
 "
 fi

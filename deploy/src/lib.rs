@@ -21,6 +21,7 @@ mod under_way;
 
 pub mod alarms;
 pub mod config;
+pub mod doctor;
 pub mod facts;
 pub mod health;
 #[cfg(feature = "run")]

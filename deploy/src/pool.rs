@@ -1,5 +1,7 @@
 //! A PHP-FPM pool, as it told of itself over FastCGI, and what it needs to serve a release that was just made live. Pure.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::FpmAction;
@@ -20,6 +22,18 @@ pub struct Pool {
     pub enabled: bool,
     /// `OPcache`, where it is on and answers.
     pub opcache: Option<Opcache>,
+    /// Its extensions, in small letters; told to the doctor only, as all that follows.
+    #[serde(default)]
+    pub extensions: Option<BTreeSet<String>>,
+    /// The user that it runs as.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The process that reloads it.
+    #[serde(default)]
+    pub master: Option<u32>,
+    /// Folders that the app writes to, and its user may not.
+    #[serde(default)]
+    pub unwritable: Vec<String>,
 }
 
 /// The room that `OPcache` has.
@@ -218,6 +232,10 @@ mod tests {
                 keys: 5,
                 most_keys: 100,
             }),
+            extensions: None,
+            user: None,
+            master: None,
+            unwritable: Vec::new(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, 
 mod ask;
 mod bring;
 mod check;
+mod doctor;
 mod follower;
 mod health;
 mod held;
@@ -34,6 +35,7 @@ mod watch;
 pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
 pub use check::{Checked, check};
+pub use doctor::examine;
 pub use hold::{HoldAnswer, Wanted, hold};
 pub use outside::{Answering, Outside, Question};
 pub use planned::{Planned, planned};

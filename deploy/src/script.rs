@@ -1,6 +1,10 @@
 //! The shell scripts that run on hosts. Each is a constant file, run as `sh -euc SCRIPT NAME ARGUMENT…`: values are only
 //! ever arguments, so no value can become shell text.
 
+mod manager;
+
+pub use manager::recipe;
+
 /// Takes and holds the lease of a host.
 pub const LEASE: &str = include_str!("script/lease.sh");
 /// Tells what a holder that is gone left running on a host, and how it ended.
@@ -36,6 +40,22 @@ pub const QUEUE_ASK: &str = include_str!("script/queue.sh");
 pub const QUEUE_PHP: &str = include_str!("script/queue.php");
 /// Runs a script that may take only so long.
 pub const BOUNDED: &str = include_str!("script/bounded.sh");
+/// What the doctor asks a host: of the machine and the app's files, …
+pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
+/// … of rights under sudo, …
+pub const DOCTOR_RIGHTS: &str = include_str!("script/doctor/rights.sh");
+/// … of workers and their supervisor, …
+pub const DOCTOR_PROCESSES: &str = include_str!("script/doctor/processes.sh");
+/// … of the PHP of the command line, by [`DOCTOR_APP`], …
+pub const DOCTOR_PHP: &str = include_str!("script/doctor/php.sh");
+/// … which tells of the app, …
+pub const DOCTOR_APP: &str = include_str!("script/doctor/app.php");
+/// … of the web server, …
+pub const DOCTOR_WEB: &str = include_str!("script/doctor/web.sh");
+/// … of cron, …
+pub const DOCTOR_CRON: &str = include_str!("script/doctor/cron.sh");
+/// … and of PHP-FPM, by [`ASK`] in its pool.
+pub const DOCTOR_ANSWERS: &str = include_str!("script/doctor/answers.sh");
 
 /// Runs a shell line of the user's; an argument of the scripts that do something around one.
 pub const LINE: &str = include_str!("script/line.sh");
@@ -65,8 +85,14 @@ pub enum Script {
     Withdraw,
     /// Reloads PHP-FPM.
     Fpm,
-    /// Makes workers follow a release.
+    /// Makes workers that run what `current` leads to follow a release.
     Workers,
+    /// Starts workers of a release beside all others.
+    WorkersStart,
+    /// Ends all workers that were started for other releases.
+    WorkersEnd,
+    /// Takes back workers that were started for a release.
+    WorkersDrop,
     /// Removes releases.
     Prune,
     /// Takes away what was brought and not made live.
@@ -89,11 +115,14 @@ impl Script {
             Self::Withdraw => include_str!("script/withdraw.sh"),
             Self::Fpm => include_str!("script/fpm.sh"),
             Self::Workers => include_str!("script/workers.sh"),
+            Self::WorkersStart => include_str!("script/workers-start.sh"),
+            Self::WorkersEnd => include_str!("script/workers-end.sh"),
+            Self::WorkersDrop => include_str!("script/workers-drop.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }
     }
 }
 
-/// The script that lists workers; an argument of [`Script::Workers`] and of a look at a host.
+/// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");

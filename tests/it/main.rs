@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod action;
+#[cfg(feature = "machines")]
+mod containers;
 mod github;
 mod gitlab;
 mod kit;
 #[cfg(feature = "machines")]
 mod machine;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod pipeline;
 mod report;
 mod service;

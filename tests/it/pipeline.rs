@@ -10,6 +10,7 @@ mod bring;
 mod budget;
 mod busybox;
 mod database;
+mod doctor;
 mod fault;
 mod hold;
 mod hostile;

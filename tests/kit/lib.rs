@@ -11,6 +11,7 @@
 //!
 //! A [`World`] is all of it at once, with `cutover serve` as a process ([`Service`]) between a
 //! [`GitHub`](github::GitHub) and a host.
+//! A [`Docker`] daemon and a [`Cluster`] of Kubernetes are real, and need root.
 //! A [`machine::Machine`] is a host with real systemd that crashes and loses its cable; only root can have one.
 //!
 //! Whatever cannot be set up ends the test with a panic that shows why.
@@ -20,12 +21,16 @@ mod balancer;
 mod browser;
 mod cache;
 mod capistrano;
+mod cluster;
 mod command;
 mod composer;
+mod debian;
+mod docker;
 mod gate;
 pub mod github;
 pub mod gitlab;
 mod host;
+mod jobs;
 mod line;
 mod load;
 pub mod machine;
@@ -46,8 +51,12 @@ pub use balancer::Balancer;
 pub use browser::{Browser, Shown};
 pub use cache::{ci_client, peer};
 pub use capistrano::Capistrano;
+pub use cluster::Cluster;
 pub use composer::ComposerRepo;
-pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, JobRun, Jobs, Tools, Web, Worker};
+pub use debian::Debian;
+pub use docker::{Docker, WORKER};
+pub use host::{Cut, Daemon, Disk, FIRST, Host, HostOptions, Tools, Web, Worker};
+pub use jobs::{JobRun, Jobs};
 pub use load::{Judge, Load, LoadReport};
 pub use postgres::Postgres;
 pub use process::{Signal, signal, signal_group};

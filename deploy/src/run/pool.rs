@@ -60,7 +60,11 @@ fn file_name() -> String {
     format!("ask-{}.php", &digest[..12])
 }
 
-fn pool_of<'a>(environment: &'a Environment, host: &Host) -> Option<(&'a PhpFpm, &'a PoolAddress)> {
+/// The pool of a host, where there is one to ask.
+pub(super) fn pool_of<'a>(
+    environment: &'a Environment,
+    host: &Host,
+) -> Option<(&'a PhpFpm, &'a PoolAddress)> {
     let web = host.roles.contains(&Role::Web);
     let fpm = environment.php_fpm.as_ref().filter(|_| web)?;
     Some((fpm, fpm.pool.as_ref()?))
@@ -299,12 +303,18 @@ fn folder(leased: &Leased) -> String {
 }
 
 /// A question to the script that answers for the pool.
-fn own(leased: &Leased, question: &str, paths: &str) -> Params<'static> {
+fn own(leased: &Leased, word: &str, paths: &str) -> Params<'static> {
+    question(&format!("{}/{}", folder(leased), file_name()), word, paths)
+}
+
+/// The same to a copy of it.
+pub(super) fn question(file: &str, word: &str, paths: &str) -> Params<'static> {
+    let name = file.rsplit('/').next().unwrap_or(file);
     Params::default()
         .request_method("GET")
-        .script_filename(format!("{}/{}", folder(leased), file_name()))
-        .script_name(format!("/{}", file_name()))
-        .custom("CUTOVER_ASK", question.to_owned())
+        .script_filename(file.to_owned())
+        .script_name(format!("/{name}"))
+        .custom("CUTOVER_ASK", word.to_owned())
         .custom("CUTOVER_PATHS", paths.to_owned())
 }
 
@@ -340,7 +350,11 @@ async fn answers_at_all(leased: &Leased) -> bool {
 }
 
 /// One request over FastCGI.
-async fn call(socket: &Path, params: Params<'_>, limit: Duration) -> Result<Answer, String> {
+pub(super) async fn call(
+    socket: &Path,
+    params: Params<'_>,
+    limit: Duration,
+) -> Result<Answer, String> {
     let calling = async {
         let stream = UnixStream::connect(socket)
             .await

@@ -145,6 +145,7 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     outside = []  # default
 
     [[environments.production.workers]]
+    manager = "supervisor"  # default
     group = "shop-worker"
     expect = 1  # default
     hand_over = "drain"  # default

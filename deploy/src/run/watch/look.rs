@@ -110,6 +110,9 @@ impl<'a> Watchman<'a> {
             Alarm::Queue(limits) => queue(limits, leased).await?,
             Alarm::Workers(limits) => {
                 let asked = ask::roster(job.environment, &leased.host, &leased.connection).await;
+                if asked.is_err() && !leased.connection.stands().await {
+                    return Err(HostError::Lost(leased.host.name.clone()));
+                }
                 asked.map_err(|failure| failure.message).map(|workers| {
                     let workers = workers.iter();
                     let each = workers.map(|w| (w.name.as_str(), w.state.as_str(), w.pid));
@@ -193,8 +196,7 @@ impl<'a> Watchman<'a> {
             }
             Alarm::Queue(_) => "See what failed: `php artisan queue:failed`.".to_owned(),
             Alarm::Workers(_) => {
-                "See what they said: `supervisorctl tail <worker>`, and the app's own log."
-                    .to_owned()
+                "Look at the log of their manager, and at the app's own.".to_owned()
             }
             Alarm::Prometheus(_) => "See it in Prometheus by the query of the alarm.".to_owned(),
             Alarm::Command(command) => format!("Run it there yourself: `{}`.", command.run),
