@@ -34,6 +34,14 @@ pub const HEALTH: &str = include_str!("script/health.sh");
 
 /// Tells what a host has that a `cutover.toml` speaks of.
 pub const LOOK: &str = include_str!("script/look.sh");
+/// Counts the requests in an access log.
+pub const ACCESS_LOG: &str = include_str!("script/access-log.sh");
+/// Asks the app how its queue stands.
+pub const QUEUE_ASK: &str = include_str!("script/queue.sh");
+/// The script of the app's own language that does; an argument of [`QUEUE_ASK`].
+pub const QUEUE_PHP: &str = include_str!("script/queue.php");
+/// Runs a script that may take only so long.
+pub const BOUNDED: &str = include_str!("script/bounded.sh");
 /// What the doctor asks a host: of the machine and the app's files, …
 pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
 /// … of rights under sudo, …
