@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod adopt;
+mod alarms;
 mod bad_commit;
 mod balancer;
 mod bring;
