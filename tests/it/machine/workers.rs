@@ -48,10 +48,10 @@ drain_timeout = "20s"
 "#;
 
 /// Works until it is asked to end, and then for as long as there is a job.
-const WORKER: &str = r#"
+const WORKER: &str = r"
 trap 'while [ -e /srv/app/shared/job ]; do sleep 0.1; done; exit 0' TERM
 while :; do sleep 0.1; done
-"#;
+";
 
 fn template(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

@@ -1,5 +1,6 @@
 # command VERB ROOT GROUP SUDO SETTINGS [ARGUMENT…]   (called as command, horizon or queue_restart)
 # Workers that no manager lists: processes of this user with a text in their command line, that run a release of this tree.
+# shellcheck disable=SC2086,SC2013
 verb=$1 root=$(cd "$2" && pwd -P) group=$3 settings=$5
 shift 5 && pids=
 of() { printf '%s\n' "$settings" | sed -n "s/^$1 //p"; }
@@ -10,8 +11,8 @@ list() {
     case "$(tr '\000' ' ' <"$dir/cmdline" || true)" in *"$process"*) ;; *) continue ;; esac
     release=$({ ls -l "$dir/fd" && ls -l "$dir/exe" "$dir/cwd"; } | awk -v root=" -> $root/releases/" 'at = index($0, root) {
       rest = substr($0, at + length(root)); sub("[/ ].*", "", rest); print rest; exit }')
-    pid=${dir##*/} state=RUNNING
-    if grep -qx "$pid" "$ending"; then state=ENDING; fi
+    pid=${dir##*/}
+    if grep -qx "$pid" "$ending"; then state=ENDING; else state=RUNNING; fi
     if [ -n "$release" ]; then printf '%s:%s %s %s %s\n' "$group" "$pid" "$state" "$pid" "$release"; fi
   done 2>/dev/null
 }
@@ -29,12 +30,11 @@ end() {
   esac
 }
 case $verb in
-  list) list ;;
-  kill) kill -KILL "$2" ;;
+  list) list ;; kill) kill -KILL "$2" ;;
   add) [ "$(list | grep -c " RUNNING [0-9]* $1\$")" -ge "$2" ] || line "$1" '' "$(of start)" ;;
   drop | keep) pids=$(list | awk -v verb="$verb" -v release="$1" '$2 == "RUNNING" && ($4 == release) == (verb == "drop") { print $3 }') ;;
   end) while [ "$#" -gt 1 ]; do pids="$pids $2" && shift 2; done ;;
 esac
-[ "$verb" = end ] || [ -z "$pids" ] || printf '%s\n' "$pids" >>"$ending"
-# shellcheck disable=SC2086
+told() { for pid in $(cat "$ending") $pids; do [ ! -d "/proc/$pid" ] || echo "$pid"; done; }
+[ "$verb" = end ] || [ -z "$pids" ] || { told >"$ending.new" 2>/dev/null && mv "$ending.new" "$ending"; }
 [ -z "$pids" ] || end $pids
