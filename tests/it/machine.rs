@@ -4,6 +4,7 @@ mod cut;
 mod deploy;
 mod doctor;
 mod fleet;
+pub(crate) mod provision;
 mod rights;
 
 use std::time::{Duration, Instant};
