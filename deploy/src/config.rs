@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
+mod alarms;
 mod defaults;
 mod document;
 mod explain;
@@ -24,6 +25,7 @@ mod shape;
 mod valid;
 mod workers;
 
+pub use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts, Then};
 pub use explain::Explained;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
@@ -159,6 +161,8 @@ pub struct Environment {
     /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy.
     /// Default 0 s.
     pub watch: Duration,
+    /// What is looked at for as long, beside health.
+    pub alarms: Alarms,
     /// What migrations may do.
     pub migrations: Migrations,
     /// The machines, at least one.

@@ -19,6 +19,7 @@ mod outcome;
 mod request;
 mod under_way;
 
+pub mod alarms;
 pub mod config;
 pub mod doctor;
 pub mod draft;

@@ -34,6 +34,14 @@ pub const HEALTH: &str = include_str!("script/health.sh");
 
 /// Tells what a host has that a `cutover.toml` speaks of.
 pub const LOOK: &str = include_str!("script/look.sh");
+/// Counts the requests in an access log.
+pub const ACCESS_LOG: &str = include_str!("script/access-log.sh");
+/// Asks the app how its queue stands.
+pub const QUEUE_ASK: &str = include_str!("script/queue.sh");
+/// The script of the app's own language that does; an argument of [`QUEUE_ASK`].
+pub const QUEUE_PHP: &str = include_str!("script/queue.php");
+/// Runs a script that may take only so long.
+pub const BOUNDED: &str = include_str!("script/bounded.sh");
 /// What the doctor asks a host: of the machine and the app's files, …
 pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
 /// … of rights under sudo, …
@@ -89,8 +97,10 @@ pub enum Script {
     WorkersStart,
     /// Ends all workers that were started for other releases.
     WorkersEnd,
+    /// Proves that a release has its workers.
+    WorkersProve,
     /// Takes back workers that were started for a release.
-    WorkersDrop,
+    WorkersRestore,
     /// Removes releases.
     Prune,
     /// Takes away what was brought and not made live.
@@ -115,7 +125,8 @@ impl Script {
             Self::Workers => include_str!("script/workers.sh"),
             Self::WorkersStart => include_str!("script/workers-start.sh"),
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
-            Self::WorkersDrop => include_str!("script/workers-drop.sh"),
+            Self::WorkersProve => include_str!("script/workers-prove.sh"),
+            Self::WorkersRestore => include_str!("script/workers-restore.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }
@@ -124,3 +135,6 @@ impl Script {
 
 /// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");
+
+/// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
+pub const PROOF: &str = include_str!("script/proof.sh");

@@ -1,11 +1,13 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod apps;
 mod cut;
 mod deploy;
 mod doctor;
 mod fleet;
 pub(crate) mod provision;
 mod rights;
+mod workers;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod adopt;
+mod alarms;
 mod bad_commit;
 mod balancer;
 mod bring;
@@ -18,6 +19,7 @@ mod kept;
 mod laravel;
 mod lease;
 mod line;
+mod overlap;
 mod overtaken;
 mod peers;
 mod plan;
@@ -29,5 +31,6 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod unlisted;
 mod watched;
 mod waves;

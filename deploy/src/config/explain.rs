@@ -9,6 +9,8 @@ use super::grammar::spelled;
 use super::place::written;
 use super::{AfterDrain, Config, Environment, Health, Host, Migrations, PhpFpm, Workers, defaults};
 
+mod alarms;
+
 /// A configuration with nothing left out; its `Display` is TOML that reads back as the same configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Explained<'c>(pub(super) &'c Config);
@@ -119,6 +121,7 @@ impl Page<'_, '_> {
         let batch = Mark::unless(environment.batch != defaults::BATCH);
         self.key("batch", &environment.batch, batch)?;
         self.time("watch", environment.watch, defaults::WATCH)?;
+        self.alarms(&place, &environment.alarms)?;
         self.migrations(&place, environment.migrations)?;
         for host in &environment.hosts {
             self.host(&place, host, environment.hosts.len())?;

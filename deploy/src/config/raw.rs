@@ -12,6 +12,10 @@ use super::{
     Strategy, Through,
 };
 
+mod alarms;
+
+pub(super) use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts};
+
 /// How a length of time is written.
 const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
 
@@ -153,6 +157,8 @@ pub(super) struct Environment {
     /// 0s to 24h. Default `0s`.
     #[schemars(extend("default" = "0s", "pattern" = DURATION))]
     pub(super) watch: Option<String>,
+    /// What is looked at for as long, beside health.
+    pub(super) alarms: Option<Alarms>,
     /// What migrations may do.
     pub(super) migrations: Option<Migrations>,
     /// The machines, at least one.
