@@ -12,6 +12,7 @@ const NGINX_STATIC: &str = include_str!("../../templates/nginx-static.conf");
 const POOL: &str = include_str!("../../templates/php-fpm-pool.conf");
 const SUPERVISOR: &str = include_str!("../../templates/supervisor.conf");
 const OVERLAP: &str = include_str!("../../templates/supervisor-overlap.conf");
+const UNIT: &str = include_str!("../../templates/worker@.service");
 const CUTOVER_SUPERVISOR: &str = include_str!("../../templates/cutover-supervisor");
 /// Ends what is written into a file. No template has such a line, and no value can.
 const END: &str = "END_OF_FILE";
@@ -249,6 +250,22 @@ fn server_name(environment: &Environment) -> String {
 fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> Result<(), String> {
     let (name, path) = (&workers.group, &order.environment.path);
     plain("the name of a group", name)?;
+    let overlaps = workers.hand_over == HandOver::Overlap;
+    if workers.manager == Manager::Systemd && overlaps {
+        let unit = UNIT
+            .replace("/srv/shop/", &format!("{path}/"))
+            .replace("User=deploy", &format!("User={user}"))
+            .replace("of shop\n", &format!("of {}\n", order.app));
+        writeln!(text, "\n# Workers of {name}. Their command line is a guess: `queue:work` with the template's options.").unwrap_or_default();
+        file(
+            text,
+            &format!("/etc/systemd/system/{name}@.service"),
+            "0644",
+            &unit,
+        );
+        text.push_str("systemctl daemon-reload\n");
+        return Ok(());
+    }
     if !by_supervisor(workers) {
         writeln!(
             text,
@@ -258,7 +275,6 @@ fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> 
         .unwrap_or_default();
         return Ok(());
     }
-    let overlaps = workers.hand_over == HandOver::Overlap;
     let patience = workers.drain_timeout.as_secs().max(70);
     let of = |template: &str| {
         template
@@ -301,13 +317,21 @@ fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> 
 
 /// What sudo has to allow, with all of its words.
 fn rights_of(workers: &Workers) -> Vec<String> {
-    if !workers.sudo || !by_supervisor(workers) {
+    if !workers.sudo {
+        return Vec::new();
+    }
+    let literal = workers.group.replace('.', "[.]");
+    let release = "[A-Za-z0-9][A-Za-z0-9._-]*";
+    if workers.manager == Manager::Systemd && workers.hand_over == HandOver::Overlap {
+        return vec![format!(
+            "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{release})?[.]service)+$"
+        )];
+    }
+    if !by_supervisor(workers) {
         return Vec::new();
     }
     let (group, ctl) = (&workers.group, "/usr/bin/supervisorctl");
     if workers.hand_over == HandOver::Overlap {
-        let literal = group.replace('.', "[.]");
-        let release = "[A-Za-z0-9][A-Za-z0-9._-]*";
         return vec![format!(
             "/usr/local/sbin/cutover-supervisor ^(list {literal}|(add|drop|keep) {literal} {release})$"
         )];

@@ -18,6 +18,10 @@ drain_timeout = "90s"
 [[environments.production.workers]]
 group = "orders"
 hand_over = "overlap"
+[[environments.production.workers]]
+manager = "systemd"
+group = "search"
+hand_over = "overlap"
 [environments.production.php_fpm]
 pool = "/run/php/shop.sock"
 "#;
@@ -93,7 +97,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     END_OF_FILE
     chmod 0644 "/etc/php/$php/fpm/pool.d/shop.conf"
     sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' "/etc/php/$php/fpm/php-fpm.conf"
-    "php-fpm$php" -t && systemctl restart "php$php-fpm"
+    "php-fpm$php" -t
+    systemctl reload-or-restart "php$php-fpm"
     cat >/etc/nginx/sites-available/shop <<'END_OF_FILE'
     server {
     }
@@ -101,7 +106,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     chmod 0644 /etc/nginx/sites-available/shop
     ln -sfn ../sites-available/shop /etc/nginx/sites-enabled/shop
     rm -f /etc/nginx/sites-enabled/default
-    nginx -t && systemctl restart nginx
+    nginx -t
+    systemctl reload-or-restart nginx
     cat >/etc/supervisor/conf.d/mail.conf <<'END_OF_FILE'
     [program:mail]
     command=php /srv/store/current/artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600
@@ -118,7 +124,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     stdout_logfile=/var/log/supervisor/mail.log
     END_OF_FILE
     chmod 0644 /etc/supervisor/conf.d/mail.conf
-    supervisorctl reread && supervisorctl update
+    supervisorctl reread
+    supervisorctl update
     install -d -m 0755 /etc/supervisor/cutover
     cat >/etc/supervisor/cutover/orders.conf <<'END_OF_FILE'
     [program:@group@]
@@ -160,14 +167,33 @@ fn nothing_of_the_templates_own_names_is_left() {
     esac
     END_OF_FILE
     chmod 0755 /usr/local/sbin/cutover-supervisor
+    cat >/etc/systemd/system/search@.service <<'END_OF_FILE'
+    [Unit]
+    Description=Queue worker %i of shop
+    After=network.target
+    [Service]
+    User=carol
+    ExecStart=/bin/sh -c 'exec php "/srv/store/releases/$${1%%-*}/artisan" queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600' worker %i
+    Restart=always
+    RestartSec=1
+    KillMode=mixed
+    KillSignal=SIGTERM
+    TimeoutStopSec=3600
+    [Install]
+    WantedBy=multi-user.target
+    END_OF_FILE
+    chmod 0644 /etc/systemd/system/search@.service
+    systemctl daemon-reload
     cat >/etc/sudoers.d/.cutover.new <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl signal TERM mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/local/sbin/cutover-supervisor ^(list orders|(add|drop|keep) orders [A-Za-z0-9][A-Za-z0-9._-]*)$
+    carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( search(@[A-Za-z0-9][A-Za-z0-9._-]*)?[.]service)+$
     END_OF_FILE
     chmod 0440 /etc/sudoers.d/.cutover.new
-    visudo -cqf /etc/sudoers.d/.cutover.new && mv /etc/sudoers.d/.cutover.new /etc/sudoers.d/cutover
+    visudo -cqf /etc/sudoers.d/.cutover.new
+    mv /etc/sudoers.d/.cutover.new /etc/sudoers.d/cutover
     echo 'This host is ready.'
     echo 'Now write /srv/store/shared/.env, for carol and nobody else, and deploy.'
     "#);

@@ -219,7 +219,7 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
 
     site.web1.sh_as_root(&unit(WELL)).await;
     site.web1.sh_as_root("rm /etc/cron.d/app").await;
-    site.web1.sh_as_root("printf 'deploy ALL = (root) NOPASSWD: /usr/bin/supervisorctl\\n' >/etc/sudoers.d/deploy").await;
+    site.web1.sh_as_root("printf 'deploy ALL = (root) NOPASSWD: /usr/bin/supervisorctl, /usr/bin/systemctl start mail.service\\n' >/etc/sudoers.d/deploy").await;
     assert_snapshot!(site.named().await, @"
     risk: /srv/app/shared/.env has the mode 644  [env.rights]
     risk: health is not asked at all  [health.body]
