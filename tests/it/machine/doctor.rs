@@ -209,6 +209,7 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     risk: health is not asked at all  [health.body]
     risk: sudo does not allow `supervisorctl signal TERM app-worker:app-worker_00` without a password  [host.sudo]
     risk: sudo does not allow `supervisorctl start app-worker:app-worker_00` without a password  [host.sudo]
+    risk: sudo does not allow `systemctl start mail.service` without a password  [host.sudo]
     risk: mail.service: KillMode=control-group  [systemd.kill-mode]
     remark: process_control_timeout is 0, and whoever reloads PHP-FPM cuts requests off  [fpm.process-control-timeout]
     remark: app-worker: killasgroup is off  [supervisor.killasgroup]
