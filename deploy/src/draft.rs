@@ -138,17 +138,12 @@ fn head(repository: &Repository) -> String {
          # right. The file is checked in: no passwords, no tokens.\n\n",
     );
     line(&mut text, "app", &repository.app, "");
-    match &repository.place {
-        Some(place) => line(&mut text, "repository", place, ""),
-        None => {
-            let example = format!("github:acme/{}", repository.app);
-            line(
-                &mut text,
-                "repository",
-                &example,
-                "CHANGE THIS: no forge is known of this repository",
-            );
-        }
+    if let Some(place) = &repository.place {
+        line(&mut text, "repository", place, "");
+    } else {
+        let example = format!("github:acme/{}", repository.app);
+        let note = "CHANGE THIS: no forge is known of this repository";
+        line(&mut text, "repository", &example, note);
     }
     text
 }

@@ -31,6 +31,7 @@ pub mod machine;
 pub mod migrations;
 pub mod plan;
 pub mod pool;
+pub mod provision;
 #[cfg(feature = "run")]
 pub mod run;
 pub mod script;

@@ -13,6 +13,7 @@ mod hold;
 mod init;
 mod look;
 mod plan;
+mod provision;
 pub mod serve;
 mod signals;
 mod site;
@@ -77,6 +78,8 @@ enum Command {
     Check(look::CheckArgs),
     /// Writes a first `cutover.toml` from what a repository and a host show.
     Init(init::InitArgs),
+    /// Prints a script that makes a bare host fit for an environment.
+    Provision(provision::ProvisionArgs),
     /// Tells what would lose jobs or requests on hosts, why, and what mends it; changes nothing.
     Doctor(doctor::DoctorArgs),
 }
@@ -101,6 +104,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Releases(args) => look::releases(args).await,
         Command::Check(args) => look::check(args).await,
         Command::Init(args) => init::init(args).await,
+        Command::Provision(args) => provision::provision(&args),
         Command::Doctor(args) => doctor::doctor(args).await,
     }
 }

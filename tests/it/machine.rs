@@ -5,6 +5,7 @@ mod cut;
 mod deploy;
 mod doctor;
 mod fleet;
+pub(crate) mod provision;
 mod rights;
 mod workers;
 

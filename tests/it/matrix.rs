@@ -179,3 +179,8 @@ async fn laravel_10_on_debian_13() {
 async fn laravel_13_on_debian_testing() {
     from_release_to_release_and_back(Debian::Forky, "13").await;
 }
+
+#[tokio::test]
+async fn a_bare_debian_13_takes_its_first_deployment() {
+    crate::machine::provision::bare_machine_takes_its_first_deployment(Debian::Trixie).await;
+}

@@ -59,10 +59,15 @@ fn all_taken_in(text: &str, begins: &[&str]) -> String {
 
 #[test]
 fn nginx_takes_its_site() {
+    nginx_takes("nginx.conf");
+    nginx_takes("nginx-static.conf");
+}
+
+fn nginx_takes(name: &str) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("listen {};", free.local_addr().unwrap());
     drop(free);
-    let (folder, site) = rendered("nginx.conf", &[("listen 80;", &listen)]);
+    let (folder, site) = rendered(name, &[("listen 80;", &listen)]);
     fs::copy(
         "/etc/nginx/fastcgi_params",
         folder.path().join("fastcgi_params"),

@@ -22,15 +22,6 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     {
         commands.extend(of_manager(workers));
     }
-    for workers in environment.workers.iter().filter(|group| {
-        let overlaps = group.hand_over == HandOver::Overlap;
-        works && group.sudo && group.manager == Manager::Systemd && overlaps
-    }) {
-        // One release and number stand for all.
-        let unit = format!("{}@20260101T000000Z-0000000-1.service", workers.group);
-        commands.push(format!("systemctl --quiet enable --now {unit}"));
-        commands.push(format!("systemctl --quiet disable --now --no-block {unit}"));
-    }
     let serves = host.roles.contains(&Role::Web);
     let reloaded = environment
         .php_fpm
@@ -91,6 +82,8 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             told.verdict(&KEY, None);
             told.verdict(&REACH, Some(said));
         }
+        let others = [&SUDO, &CLOCK, &DISK, &INODES, &LN];
+        told.blind_to(&others, "the host was not seen");
         return;
     }
     told.verdict(&KEY, None);

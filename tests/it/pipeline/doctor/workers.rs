@@ -31,7 +31,6 @@ async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker(
     loses supervisor.autorestart: app-worker: autorestart is unexpected, by default
     loses supervisor.stopsignal: app-worker: stopsignal is INT
     loses supervisor.stopwaitsecs: app-worker: stopwaitsecs is 10, and a job may take 120 s
-    risk host.disk: 4 % of the disk below /srv/shop is free, 12540 MB
     risk supervisor.stopasgroup: app-worker: stopasgroup=true
     risk workers.drain: app-worker: drain_timeout is 70 s, and a job that takes 120 s takes the deployment back
     risk workers.tries: app-worker: --tries is 1
@@ -64,7 +63,6 @@ async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker(
     supervisor_reads(&scene).await;
     assert_snapshot!(picture(&scene, &diagnosis(&scene).await), @"
     loses queue.retry-after: retry_after of redis is 90 s, and a job may take any time
-    risk host.disk: 4 % of the disk below /srv/shop is free, 12537 MB
     risk workers.listen: app-worker runs queue:listen
     risk workers.timeout: app-worker: --timeout=0
     remark supervisor.killasgroup: app-worker: killasgroup is off
@@ -111,7 +109,6 @@ async fn workers_that_are_down_on_old_code_or_nobodys_are_named() {
     loses workers.running: 1 of 2 workers of app-worker run: app-worker:app-worker_00 is STOPPED
     loses workers.stale: app-worker:app-worker_01 runs FIRST, and SECOND is live
     loses workers.unmanaged: no group of the configuration has queue:work (pid PID)
-    risk host.disk: 4 % of the disk below /srv/shop is free, 12506 MB
     ");
     scene.host().sh(&format!("kill {pid}; ln -sfn releases/{FIRST} current; supervisorctl start app-worker:app-worker_00")).await;
     supervisor_reads(&scene).await;

@@ -1,0 +1,383 @@
+//! The script that makes a bare Debian host fit for an environment: templates with the configuration's own values filled
+//! in. Pure, and nothing here runs it. Values are plain words, or there is no script.
+
+use std::fmt::Write as _;
+
+use crate::config::{
+    AfterDrain, Environment, FpmAction, HandOver, Host, Manager, PoolAddress, Recipe, Role, Workers,
+};
+
+const NGINX: &str = include_str!("../../templates/nginx.conf");
+const NGINX_STATIC: &str = include_str!("../../templates/nginx-static.conf");
+const POOL: &str = include_str!("../../templates/php-fpm-pool.conf");
+const SUPERVISOR: &str = include_str!("../../templates/supervisor.conf");
+const OVERLAP: &str = include_str!("../../templates/supervisor-overlap.conf");
+const UNIT: &str = include_str!("../../templates/worker@.service");
+const CUTOVER_SUPERVISOR: &str = include_str!("../../templates/cutover-supervisor");
+/// Ends what is written into a file. No template has such a line, and no value can.
+const END: &str = "END_OF_FILE";
+
+/// What is made fit for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The app's name.
+    pub app: &'a str,
+    /// What kind of app it is.
+    pub recipe: Recipe,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// The host, one of it.
+    pub host: &'a Host,
+    /// The public key of whoever deploys, a line of `authorized_keys`.
+    pub key: Option<&'a str>,
+}
+
+/// Writes the script, or says which value it could not take.
+pub fn script(order: Order<'_>) -> Result<String, String> {
+    let host = order.host;
+    let user = host.address.user.as_deref().ok_or_else(|| {
+        format!(
+            "the address of {} names no user: write `deploy@{}`",
+            host.name, host.address.host
+        )
+    })?;
+    let path = &order.environment.path;
+    plain("the user", user)?;
+    plain("`path`", path)?;
+    if user == "root" {
+        return Err("a user who deploys as root needs none of this: name another one".to_owned());
+    }
+    let mut text = head(order, user);
+    packages(&mut text, order);
+    account(&mut text, order, user)?;
+    let roles = &host.roles;
+    if roles.contains(&Role::Web) {
+        web(&mut text, order, user)?;
+    }
+    let mut rights = Vec::new();
+    for workers in order
+        .environment
+        .workers
+        .iter()
+        .filter(|_| roles.contains(&Role::Worker))
+    {
+        group(&mut text, order, workers, user)?;
+        rights.extend(rights_of(workers));
+    }
+    rights.extend(reload(order));
+    sudoers(&mut text, user, &rights);
+    text.push_str("\necho 'This host is ready.'\n");
+    if order.recipe == Recipe::Laravel {
+        writeln!(
+            text,
+            "echo 'Now write {path}/shared/.env, for {user} and nobody else, and deploy.'"
+        )
+        .unwrap_or_default();
+    }
+    Ok(text)
+}
+
+/// A value that means itself in a shell, in nginx, PHP-FPM, supervisor and sudo.
+fn plain(what: &str, value: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@".contains(c);
+    if value.chars().all(plain) && !value.starts_with('-') && !value.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} is {value:?}, which this script does not take: only letters, digits, `/`, `.`, `_`, `-`, `@`"
+    ))
+}
+
+fn head(order: Order<'_>, user: &str) -> String {
+    let Order {
+        app,
+        environment,
+        host,
+        ..
+    } = order;
+    format!(
+        "#!/bin/sh\n# Makes a bare Debian 12 or newer fit for {app}, {environment}: {host}, where {user} deploys to {path}.\n\
+         # Made by `cutover provision`. Read it, then run it as root; it may run again.\nset -eu\n\
+         [ \"$(id -u)\" = 0 ] || {{ echo 'run this as root' >&2 && exit 1; }}\n",
+        environment = environment.name,
+        host = host.name,
+        path = environment.path,
+    )
+}
+
+fn packages(text: &mut String, order: Order<'_>) {
+    text.push_str(
+        "\n# Packages, those that are not there yet.\nmissing=\n\
+         need() { command -v \"$2\" >/dev/null || missing=\"$missing $1\"; }\n\
+         need openssh-server sshd\nneed sudo sudo\nneed curl curl\n",
+    );
+    let roles = &order.host.roles;
+    if roles.contains(&Role::Web) {
+        text.push_str("need nginx nginx\n");
+    }
+    if roles.contains(&Role::Worker) && order.environment.workers.iter().any(by_supervisor) {
+        text.push_str("need supervisor supervisord\n");
+    }
+    if speaks_php(order) {
+        text.push_str(
+            "need php-cli php\nset -- /usr/sbin/php-fpm[0-9]*\n[ -x \"$1\" ] || missing=\"$missing php-fpm\"\n\
+             for extension in curl mbstring xml zip; do\n  php -m 2>/dev/null | grep -qx \"$extension\" || missing=\"$missing php-$extension\"\ndone\n",
+        );
+    }
+    text.push_str(
+        "if [ -n \"$missing\" ]; then\n  apt-get update\n  # shellcheck disable=SC2086\n  \
+         DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing\nfi\n",
+    );
+}
+
+fn speaks_php(order: Order<'_>) -> bool {
+    order.recipe == Recipe::Laravel || order.environment.php_fpm.is_some()
+}
+
+fn by_supervisor(workers: &Workers) -> bool {
+    workers.manager == Manager::Supervisor
+}
+
+fn account(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
+    let path = &order.environment.path;
+    write!(
+        text,
+        "\n# Who deploys, and the folders, which are theirs.\n\
+         id -u {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}\n\
+         install -d -o {user} -g {user} {path} {path}/releases {path}/shared\n"
+    )
+    .unwrap_or_default();
+    let Some(key) = order.key else {
+        writeln!(
+            text,
+            "# The public key of whoever deploys belongs into ~{user}/.ssh/authorized_keys."
+        )
+        .unwrap_or_default();
+        return Ok(());
+    };
+    let key = key.trim();
+    let kinds = ["ssh-", "ecdsa-", "sk-"];
+    let sane = |c: char| c.is_ascii_alphanumeric() || "+/=@._: -".contains(c);
+    if !key.chars().all(sane) || !kinds.iter().any(|kind| key.starts_with(kind)) {
+        return Err("the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`".to_owned());
+    }
+    write!(
+        text,
+        "home=$(getent passwd {user} | cut -d: -f6)\ninstall -d -m 0700 -o {user} -g {user} \"$home/.ssh\"\n\
+         grep -qxF '{key}' \"$home/.ssh/authorized_keys\" 2>/dev/null || echo '{key}' >>\"$home/.ssh/authorized_keys\"\n\
+         chown {user}:{user} \"$home/.ssh/authorized_keys\" && chmod 0600 \"$home/.ssh/authorized_keys\"\n"
+    )
+    .unwrap_or_default();
+    Ok(())
+}
+
+/// Writes a file with this content.
+fn file(text: &mut String, path: &str, mode: &str, content: &str) {
+    let content = content.trim_end();
+    write!(
+        text,
+        "cat >{path} <<'{END}'\n{content}\n{END}\nchmod {mode} {path}\n"
+    )
+    .unwrap_or_default();
+}
+
+fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
+    let (app, environment) = (order.app, order.environment);
+    let fpm = environment.php_fpm.as_ref();
+    let socket = match fpm.and_then(|fpm| fpm.pool.as_ref()) {
+        Some(PoolAddress::Socket(path)) => path.clone(),
+        Some(PoolAddress::Port(..)) => {
+            return Err("a pool on a port is not made here: give `pool` a socket".to_owned());
+        }
+        None => format!("/run/php/{app}.sock"),
+    };
+    plain("`pool`", &socket)?;
+    let name = server_name(environment);
+    plain("the name of the site", &name)?;
+    if speaks_php(order) {
+        let pool = POOL
+            .replace("[shop]", &format!("[{app}]"))
+            .replace("user = deploy", &format!("user = {user}"))
+            .replace("group = deploy", &format!("group = {user}"))
+            .replace("/run/php/shop.sock", &socket);
+        text.push_str("\n# PHP-FPM: a pool of the app's own.\nphp=$(php -r 'echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;')\n");
+        file(
+            text,
+            &format!("\"/etc/php/$php/fpm/pool.d/{app}.conf\""),
+            "0644",
+            &pool,
+        );
+        text.push_str(
+            "# A reload, by whomever, is not to cut requests off.\n\
+             sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' \"/etc/php/$php/fpm/php-fpm.conf\"\n\
+             \"php-fpm$php\" -t\nsystemctl reload-or-restart \"php$php-fpm\"\n",
+        );
+    }
+    let site = if speaks_php(order) {
+        NGINX
+    } else {
+        NGINX_STATIC
+    };
+    let site = site
+        .replace("shop.example.com", &name)
+        .replace("/srv/shop/", &format!("{}/", environment.path))
+        .replace("/run/php/shop.sock", &socket);
+    text.push_str("\n# nginx: the site, and not Debian's own.\n");
+    file(
+        text,
+        &format!("/etc/nginx/sites-available/{app}"),
+        "0644",
+        &site,
+    );
+    write!(
+        text,
+        "ln -sfn ../sites-available/{app} /etc/nginx/sites-enabled/{app}\nrm -f /etc/nginx/sites-enabled/default\n\
+         nginx -t\nsystemctl reload-or-restart nginx\n"
+    )
+    .unwrap_or_default();
+    Ok(())
+}
+
+/// The name that people call the site by; any name where none is known.
+fn server_name(environment: &Environment) -> String {
+    let health = environment.health.as_ref();
+    let of = |url: &String| url.split('/').nth(2)?.split(':').next().map(str::to_owned);
+    let name = environment.url.as_ref().and_then(of);
+    name.or_else(|| health?.host_header.clone())
+        .unwrap_or_else(|| "_".to_owned())
+}
+
+fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> Result<(), String> {
+    let (name, path) = (&workers.group, &order.environment.path);
+    plain("the name of a group", name)?;
+    let overlaps = workers.hand_over == HandOver::Overlap;
+    if workers.manager == Manager::Systemd && overlaps {
+        let unit = UNIT
+            .replace("/srv/shop/", &format!("{path}/"))
+            .replace("User=deploy", &format!("User={user}"))
+            .replace("of shop\n", &format!("of {}\n", order.app));
+        writeln!(text, "\n# Workers of {name}. Their command line is a guess: `queue:work` with the template's options.").unwrap_or_default();
+        file(
+            text,
+            &format!("/etc/systemd/system/{name}@.service"),
+            "0644",
+            &unit,
+        );
+        text.push_str("systemctl daemon-reload\n");
+        return Ok(());
+    }
+    if !by_supervisor(workers) {
+        writeln!(
+            text,
+            "\n# Workers of {name}: {} has them, which is not set up here.",
+            workers.manager.word()
+        )
+        .unwrap_or_default();
+        return Ok(());
+    }
+    let patience = workers.drain_timeout.as_secs().max(70);
+    let of = |template: &str| {
+        template
+            .replace("[program:shop-worker]", &format!("[program:{name}]"))
+            .replace("/srv/shop/", &format!("{path}/"))
+            .replace("user=deploy", &format!("user={user}"))
+            .replace("numprocs=2", &format!("numprocs={}", workers.expect))
+            .replace("stopwaitsecs=70", &format!("stopwaitsecs={patience}"))
+            .replace(
+                "/supervisor/shop-worker.log",
+                &format!("/supervisor/{name}.log"),
+            )
+    };
+    writeln!(text, "\n# Workers of {name}. Its command line is a guess: `queue:work` with the template's options.").unwrap_or_default();
+    if overlaps {
+        text.push_str("install -d -m 0755 /etc/supervisor/cutover\n");
+        file(
+            text,
+            &format!("/etc/supervisor/cutover/{name}.conf"),
+            "0644",
+            &of(OVERLAP),
+        );
+        file(
+            text,
+            "/usr/local/sbin/cutover-supervisor",
+            "0755",
+            CUTOVER_SUPERVISOR,
+        );
+    } else {
+        file(
+            text,
+            &format!("/etc/supervisor/conf.d/{name}.conf"),
+            "0644",
+            &of(SUPERVISOR),
+        );
+        text.push_str("# They begin to run with the first deployment.\nsupervisorctl reread\nsupervisorctl update\n");
+    }
+    Ok(())
+}
+
+/// What sudo has to allow, with all of its words.
+fn rights_of(workers: &Workers) -> Vec<String> {
+    if !workers.sudo {
+        return Vec::new();
+    }
+    let literal = workers.group.replace('.', "[.]");
+    let release = "[A-Za-z0-9][A-Za-z0-9._-]*";
+    if workers.manager == Manager::Systemd && workers.hand_over == HandOver::Overlap {
+        return vec![format!(
+            "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{release})?[.]service)+$"
+        )];
+    }
+    if !by_supervisor(workers) {
+        return Vec::new();
+    }
+    let (group, ctl) = (&workers.group, "/usr/bin/supervisorctl");
+    if workers.hand_over == HandOver::Overlap {
+        return vec![format!(
+            "/usr/local/sbin/cutover-supervisor ^(list {literal}|(add|drop|keep) {literal} {release})$"
+        )];
+    }
+    let one = format!("{group}\\:{group}_[0-9][0-9]");
+    let mut rights = vec![format!("{ctl} status {group}\\:\\*")];
+    if workers.hand_over == HandOver::Restart {
+        rights.push(format!("{ctl} restart {group}\\:\\*"));
+    } else {
+        rights.push(format!("{ctl} signal TERM {one}"));
+        rights.push(format!("{ctl} start {one}"));
+    }
+    if workers.after_drain == AfterDrain::Force {
+        rights.push(format!("{ctl} signal KILL {one}"));
+    }
+    rights
+}
+
+fn reload(order: Order<'_>) -> Option<String> {
+    let fpm = order.environment.php_fpm.as_ref()?;
+    let reloads = fpm.after_swap == FpmAction::Reload && fpm.sudo;
+    let service = fpm
+        .service
+        .as_ref()
+        .filter(|_| reloads && order.host.roles.contains(&Role::Web))?;
+    Some(format!("/usr/bin/systemctl reload {service}"))
+}
+
+fn sudoers(text: &mut String, user: &str, rights: &[String]) {
+    if rights.is_empty() {
+        return;
+    }
+    text.push_str("\n# What the user may do as root: exactly what a deployment calls, with all of its words.\n");
+    // CWD=/: supervisorctl prefers a supervisord.conf in the folder that it is called from.
+    let lines: Vec<String> = rights
+        .iter()
+        .map(|right| format!("{user} ALL = (root) CWD=/ NOPASSWD: {right}"))
+        .collect();
+    file(
+        text,
+        "/etc/sudoers.d/.cutover.new",
+        "0440",
+        &lines.join("\n"),
+    );
+    text.push_str("visudo -cqf /etc/sudoers.d/.cutover.new\nmv /etc/sudoers.d/.cutover.new /etc/sudoers.d/cutover\n");
+}
+
+#[cfg(test)]
+mod tests;
