@@ -95,6 +95,8 @@ pub enum Script {
     WorkersDrop,
     /// Removes releases.
     Prune,
+    /// Fails where a file cannot be read that will be watched.
+    Readable,
     /// Takes away what was brought and not made live.
     Clean,
 }
@@ -119,6 +121,7 @@ impl Script {
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
             Self::WorkersDrop => include_str!("script/workers-drop.sh"),
             Self::Prune => include_str!("script/prune.sh"),
+            Self::Readable => include_str!("script/readable.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }
     }
