@@ -32,6 +32,8 @@ pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// Tells what a host has that a `cutover.toml` speaks of.
+pub const LOOK: &str = include_str!("script/look.sh");
 /// Counts the requests in an access log.
 pub const ACCESS_LOG: &str = include_str!("script/access-log.sh");
 /// Asks the app how its queue stands.
@@ -46,12 +48,16 @@ pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
 pub const DOCTOR_RIGHTS: &str = include_str!("script/doctor/rights.sh");
 /// … of workers and their supervisor, …
 pub const DOCTOR_PROCESSES: &str = include_str!("script/doctor/processes.sh");
+/// … or of the units that systemd has for them, …
+pub const DOCTOR_UNITS: &str = include_str!("script/doctor/units.sh");
 /// … of the PHP of the command line, by [`DOCTOR_APP`], …
 pub const DOCTOR_PHP: &str = include_str!("script/doctor/php.sh");
 /// … which tells of the app, …
 pub const DOCTOR_APP: &str = include_str!("script/doctor/app.php");
 /// … of the web server, …
 pub const DOCTOR_WEB: &str = include_str!("script/doctor/web.sh");
+/// … of containers, …
+pub const DOCTOR_CONTAINERS: &str = include_str!("script/doctor/containers.sh");
 /// … of cron, …
 pub const DOCTOR_CRON: &str = include_str!("script/doctor/cron.sh");
 /// … and of PHP-FPM, by [`ASK`] in its pool.
@@ -91,8 +97,10 @@ pub enum Script {
     WorkersStart,
     /// Ends all workers that were started for other releases.
     WorkersEnd,
+    /// Proves that a release has its workers.
+    WorkersProve,
     /// Takes back workers that were started for a release.
-    WorkersDrop,
+    WorkersRestore,
     /// Removes releases.
     Prune,
     /// Fails where a file cannot be read that will be watched.
@@ -119,7 +127,8 @@ impl Script {
             Self::Workers => include_str!("script/workers.sh"),
             Self::WorkersStart => include_str!("script/workers-start.sh"),
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
-            Self::WorkersDrop => include_str!("script/workers-drop.sh"),
+            Self::WorkersProve => include_str!("script/workers-prove.sh"),
+            Self::WorkersRestore => include_str!("script/workers-restore.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Readable => include_str!("script/readable.sh"),
             Self::Clean => include_str!("script/clean.sh"),
@@ -129,3 +138,6 @@ impl Script {
 
 /// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");
+
+/// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
+pub const PROOF: &str = include_str!("script/proof.sh");

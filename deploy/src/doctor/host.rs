@@ -3,12 +3,13 @@
 use super::Severity::{Remark, Risk};
 use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role};
+use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role, Workers};
 
 /// A clock may be so many seconds off.
 const SKEW_SECONDS: u64 = 30;
 const FREE_PERCENT: u64 = 5;
-const FREE_KIB: u64 = 500_000;
+/// So much is little on any disk, and so much is enough on any.
+const FREE_KIB: (u64, u64) = (500_000, 5_000_000);
 
 /// The commands that a deployment runs on a host through sudo, with all of their words.
 pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<String> {
@@ -17,27 +18,18 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     for workers in environment
         .workers
         .iter()
-        .filter(|group| works && group.sudo && group.manager == Manager::Supervisor)
+        .filter(|group| works && group.sudo)
     {
-        let group = &workers.group;
-        if workers.hand_over == HandOver::Overlap {
-            commands.push(format!("cutover-supervisor list {group}"));
-            continue;
-        }
-        commands.push(format!("supervisorctl status {group}:*"));
-        // One process stands for all: rights for numbered names come as a pattern.
-        let one = format!("{group}:{group}_00");
-        match workers.hand_over {
-            HandOver::Drain => {
-                commands.push(format!("supervisorctl signal TERM {one}"));
-                commands.push(format!("supervisorctl start {one}"));
-            }
-            HandOver::Overlap => {}
-            HandOver::Restart => commands.push(format!("supervisorctl restart {group}:*")),
-        }
-        if workers.after_drain == AfterDrain::Force {
-            commands.push(format!("supervisorctl signal KILL {one}"));
-        }
+        commands.extend(of_manager(workers));
+    }
+    for workers in environment.workers.iter().filter(|group| {
+        let overlaps = group.hand_over == HandOver::Overlap;
+        works && group.sudo && group.manager == Manager::Systemd && overlaps
+    }) {
+        // One release and number stand for all.
+        let unit = format!("{}@20260101T000000Z-0000000-1.service", workers.group);
+        commands.push(format!("systemctl --quiet enable --now {unit}"));
+        commands.push(format!("systemctl --quiet disable --now --no-block {unit}"));
     }
     let serves = host.roles.contains(&Role::Web);
     let reloaded = environment
@@ -47,6 +39,46 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     let service = reloaded.and_then(|fpm| fpm.service.as_ref());
     commands.extend(service.map(|service| format!("systemctl reload {service}")));
     commands
+}
+
+/// One process or release stands for all: rights for their names come as a pattern.
+fn of_manager(workers: &Workers) -> Vec<String> {
+    let group = &workers.group;
+    let release = "20260101T000000Z-0000000";
+    match (workers.manager, workers.hand_over) {
+        (Manager::Supervisor, HandOver::Overlap) => vec![
+            format!("cutover-supervisor list {group}"),
+            format!("cutover-supervisor add {group} {release}"),
+            format!("cutover-supervisor keep {group} {release}"),
+            format!("cutover-supervisor drop {group} {release}"),
+        ],
+        (Manager::Supervisor, hand_over) => {
+            let one = format!("{group}:{group}_00");
+            let mut commands = vec![format!("supervisorctl status {group}:*")];
+            if hand_over == HandOver::Restart {
+                commands.push(format!("supervisorctl restart {group}:*"));
+            } else {
+                commands.push(format!("supervisorctl signal TERM {one}"));
+                commands.push(format!("supervisorctl start {one}"));
+            }
+            if workers.after_drain == AfterDrain::Force {
+                commands.push(format!("supervisorctl signal KILL {one}"));
+            }
+            commands
+        }
+        (Manager::Systemd, HandOver::Overlap) => {
+            let one = format!("{group}@{release}-1.service");
+            vec![
+                format!("systemctl --quiet enable --now {one}"),
+                format!("systemctl --quiet disable --now --no-block {one}"),
+            ]
+        }
+        (Manager::Systemd, HandOver::Drain) => vec![format!("systemctl start {group}.service")],
+        (Manager::Systemd, HandOver::Restart) => {
+            vec![format!("systemctl restart {group}.service")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
@@ -110,7 +142,8 @@ fn room(look: Look<'_>, told: &mut Diagnosis) {
     match look.seen.disk {
         None => told.blind(&DISK, "`df` does not tell"),
         Some(room) => {
-            let short = room.percent() < FREE_PERCENT || room.free < FREE_KIB;
+            let (little, enough) = FREE_KIB;
+            let short = room.free < little || room.percent() < FREE_PERCENT && room.free < enough;
             let (percent, free) = (room.percent(), room.free / 1000);
             let found = format!("{percent} % of the disk below {root} is free, {free} MB");
             told.verdict(&DISK, short.then_some((Risk, found, mend.clone())));
