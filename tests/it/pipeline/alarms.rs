@@ -1,5 +1,7 @@
 //! Alarms while a release is watched: each is shown with its numbers, and one that rings takes the release back.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -97,7 +99,7 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     let (exit, plan, _) = planned(&scene).await;
     assert_eq!(exit, 0, "{plan}");
     let of_watch = |line: &&str| line.starts_with("watch on ");
-    assert_snapshot!(plan.lines().find(of_watch).unwrap_or(&plan), @"");
+    assert_snapshot!(plan.lines().find(of_watch).unwrap_or(&plan), @"watch on web1: health, access log, checkout");
     let told = scene.run(&request).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_snapshot!(told_of_alarms(&scene, &told), @"
@@ -108,7 +110,8 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     alarms(&mut scene, "watch = \"1h\"", &format!("{LOG}{LINE}"));
     let running = watched(&scene, "three").await;
     let requests: String = [200, 502, 200, 500].map(logged).concat();
-    std::fs::write(&log, before.repeat(20) + &requests).unwrap();
+    let mut open = OpenOptions::new().append(true).open(&log).unwrap();
+    open.write_all(requests.as_bytes()).unwrap();
     let told = running.end().await;
     assert_eq!(told.exit(), 1);
     assert_snapshot!(told.outcome(), @"
@@ -133,7 +136,11 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     std::fs::remove_file(&log).unwrap();
     let told = scene.deploy(&[("index.html", "unseen")]).await;
     assert_eq!(told.exit(), 1);
-    assert_snapshot!(told.outcome(), @"");
+    assert_snapshot!(told.outcome(), @"
+    failed: what was live still is
+      access log on web1: exit 66: <web1>/access.log cannot be read
+      Let the deploy user read it: on Debian, `sudo usermod -aG adm <user>` for logs.
+    ");
     serves(&scene, "two");
 
     // What is only told stops nothing, and neither does it when it cannot be looked at.
@@ -211,16 +218,27 @@ async fn a_number_that_prometheus_knows_takes_a_release_back() {
     alarms(&mut scene, "watch = \"300ms\"", &format!("{quiet}{none}"));
     let told = scene.deploy(&[("index.html", "two")]).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
-    assert_snapshot!(told_of_alarms(&scene, &told), @"");
+    assert_snapshot!(told_of_alarms(&scene, &told), @"
+    errors: 0.25, the highest of 2, limit 0.5
+    nothing: no number, limit 0.5
+    ");
 
     for query in ["vector(0.75)", "vector("] {
         alarms(&mut scene, "watch = \"1h\"", &prometheus.alarm(query));
         let told = scene.deploy(&[("index.html", query)]).await;
         assert_eq!(told.exit(), 1);
         if query == "vector(0.75)" {
-            assert_snapshot!(told.outcome(), @"");
+            assert_snapshot!(told.outcome(), @"
+            rolled back: r2 is live and healthy again; r3 failed
+              watch: errors: 0.75, limit 0.5, 2 times in a row
+              See it in Prometheus by the query of the alarm.
+            ");
         } else {
-            assert_snapshot!(told.outcome(), @"");
+            assert_snapshot!(told.outcome(), @r#"
+            rolled back: r2 is live and healthy again; r4 failed
+              watch: errors: it cannot be looked at: Prometheus says: invalid parameter "query": 1:8: parse error: unclosed left parenthesis, 2 times in a row
+              See it in Prometheus by the query of the alarm.
+            "#);
         }
         serves(&scene, "two");
     }
