@@ -101,14 +101,17 @@ impl HostView {
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
             (Phase::Rejoin, !plan.rejoin.is_empty()),
-            (Phase::Outside, plan.outside),
+            (Phase::Outside, !plan.outside.is_empty()),
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
             (Phase::MigrateBack, !plan.migrate_back.is_empty()),
             (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
-            (Phase::UndoOutside, plan.outside && plan.previous.is_some()),
+            (
+                Phase::UndoOutside,
+                !plan.outside.is_empty() && plan.previous.is_some(),
+            ),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work

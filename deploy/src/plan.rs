@@ -78,8 +78,8 @@ pub struct HostPlan {
     pub rejoin: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
-    /// Whether this host speaks for its wave when the app is asked from outside.
-    pub outside: bool,
+    /// What is asked from outside, where this host speaks for its wave.
+    pub outside: Vec<String>,
     /// Whether the app is asked for a while longer.
     pub watch: bool,
     /// What is looked at from here meanwhile.
@@ -222,7 +222,7 @@ impl Plan {
             if host.health {
                 names.push("health");
             }
-            if host.outside {
+            if !host.outside.is_empty() {
                 names.push("outside");
             }
             let ends = host.rejoin.iter().chain(&host.keep);

@@ -105,6 +105,8 @@ pub enum Script {
     Older,
     /// Removes releases.
     Prune,
+    /// Fails where a file cannot be read that will be watched.
+    Readable,
     /// Takes away what was brought and not made live.
     Clean,
 }
@@ -131,6 +133,7 @@ impl Script {
             Self::WorkersRestore => include_str!("script/workers-restore.sh"),
             Self::Older => include_str!("script/older.sh"),
             Self::Prune => include_str!("script/prune.sh"),
+            Self::Readable => include_str!("script/readable.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }
     }

@@ -1,9 +1,12 @@
 //! The client against a listener of this process, which answers as the worst of them do.
 
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -81,4 +84,46 @@ async fn why_nobody_answers_is_said_without_the_address() {
     assert_eq!(answer.status, 0);
     assert!(answer.body.contains("refused"), "{answer:?}");
     assert!(!answer.body.contains("key=value"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let folder = std::env::temp_dir().join(format!("cutover-outside-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ])
+        .args(["-nodes", "-days", "1", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args([&key, Path::new("-out"), &certificate])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let mut server = Command::new("openssl")
+        .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-key"])
+        .args([&key, Path::new("-cert"), &certificate])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // It tells the port that it was given: `ACCEPT 127.0.0.1:12345`.
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if let Some(address) = line.strip_prefix("ACCEPT ") {
+            break address.to_owned();
+        }
+    };
+    let answer = ask(&format!("https://{address}/"), None).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(answer.status, 0);
+    assert!(answer.body.contains("certificate"), "{answer:?}");
 }

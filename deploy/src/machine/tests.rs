@@ -176,7 +176,7 @@ fn plan_of(story: &Story) -> Plan {
         switch: step(),
         rejoin: step(),
         health: true,
-        outside: true,
+        outside: vec!["https://shop.example.com".into()],
         watch: true,
         alarms: Vec::new(),
         keep: step(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Goal, HostPlan, Wish, retain};
-use crate::config::{FpmAction, Host, PhpFpm, Role};
+use crate::config::{FpmAction, Host, PhpFpm, Role, Then};
 use crate::facts::{Facts, ReleaseState};
 use crate::names::{CommitSha, Digest, ReleaseId};
 use crate::request::Kind;
@@ -98,7 +98,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
             Vec::new()
         },
         health,
-        outside: false,
+        outside: Vec::new(),
         alarms: Vec::new(),
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
@@ -162,8 +162,19 @@ impl Site<'_> {
         steps.extend(self.lines("prepare", &self.wish.config.steps.prepare, self.release));
         steps.extend(self.lines("preflight", &self.wish.config.steps.preflight, self.release));
         steps.extend(self.preview());
+        steps.extend(self.readable());
         steps.push(self.mark("mark ready", self.release, ReleaseState::Ready, "ready"));
         steps
+    }
+
+    /// What is watched later must be there now: afterwards it would take the release back.
+    fn readable(&self) -> Option<Step> {
+        let environment = self.wish.environment;
+        let web = self.host.roles.contains(&Role::Web);
+        let log = environment.alarms.access_log.as_ref();
+        let log = log.filter(|log| web && log.then == Then::RollBack)?;
+        let args = vec![log.path.clone()];
+        Some(self.step("access log", Script::Readable, args))
     }
 
     fn switch(&self) -> Vec<Step> {

@@ -65,7 +65,10 @@ impl Plan {
             take(name.as_str());
             take(&format!(
                 "{} {} {} {}",
-                host.warm, host.health, host.outside, host.watch
+                host.warm,
+                host.health,
+                host.outside.len(),
+                host.watch
             ));
             let previous = host.previous.as_ref().map_or("", |id| id.as_str());
             take(previous);
@@ -112,11 +115,11 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
         "rejoin" => names(&plan.rejoin),
-        "outside" => one(plan.outside, phase).collect(),
+        "outside" => plan.outside.clone(),
         "watch" => {
             let alarms = plan.alarms.iter().map(|alarm| alarm.name().to_owned());
             one(plan.watch && plan.health, "health")
-                .chain(one(plan.watch && plan.outside, "outside"))
+                .chain(plan.outside.iter().filter(|_| plan.watch).cloned())
                 .chain(alarms)
                 .collect()
         }

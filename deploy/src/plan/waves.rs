@@ -35,16 +35,15 @@ pub(super) fn name_speakers(
     waves: &[Vec<HostName>],
     hosts: &mut BTreeMap<HostName, HostPlan>,
 ) {
-    let health = environment.health.as_ref();
-    if health.is_none_or(|health| health.outside.is_empty()) {
+    let Some(health) = &environment.health else {
         return;
-    }
+    };
     for wave in waves {
         let asked = |host: &&HostName| hosts.get(*host).is_some_and(|plan| plan.health);
         if let Some(speaker) = wave.iter().find(asked).cloned()
             && let Some(plan) = hosts.get_mut(&speaker)
         {
-            plan.outside = true;
+            plan.outside.clone_from(&health.outside);
         }
     }
 }

@@ -336,6 +336,10 @@ fn hint(message: &str) -> Option<&'static str> {
             "Take that link out of the repository, or the path out of `[shared]`.",
         ),
         (
+            "cannot be read",
+            "Let the deploy user read it: on Debian, `sudo usermod -aG adm <user>` for logs.",
+        ),
+        (
             "did not arrive whole",
             "Deploy again: the artifact is sent anew.",
         ),

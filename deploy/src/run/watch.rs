@@ -79,7 +79,7 @@ impl Watch<'_> {
         if host.health {
             eyes.extend(Eye::here(release, job, leased).await?);
         }
-        if host.outside {
+        if !host.outside.is_empty() {
             eyes.extend(Eye::outside(release, job));
         }
         let over = called_off.child_token();

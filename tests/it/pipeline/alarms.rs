@@ -1,5 +1,7 @@
 //! Alarms while a release is watched: each is shown with its numbers, and one that rings takes the release back.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::laravel::{Shop, deploy, shop};
+use super::plan::planned;
 use super::scene::{Plot, Running, Scene};
 use super::told::Told;
 
@@ -41,13 +44,26 @@ fn serves(scene: &Scene, page: &str) {
 
 /// From now on these alarms are looked at.
 fn alarms(scene: &mut Scene, watch: &str, alarms: &str) {
-    let text = scene.text.replace("watch = \"0s\"", watch);
+    let given = scene
+        .text
+        .split("\n[environments.production.alarms]")
+        .next();
+    let lines = given.unwrap_or_default().lines();
+    let lines = lines.map(|line| {
+        if line.starts_with("watch = ") {
+            watch
+        } else {
+            line
+        }
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
     let tables = format!(
         "{text}\n[environments.production.alarms]\ninterval = \"100ms\"\n{}",
         alarms.replace("@dir@", &scene.host().dir().display().to_string())
     );
     scene.config = Config::parse("cutover.toml", &tables)
         .unwrap_or_else(|problems| panic!("{problems}\n{tables}"));
+    scene.text = tables;
 }
 
 async fn plain() -> Scene {
@@ -61,7 +77,7 @@ async fn plain() -> Scene {
 }
 
 /// A line of a web server's log, now.
-fn request(status: u16) -> String {
+fn logged(status: u16) -> String {
     let now = cutover_deploy::now()
         .strftime("%d/%b/%Y:%H:%M:%S +0000")
         .to_string();
@@ -79,7 +95,12 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     let before = "127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.1\" 500 12\n";
     std::fs::write(&log, before.repeat(20)).unwrap();
     alarms(&mut scene, "watch = \"500ms\"", &format!("{LOG}{LINE}"));
-    let told = scene.deploy(&[("index.html", "two")]).await;
+    let request = scene.wish(&[("index.html", "two")]).await;
+    let (exit, plan, _) = planned(&scene).await;
+    assert_eq!(exit, 0, "{plan}");
+    let of_watch = |line: &&str| line.starts_with("watch on ");
+    assert_snapshot!(plan.lines().find(of_watch).unwrap_or(&plan), @"watch on web1: health, access log, checkout");
+    let told = scene.run(&request).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_snapshot!(told_of_alarms(&scene, &told), @"
     web1: access log: 0 of 0 requests since the swap ended with 5xx (0.0 %), limit 20 % from 4 requests on
@@ -88,8 +109,9 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
 
     alarms(&mut scene, "watch = \"1h\"", &format!("{LOG}{LINE}"));
     let running = watched(&scene, "three").await;
-    let requests: String = [200, 502, 200, 500].map(request).concat();
-    std::fs::write(&log, before.repeat(20) + &requests).unwrap();
+    let requests: String = [200, 502, 200, 500].map(logged).concat();
+    let mut open = OpenOptions::new().append(true).open(&log).unwrap();
+    open.write_all(requests.as_bytes()).unwrap();
     let told = running.end().await;
     assert_eq!(told.exit(), 1);
     assert_snapshot!(told.outcome(), @"
@@ -110,8 +132,18 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     ");
     serves(&scene, "two");
 
-    // What is only told stops nothing, and neither does it when it cannot be looked at.
+    // What cannot be looked at later is told before anything changes.
     std::fs::remove_file(&log).unwrap();
+    let told = scene.deploy(&[("index.html", "unseen")]).await;
+    assert_eq!(told.exit(), 1);
+    assert_snapshot!(told.outcome(), @"
+    failed: what was live still is
+      access log on web1: exit 66: <web1>/access.log cannot be read
+      Let the deploy user read it: on Debian, `sudo usermod -aG adm <user>` for logs.
+    ");
+    serves(&scene, "two");
+
+    // What is only told stops nothing, and neither does it when it cannot be looked at.
     let tell = "then = \"tell\"\n";
     alarms(
         &mut scene,
@@ -186,16 +218,27 @@ async fn a_number_that_prometheus_knows_takes_a_release_back() {
     alarms(&mut scene, "watch = \"300ms\"", &format!("{quiet}{none}"));
     let told = scene.deploy(&[("index.html", "two")]).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
-    assert_snapshot!(told_of_alarms(&scene, &told), @"");
+    assert_snapshot!(told_of_alarms(&scene, &told), @"
+    errors: 0.25, the highest of 2, limit 0.5
+    nothing: no number, limit 0.5
+    ");
 
     for query in ["vector(0.75)", "vector("] {
         alarms(&mut scene, "watch = \"1h\"", &prometheus.alarm(query));
         let told = scene.deploy(&[("index.html", query)]).await;
         assert_eq!(told.exit(), 1);
         if query == "vector(0.75)" {
-            assert_snapshot!(told.outcome(), @"");
+            assert_snapshot!(told.outcome(), @"
+            rolled back: r2 is live and healthy again; r3 failed
+              watch: errors: 0.75, limit 0.5, 2 times in a row
+              See it in Prometheus by the query of the alarm.
+            ");
         } else {
-            assert_snapshot!(told.outcome(), @"");
+            assert_snapshot!(told.outcome(), @r#"
+            rolled back: r2 is live and healthy again; r4 failed
+              watch: errors: it cannot be looked at: Prometheus says: invalid parameter "query": 1:8: parse error: unclosed left parenthesis, 2 times in a row
+              See it in Prometheus by the query of the alarm.
+            "#);
         }
         serves(&scene, "two");
     }
