@@ -51,8 +51,9 @@ impl Cluster {
         let cluster = async {
             let more = [runtime.as_str(), "--default-runtime=kit"];
             docker.run_daemon(&namespace, &more).await;
-            // What holds the namespaces of a pod only has to stay.
-            let pause = r#"ENTRYPOINT ["sleep", "infinity"]"#;
+            // What holds the namespaces of a pod has to stay, and to go at once when it is told to.
+            let pause =
+                r#"ENTRYPOINT ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]"#;
             docker.image("pause:1", &[pause]).await;
             Self { docker, programs }
         };
