@@ -22,10 +22,12 @@ mod recipe;
 mod schema;
 mod shape;
 mod valid;
+mod workers;
 
 pub use explain::Explained;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
+pub use workers::{AfterDrain, HandOver, Manager, Workers};
 
 /// A whole, valid `cutover.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,45 +272,6 @@ pub struct Health {
     pub json: BTreeMap<String, serde_json::Value>,
     /// The JSON field, by dotted path, whose text must contain the release id: proof that the new code answers.
     pub release_field: Option<String>,
-}
-
-/// A group of worker processes and how it follows a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workers {
-    /// The supervisor group (program) name: `app-worker`.
-    pub group: String,
-    /// Processes that must run the release in the end. Default 1.
-    pub expect: u32,
-    /// How the old ones end.
-    pub hand_over: HandOver,
-    /// How long old ones may finish their job. Default 60 s.
-    pub drain_timeout: Duration,
-    /// What is done with those that have not finished by then.
-    pub after_drain: AfterDrain,
-    /// Whether `supervisorctl` is called through `sudo -n`. Default true.
-    pub sudo: bool,
-}
-
-/// How old workers end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HandOver {
-    /// TERM after the swap: each finishes its job and the manager starts it anew on `current`.
-    Drain,
-    /// Restarted by the manager, which kills a job that outlasts `stopwaitsecs`.
-    Restart,
-}
-
-/// What is done with workers that outlast the drain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AfterDrain {
-    /// The deployment fails and goes back. The default.
-    Fail,
-    /// They are killed; their job is lost or retried, as the queue decides.
-    Force,
-    /// They are left to finish, and named in the output.
-    Keep,
 }
 
 /// How PHP-FPM comes to serve a release.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
@@ -94,8 +95,11 @@ pub enum Event {
         worker: String,
         /// Its process id.
         pid: u32,
-        /// The release it holds open.
+        /// The release that it runs, by proof.
         release: ReleaseId,
+        /// When it began, as far as known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// Something a reader should know, that is not a failure.
     Note {
@@ -154,8 +158,12 @@ impl fmt::Display for Event {
                 worker,
                 pid,
                 release,
+                since,
             } => {
-                write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")
+                write!(f, "{host}: worker {worker} (pid {pid}) runs {release}")?;
+                since.map_or(Ok(()), |at| {
+                    write!(f, " since {}", at.strftime("%F %T UTC"))
+                })
             }
             Self::Note { host, text } => write!(f, "{}note: {text}", on(host.as_ref())),
             Self::Matrix(matrix) => matrix.fmt(f),

@@ -1,6 +1,10 @@
 //! The shell scripts that run on hosts. Each is a constant file, run as `sh -euc SCRIPT NAME ARGUMENT…`: values are only
 //! ever arguments, so no value can become shell text.
 
+mod manager;
+
+pub use manager::recipe;
+
 /// Takes and holds the lease of a host.
 pub const LEASE: &str = include_str!("script/lease.sh");
 /// Tells what a holder that is gone left running on a host, and how it ended.
@@ -56,8 +60,14 @@ pub enum Script {
     Withdraw,
     /// Reloads PHP-FPM.
     Fpm,
-    /// Makes workers follow a release.
+    /// Makes workers that run what `current` leads to follow a release.
     Workers,
+    /// Starts workers of a release beside all others.
+    WorkersStart,
+    /// Ends all workers that were started for other releases.
+    WorkersEnd,
+    /// Takes back workers that were started for a release.
+    WorkersDrop,
     /// Removes releases.
     Prune,
     /// Takes away what was brought and not made live.
@@ -80,11 +90,14 @@ impl Script {
             Self::Withdraw => include_str!("script/withdraw.sh"),
             Self::Fpm => include_str!("script/fpm.sh"),
             Self::Workers => include_str!("script/workers.sh"),
+            Self::WorkersStart => include_str!("script/workers-start.sh"),
+            Self::WorkersEnd => include_str!("script/workers-end.sh"),
+            Self::WorkersDrop => include_str!("script/workers-drop.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }
     }
 }
 
-/// The script that lists workers; an argument of [`Script::Workers`] and of a look at a host.
+/// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");

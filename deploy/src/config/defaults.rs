@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterDrain, Destructive, FpmAction, HandOver, OnRollback, Recipe, Sandbox, Strategy};
+use super::{Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Sandbox, Strategy};
 
 pub(super) const RECIPE: Recipe = Recipe::None;
 
@@ -26,10 +26,10 @@ pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
 pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const HEALTH_STATUS: u16 = 200;
 
+pub(super) const WORKERS_MANAGER: Manager = Manager::Supervisor;
 pub(super) const WORKERS_EXPECT: u32 = 1;
 pub(super) const WORKERS_HAND_OVER: HandOver = HandOver::Drain;
 pub(super) const WORKERS_DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
-pub(super) const WORKERS_AFTER_DRAIN: AfterDrain = AfterDrain::Fail;
 pub(super) const WORKERS_SUDO: bool = true;
 
 pub(super) const FPM_SCRIPT: &str = "public/index.php";

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::grammar::spelled;
 use super::place::written;
-use super::{Config, Environment, Health, Host, Migrations, PhpFpm, Workers, defaults};
+use super::{AfterDrain, Config, Environment, Health, Host, Migrations, PhpFpm, Workers, defaults};
 
 /// A configuration with nothing left out; its `Display` is TOML that reads back as the same configuration.
 #[derive(Debug, Clone, Copy)]
@@ -186,6 +186,8 @@ impl Page<'_, '_> {
 
     fn workers(&mut self, place: &str, workers: &Workers) -> fmt::Result {
         self.header(&format!("[[{place}.workers]]"))?;
+        let manager = Mark::unless(workers.manager != defaults::WORKERS_MANAGER);
+        self.key("manager", &workers.manager, manager)?;
         self.key("group", &workers.group, Mark::Given)?;
         self.key(
             "expect",
@@ -202,8 +204,15 @@ impl Page<'_, '_> {
             workers.drain_timeout,
             defaults::WORKERS_DRAIN_TIMEOUT,
         )?;
-        let after_drain = Mark::unless(workers.after_drain != defaults::WORKERS_AFTER_DRAIN);
+        let usual = AfterDrain::usual(workers.hand_over);
+        let after_drain = Mark::unless(workers.after_drain != usual);
         self.key("after_drain", &workers.after_drain, after_drain)?;
+        if let Some(process) = &workers.process {
+            let given = Mark::unless(workers.manager.process() != Some(process));
+            self.key("process", process, given)?;
+        }
+        self.optional("start", workers.start.as_deref())?;
+        self.optional("end", workers.end.as_deref())?;
         self.key(
             "sudo",
             &workers.sudo,

@@ -88,6 +88,16 @@ pub(super) fn process_name(what: &str, text: &str, example: &str) -> Result<Stri
     Ok(text.to_owned())
 }
 
+/// Reads a text that is handed on as a line: neither empty nor more than one.
+pub(super) fn one_line(text: &str) -> Result<String, Fault> {
+    if text.trim().is_empty() || text.contains(char::is_control) {
+        let message = format!("{} is no line", quoted(text));
+        let help = "write one line, or call a script of yours in it";
+        return Err(Fault::new(message, help));
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads the dotted path of a field in a JSON body.
 pub(super) fn field_path(text: &str) -> Result<String, Fault> {
     if text.split('.').any(str::is_empty) || text.contains(char::is_control) {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    AfterDrain, Destructive, FpmAction, HandOver, OnRollback, Recipe, Role, Sandbox, Strategy,
+    AfterDrain, Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Role, Sandbox,
+    Strategy,
 };
 
 /// How a length of time is written.
@@ -233,24 +234,36 @@ pub(super) struct Health {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Workers {
-    /// The name of the supervisor program or group.
+    /// Who starts workers and ends them. Default `supervisor`.
+    #[schemars(extend("default" = "supervisor"))]
+    pub(super) manager: Option<Manager>,
+    /// The name of the supervisor program or group, or of the systemd unit; with other managers, a name for output.
     #[schemars(required, example = &"shop-worker")]
     pub(super) group: Option<String>,
     /// Processes that must run the release in the end, on each host with the role `worker`. Default 1.
     #[schemars(extend("default" = 1), range(min = 1, max = 1000))]
     pub(super) expect: Option<u32>,
-    /// How the old ones end. Default `drain`.
+    /// How workers of a release take over. Default `drain`.
     #[schemars(extend("default" = "drain"))]
     pub(super) hand_over: Option<HandOver>,
     /// How long old ones may finish their job: 1s to 24h. Default `1m`.
     #[schemars(extend("default" = "1m", "pattern" = DURATION))]
     pub(super) drain_timeout: Option<String>,
-    /// What is done with those that have not finished by then. Default `fail`.
-    #[schemars(extend("default" = "fail"))]
+    /// What is done with those that have not finished by then. Default `fail`; with an overlap `keep`.
     pub(super) after_drain: Option<AfterDrain>,
-    /// Whether `supervisorctl` is called through `sudo -n`. Default true.
+    /// Whether the manager is asked through `sudo -n`. Default true.
     #[schemars(extend("default" = true))]
     pub(super) sudo: Option<bool>,
+    /// A text in the command line of the processes, where no manager lists them. Default with `horizon`
+    /// `artisan horizon`, with `queue_restart` `artisan queue:work`; wanted for `command`.
+    #[schemars(example = &"artisan queue:work")]
+    pub(super) process: Option<String>,
+    /// With `command`: the shell line that starts workers, in the folder of their release.
+    #[schemars(example = &"bin/workers start")]
+    pub(super) start: Option<String>,
+    /// With `command`: the shell line that asks old workers to finish. Without it each gets TERM.
+    #[schemars(example = &"kill -TERM $CUTOVER_PIDS")]
+    pub(super) end: Option<String>,
 }
 
 /// How PHP-FPM comes to serve a release.

@@ -17,6 +17,7 @@ mod health;
 mod hosts;
 mod processes;
 mod shared;
+mod workers;
 
 /// The whole file. `None` only where a fault is noted.
 pub(super) fn config(raw: raw::File, findings: &mut Findings<'_>) -> Option<Config> {

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Goal, HostPlan, Wish, retain};
-use crate::config::{AfterDrain, FpmAction, HandOver, Host, PhpFpm, Role, Workers};
+use crate::config::{FpmAction, Host, PhpFpm, Role};
 use crate::facts::{Facts, ReleaseState};
 use crate::names::{CommitSha, Digest, ReleaseId};
 use crate::request::Kind;
-use crate::script::{ROSTER, Script};
+use crate::script::Script;
 
 mod database;
 mod keep;
+mod workers;
+
+use workers::Way;
 
 /// One script with its arguments on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +29,6 @@ pub struct Step {
     /// The host ends it after this long.
     pub limit: Duration,
 }
-
-/// What the hand-over of workers takes at most beside the drain itself.
-const AFTER_DRAIN: Duration = Duration::from_mins(1);
 
 /// What the steps of one host are made from.
 struct Site<'a> {
@@ -107,10 +107,10 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
             // Where nothing was live before there is only the folder of the release that failed.
             site.rejoin(site.previous.as_ref().unwrap_or(release))
         },
-        abandon: if fresh {
-            site.abandon(&incoming)
-        } else {
-            Vec::new()
+        abandon: match goal {
+            Goal::Fresh { .. } => site.abandon(&incoming),
+            Goal::Return { .. } if !runs => site.drop_workers(),
+            _ => Vec::new(),
         },
         incoming: fresh.then_some(incoming),
         folder: format!("{root}/.cutover/steps/{}", wish.request.deployment),
@@ -178,6 +178,8 @@ impl Site<'_> {
             steps.push(self.mark("mark adopted", foreign, ReleaseState::Adopted, "adopt"));
         }
         steps.push(self.mark("mark live", self.release, state, "swap"));
+        // Before anything is left or swapped: new workers that do not come up have changed nothing.
+        steps.extend(self.start_workers(self.release, Way::Forth));
         steps.extend(self.leave());
         steps.extend(self.follow(self.release));
         steps
@@ -228,41 +230,8 @@ impl Site<'_> {
             steps.extend(self.reload(fpm));
         }
         steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
-        if self.host.roles.contains(&Role::Worker) {
-            steps.extend(
-                environment
-                    .workers
-                    .iter()
-                    .map(|workers| self.hand_over(workers, release)),
-            );
-        }
+        steps.extend(self.hand_over_workers(release));
         steps
-    }
-
-    fn hand_over(&self, workers: &Workers, release: &ReleaseId) -> Step {
-        let hand_over = match workers.hand_over {
-            HandOver::Drain => "drain",
-            HandOver::Restart => "restart",
-        };
-        let after = match workers.after_drain {
-            AfterDrain::Fail => "fail",
-            AfterDrain::Force => "force",
-            AfterDrain::Keep => "keep",
-        };
-        let args = vec![
-            self.root(),
-            release.to_string(),
-            workers.group.clone(),
-            workers.expect.to_string(),
-            hand_over.to_owned(),
-            workers.drain_timeout.as_secs().to_string(),
-            after.to_owned(),
-            yes(workers.sudo),
-            ROSTER.to_owned(),
-        ];
-        let mut step = self.step(format!("workers {}", workers.group), Script::Workers, args);
-        step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
-        step
     }
 
     fn undo(&self) -> Vec<Step> {
@@ -283,19 +252,20 @@ impl Site<'_> {
             let mark = self.mark_if_possible("mark restored", previous, healthy, "restore");
             steps.insert(1, mark);
         }
+        steps.splice(0..0, self.start_workers(previous, Way::Back));
         steps
     }
 
     fn abandon(&self, incoming: &str) -> Vec<Step> {
+        let mut steps = self.drop_workers();
         // Room is made first: a full disk may be why this is needed.
-        vec![
-            self.step(
-                "clean",
-                Script::Clean,
-                vec![self.root(), self.release.to_string(), incoming.to_owned()],
-            ),
-            self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"),
-        ]
+        steps.push(self.step(
+            "clean",
+            Script::Clean,
+            vec![self.root(), self.release.to_string(), incoming.to_owned()],
+        ));
+        steps.push(self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"));
+        steps
     }
 
     fn lines(&self, kind: &str, lines: &[String], release: &ReleaseId) -> Vec<Step> {

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Access, join_all};
 use crate::config::{Environment, Health, Host, Role, Shared};
 use crate::facts::Facts;
 use crate::health::Answer;
 use crate::host::{Channel, Connection, HostError, within};
 use crate::plan::{brings_bytes, fit};
-use crate::script::{AROUND, HEALTH, PROBE, ROSTER};
+use crate::script::{AROUND, HEALTH, PROBE, ROSTER, recipe};
 use crate::{DeployRequest, Failure, HostName, clock};
 
 /// This much of a health answer is read.
@@ -29,8 +31,10 @@ pub struct Worker {
     pub state: String,
     /// Its process id, while it runs.
     pub pid: Option<u32>,
-    /// The release whose script it holds open.
+    /// The release that it runs, by proof.
     pub release: Option<String>,
+    /// When it began.
+    pub since: Option<Timestamp>,
 }
 
 /// Asks every host of an environment what is true, all at once; changes nothing and takes no lease.
@@ -139,8 +143,11 @@ pub(super) async fn roster(
         let sudo = if group.sudo { "yes" } else { "no" };
         let args = [
             environment.path.clone(),
+            recipe(group.manager).to_owned(),
+            group.manager.word().to_owned(),
             group.group.clone(),
             sudo.to_owned(),
+            group.settings(),
         ];
         let asking = lines(connection, ROSTER, "roster", &args, |line| {
             listed.extend(read_worker(line));
@@ -154,13 +161,19 @@ pub(super) async fn roster(
                 step: "workers".to_owned(),
                 message: stderr.trim().to_owned(),
                 hint: Some(format!(
-                    "See it there: `ssh {} supervisorctl status`. What it needs with sudo is in templates/sudoers.",
-                    fit::ssh_line(host)
+                    "See it there: `ssh {} {}`. What it needs with sudo is in templates/sudoers.",
+                    fit::ssh_line(host),
+                    group.look()
                 )),
             });
         }
     }
     Ok(listed)
+}
+
+/// A moment in seconds since 1970.
+pub(super) fn at(seconds: &str) -> Option<Timestamp> {
+    Timestamp::from_second(seconds.parse().ok()?).ok()
 }
 
 fn read_worker(line: &str) -> Option<Worker> {
@@ -171,6 +184,7 @@ fn read_worker(line: &str) -> Option<Worker> {
         state: state.to_owned(),
         pid: pid.parse().ok(),
         release: (release != "-").then(|| release.to_owned()),
+        since: words.next().and_then(at),
     })
 }
 

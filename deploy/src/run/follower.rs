@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Events;
 use super::lease::Leased;
 use super::segment::End;
+use super::{Events, ask};
 use crate::host::{Channel, HostError};
 use crate::plan::{Step, fit};
 use crate::text::plain;
-use crate::{Event, Failure, ReleaseId};
+use crate::{Event, Failure, HostName, ReleaseId};
 
 /// More lines than these are not told of one step. A host that prints more keeps them to itself.
 const LINES: usize = 20_000;
@@ -195,14 +195,9 @@ impl<'a> Follower<'a> {
             .as_ref()
             .map(|(step, _)| step.clone())
             .unwrap_or_default();
-        if let Some((worker, pid, release)) = proven(&text).filter(|_| step.starts_with("workers "))
-        {
-            self.events.tell(Event::WorkerProven {
-                host,
-                worker,
-                pid,
-                release,
-            });
+        let proven = step.starts_with("workers ").then(|| proven(&text, &host));
+        if let Some(event) = proven.flatten() {
+            self.events.tell(event);
             return;
         }
         self.tail.push_back(text.chars().take(400).collect());
@@ -353,6 +348,10 @@ fn hint(message: &str) -> Option<&'static str> {
             "Name the supervisor program as `supervisorctl status` shows it before the colon.",
         ),
         (
+            "came up on the release",
+            "See why in their own log; `drain` starts them after the swap instead. What was there before still runs.",
+        ),
+        (
             "workers of",
             "See which jobs still run, then raise `drain_timeout`, or choose `after_drain`.",
         ),
@@ -363,13 +362,15 @@ fn hint(message: &str) -> Option<&'static str> {
         .map(|(_, hint)| *hint)
 }
 
-/// Reads `proven NAME PID RELEASE`, the words of the worker script.
-fn proven(line: &str) -> Option<(String, u32, ReleaseId)> {
+/// Reads `proven NAME PID RELEASE SINCE`, the words of the worker scripts.
+fn proven(line: &str, host: &HostName) -> Option<Event> {
     let mut words = line.strip_prefix("proven ")?.split(' ');
     let (worker, pid, release) = (words.next()?, words.next()?, words.next()?);
-    Some((
-        worker.to_owned(),
-        pid.parse().ok()?,
-        ReleaseId::parse(release).ok()?,
-    ))
+    Some(Event::WorkerProven {
+        host: host.clone(),
+        worker: worker.to_owned(),
+        pid: pid.parse().ok()?,
+        release: ReleaseId::parse(release).ok()?,
+        since: words.next().and_then(ask::at),
+    })
 }

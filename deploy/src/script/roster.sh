@@ -1,24 +1,24 @@
-# roster ROOT GROUP SUDO
-# Lists the processes of a supervisor group: name, state, pid, and the release whose script it holds open.
-# The kernel's word counts: the command line says only `current`, and the working folder is often elsewhere.
-root=$(cd "$1" && pwd -P) group=$2 sudo=$3
-if [ "$sudo" = yes ]; then set -- sudo -n supervisorctl; else set -- supervisorctl; fi
-status=0
-table=$("$@" status "$group:*" 2>&1) || status=$?
-# 3 says that some process does not run, which is for the caller to judge.
-if [ "$status" != 0 ] && [ "$status" != 3 ]; then
-  printf 'supervisorctl status %s: %s\n' "$group:*" "$table" >&2
-  exit 69
-fi
-printf '%s\n' "$table" | while read -r name state _ pid _; do
-  [ "$state" = RUNNING ] || pid=-
-  pid=${pid%,} release=
-  if [ "$pid" != - ]; then
-    release=$(
-      for fd in "/proc/$pid/fd"/*; do readlink "$fd" || true; done 2>/dev/null |
-        awk -v root="$root/releases/" 'index($0, root) == 1 {
-          rest = substr($0, length(root) + 1); sub("/.*", "", rest); print rest; exit }'
-    )
+# roster ROOT RECIPE MANAGER GROUP SUDO SETTINGS
+# Lists workers, a line each: name, state, pid, the release that it runs and when it began, in seconds since 1970.
+# Where the manager's recipe does not know the release itself, the kernel's word counts: the script that the process holds
+# open, or its program, or its folder. The command line says only `current`. What began just now has proven nothing yet.
+root=$(cd "$1" && pwd -P) recipe=$2 manager=$3
+shift 3
+table=$(sh -euc "$recipe" "$manager" list "$root" "$@")
+read -r uptime _ </proc/uptime
+now=$(date +%s)
+of() {
+  { ls -l "/proc/$1/fd" && ls -l "/proc/$1/exe" && ls -l "/proc/$1/cwd"; } 2>/dev/null |
+    awk -v root=" -> $root/releases/" 'at = index($0, root) {
+      rest = substr($0, at + length(root)); sub("[/ ].*", "", rest); print rest; exit }'
+}
+printf '%s\n' "$table" | while read -r name state pid release since; do
+  [ -n "$name" ] || continue
+  if [ "$pid" != - ] && [ -z "$release" ]; then release=$(of "$pid"); fi
+  if [ "$pid" != - ] && [ -z "$since" ]; then
+    age=$(awk -v up="$uptime" '{ sub(/.*\) /, ""); print int(up - $20 / 100) }' "/proc/$pid/stat" 2>/dev/null) || age=
+    [ -z "$age" ] || since=$((now - age))
+    if [ "$state" = RUNNING ] && [ "${age:-0}" -lt 1 ]; then state=STARTING; fi
   fi
-  printf '%s %s %s %s\n' "$name" "$state" "$pid" "${release:--}"
+  printf '%s %s %s %s %s\n' "$name" "$state" "$pid" "${release:--}" "${since:--}"
 done

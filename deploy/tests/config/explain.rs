@@ -139,6 +139,7 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     status = 200  # default
 
     [[environments.production.workers]]
+    manager = "supervisor"  # default
     group = "shop-worker"
     expect = 1  # default
     hand_over = "drain"  # default

@@ -202,11 +202,13 @@ fn note(at: Timestamp, event: &Event) -> Item {
             worker,
             pid,
             release,
-        } => (
-            Some(host.clone()),
-            format!("worker {worker} (pid {pid}) runs {release}"),
-            Some(true),
-        ),
+            since,
+        } => {
+            let since = since.map(|at| at.strftime(" since %F %T UTC").to_string());
+            let since = since.unwrap_or_default();
+            let text = format!("worker {worker} (pid {pid}) runs {release}{since}");
+            (Some(host.clone()), text, Some(true))
+        }
         Event::Note { host, text } => (host.clone(), text.clone(), None),
         Event::Matrix(matrix) => (None, rows(matrix), None),
         Event::Concluded { outcome } => (

@@ -8,7 +8,7 @@ use super::super::place::Place;
 use super::super::{Environment, Migrations, OnRollback, Role, Steps, Workers, defaults, raw};
 use super::claims::Claims;
 use super::hosts::{self, Hosts};
-use super::{Time, databases, health, optional, processes};
+use super::{Time, databases, health, optional, processes, workers};
 use crate::names::EnvironmentName;
 
 /// What is known around an environment.
@@ -60,7 +60,7 @@ pub(super) fn environment(
     let health = raw
         .health
         .map(|raw| health::health(raw, &at("health"), findings).ok_or(Noted));
-    let workers = processes::workers(raw.workers.unwrap_or_default(), &at("workers"), findings);
+    let workers = workers::workers(raw.workers.unwrap_or_default(), &at("workers"), findings);
     let php_fpm = raw
         .php_fpm
         .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));

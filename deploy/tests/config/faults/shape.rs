@@ -168,7 +168,7 @@ fn an_unknown_sandbox_is_told() {
 fn hand_over_knows_its_words() {
     assert_snapshot!(appended("[[environments.production.workers]]\ngroup = \"w\"\nhand_over = \"drian\"\nafter_drain = \"kill\"\n"), @r#"
     cutover.toml:11:13: environments.production.workers[0].hand_over: `drian` is not known
-      help: did you mean `"drain"`? write one of `drain`, `restart`
+      help: did you mean `"drain"`? write one of `overlap`, `drain`, `restart`
     cutover.toml:12:15: environments.production.workers[0].after_drain: `kill` is not known
       help: write one of `fail`, `force`, `keep`
     2 problems in cutover.toml

@@ -1,0 +1,32 @@
+//! Recipes for managers of workers, a script each. What is common to all is in `workers*.sh`, which know no manager, and
+//! `roster.sh`, which asks the kernel what runs.
+//!
+//! A recipe runs as `sh -euc RECIPE MANAGER VERB ROOT GROUP SUDO SETTINGS [ARGUMENT…]`. SETTINGS are lines `key value`, of
+//! which `hand_over` is always there ([`Workers::settings`](crate::config::Workers)). Exit 0 says that the verb is done;
+//! anything else fails the step, with what was printed to stderr as its cause. Every verb may be called again.
+//!
+//! | verb | what it does |
+//! |---|---|
+//! | `list` | A line for each process or container of the group: `NAME STATE PID [RELEASE [SINCE]]`, no word with a blank in it. STATE is `RUNNING`, `STARTING`, `ENDING` (told to end, and never comes back), or `STOPPED`, `EXITED`, `FATAL`, `BACKOFF` where nothing runs. PID is `-` where there is none. RELEASE and SINCE (seconds since 1970) are left out where `roster.sh` can read them in `/proc/PID`; a recipe whose processes are out of its sight (containers) tells RELEASE by proof, `-` where it has none. Told are also workers of other releases that still finish a job. |
+//! | `begin NAME` | Starts one that does not run. |
+//! | `end NAME PID [NAME PID]…` | Asks these to finish their job and end; does not wait. Who manages them starts them again on `current`. |
+//! | `kill NAME PID` | Ends one at once. |
+//! | `restart` | Restarts the group on `current`, by the manager's own rules. |
+//! | `add RELEASE EXPECT` | Overlap: starts workers that run RELEASE beside all others, for good (a reboot brings them back). Does nothing where they are there and not told to end. Those that run nothing any more after a few tries are listed as `FATAL`, and their name has `@RELEASE-` in it. |
+//! | `drop RELEASE` | Overlap: sees to it that those of RELEASE never come back (not at a boot either), then has them finish and end in the background, detached from the line and bounded by the manager's own patience. Returns at once. |
+//! | `keep RELEASE` | Overlap: the same for all that were started for any other release, and only for these. |
+//!
+//! A manager that knows only `list`, `end` and `kill` can `drain`; [`Manager::hand_overs`](crate::config::Manager) says which.
+
+use crate::config::Manager;
+
+/// The recipe of a manager.
+pub fn recipe(manager: Manager) -> &'static str {
+    match manager {
+        Manager::Supervisor => include_str!("manager/supervisor.sh"),
+        Manager::Systemd | Manager::SystemdUser => include_str!("manager/systemd.sh"),
+        Manager::Horizon | Manager::QueueRestart | Manager::Command => {
+            include_str!("manager/command.sh")
+        }
+    }
+}

@@ -1,0 +1,30 @@
+# workers-start ROOT RELEASE EXPECT SECONDS NEED ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
+# Starts workers of a release beside all others, and waits until they are proven to run it. Those that do not come up are
+# taken back, and no others are touched. On a way back NEED is `no`: who serves requests goes back in any case.
+# shellcheck disable=SC2016
+root=$1 release=$2 expect=$3 seconds=$4 need=$5 roster=$6 recipe=$7 manager=$8 group=$9
+shift 9 && sudo=$1 settings=$2
+manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
+with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
+start() {
+  manager add "$release" "$expect" || return
+  until=$(($(date +%s) + seconds))
+  while :; do
+    table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings") || return
+    fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l)
+    if [ "$fresh" -ge "$expect" ]; then break; fi
+    # What its manager has given up never comes; managers name workers that are added by release.
+    given_up=$(with 'index($1, "@" release "-") && $2 == "FATAL"')
+    if [ -n "$given_up" ] || [ "$(date +%s)" -ge "$until" ]; then
+      printf '%s of %s workers of %s came up on the release:\n%s\n' "$fresh" "$expect" "$group" "$table" >&2
+      return 70
+    fi
+    sleep 0.2
+  done
+  with '$4 == release && $2 == "RUNNING" { print "started", $1, $3, $4, $5 }'
+}
+status=0
+start || status=$?
+if [ "$status" != 0 ] && [ "$need" = no ]; then echo "its workers are not up yet" && exit 0; fi
+if [ "$status" != 0 ]; then manager drop "$release" || true; fi
+exit "$status"
