@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
+mod containers;
 mod defaults;
 mod document;
 mod explain;
@@ -24,6 +25,8 @@ mod shape;
 mod valid;
 mod workers;
 
+pub(crate) use containers::MadeFor;
+pub use containers::{Compose, Containers, Docker, Image, Kubernetes};
 pub use explain::Explained;
 pub use problem::{Problem, Problems};
 pub use schema::schema;

@@ -52,8 +52,7 @@ impl Cluster {
             let more = [runtime.as_str(), "--default-runtime=kit"];
             docker.run_daemon(&namespace, &more).await;
             // What holds the namespaces of a pod has to stay, and to go at once when it is told to.
-            let pause =
-                r#"ENTRYPOINT ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]"#;
+            let pause = r#"ENTRYPOINT ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]"#;
             docker.image("pause:1", &[pause]).await;
             Self { docker, programs }
         };

@@ -11,6 +11,7 @@ use super::{Build, Config, Recipe, Steps, defaults, raw};
 use crate::names::{AppName, BadName, EnvironmentName};
 
 mod claims;
+mod containers;
 mod databases;
 mod environment;
 mod health;

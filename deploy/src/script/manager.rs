@@ -16,6 +16,11 @@
 //! | `drop RELEASE` | Overlap: sees to it that those of RELEASE never come back (not at a boot either), then has them finish and end in the background, detached from the line and bounded by the manager's own patience. Returns at once. |
 //! | `keep RELEASE` | Overlap: the same for all that were started for any other release, and only for these. |
 //!
+//! Containers have a release for life, so their recipes know `list`, `add`, `drop`, `keep` and `kill`. Two more states are
+//! theirs: `LOST:STATUS` ended otherwise than well after it was told to, and its job with it; `SHELL` has a shell before PHP,
+//! which keeps TERM from it. `add` refuses, before anything is ended, what would lose a job. A recipe may consist of several
+//! files, one behind the other.
+//!
 //! A manager that knows only `list`, `end` and `kill` can `drain`; [`Manager::hand_overs`](crate::config::Manager) says which.
 
 use crate::config::Manager;
@@ -28,5 +33,25 @@ pub fn recipe(manager: Manager) -> &'static str {
         Manager::Horizon | Manager::QueueRestart | Manager::Command => {
             include_str!("manager/command.sh")
         }
+        Manager::Docker => concat!(
+            include_str!("manager/docker.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/made.sh"),
+            include_str!("manager/verbs.sh"),
+        ),
+        Manager::Compose => concat!(
+            include_str!("manager/compose.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/made.sh"),
+            include_str!("manager/verbs.sh"),
+        ),
+        Manager::Kubernetes => concat!(
+            include_str!("manager/pods.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/template.sh"),
+            include_str!("manager/kubernetes.sh"),
+        ),
     }
 }

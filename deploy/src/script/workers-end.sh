@@ -2,7 +2,7 @@
 # Ends all workers that were started for other releases, and proves those of RELEASE. What ends finishes its job, also after
 # this script has ended, for as long as its manager gives it, unless AFTER says to wait for it.
 # shellcheck disable=SC2016
-root=$1 release=$2 expect=$3 seconds=$4 after=$5 roster=$6 recipe=$7 manager=$8 group=$9
+root=$1 release=$2 expect=$3 seconds=$4 after=$5 asked=$5 roster=$6 recipe=$7 manager=$8 group=$9
 shift 9 && sudo=$1 settings=$2
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
@@ -32,5 +32,8 @@ while look; do
   fi
   sleep 0.2
 done
+# A container that did not end by itself took its job with it.
+with 'index($2, "LOST") == 1 { print "lost", $1, $2, $4; lost = 1 } END { exit lost }' ||
+  { [ "$asked" != fail ] || { printf 'a job was lost with workers of %s:\n%s\n' "$group" "$table" >&2 && exit 70; }; }
 with '$4 == release && $2 == "RUNNING" { print "proven", $1, $3, $4, $5 }
       ($4 != release || $2 == "ENDING") && $3 != "-" { print "drains", $1, $3, $4, $5 }'

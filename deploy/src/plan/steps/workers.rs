@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Site, Step};
-use crate::config::{HandOver, Role, Workers};
-use crate::names::ReleaseId;
+use crate::config::{HandOver, MadeFor, Manager, Role, Workers};
+use crate::names::{CommitSha, ReleaseId};
 use crate::script::{ROSTER, Script, recipe};
 
 /// What the hand-over of workers takes at most beside the drain itself.
@@ -28,7 +28,7 @@ impl Site<'_> {
             let need = if way == Way::Forth { "yes" } else { "no" };
             let args = vec![
                 workers.expect.to_string(),
-                COME_UP.as_secs().to_string(),
+                come_up(workers.manager).as_secs().to_string(),
                 need.to_owned(),
             ];
             let name = format!("workers {} start", workers.group);
@@ -61,7 +61,7 @@ impl Site<'_> {
         let overlap = self.groups(|workers| workers.hand_over == HandOver::Overlap);
         let drop = |workers: &Workers| {
             let args = [self.root(), self.release.to_string()];
-            let args = [args.to_vec(), managed(workers)].concat();
+            let args = [args.to_vec(), self.managed(workers, self.release)].concat();
             let name = format!("workers {} drop", workers.group);
             self.step(&name, Script::WorkersDrop, args)
         };
@@ -86,21 +86,42 @@ impl Site<'_> {
             vec![self.root(), release.to_string()],
             more,
             vec![ROSTER.to_owned()],
-            managed(workers),
+            self.managed(workers, release),
         ];
         let mut step = self.step(name, script, args.concat());
-        step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
+        let longest = workers.drain_timeout.max(come_up(workers.manager));
+        step.limit = step.limit.max(longest + AFTER_DRAIN);
         step
+    }
+
+    /// The words by which every script that speaks to a manager knows it.
+    fn managed(&self, workers: &Workers, release: &ReleaseId) -> Vec<String> {
+        let commit = if release == self.release {
+            self.commit()
+        } else {
+            self.facts.commit(release).cloned()
+        };
+        let made = MadeFor {
+            root: &self.wish.environment.path,
+            release,
+            commit: commit.as_ref().map(CommitSha::as_str).unwrap_or_default(),
+            grace: workers.drain_timeout.as_secs(),
+        };
+        vec![
+            recipe(workers.manager).to_owned(),
+            workers.manager.word().to_owned(),
+            workers.group.clone(),
+            super::yes(workers.sudo),
+            workers.settings_for(made),
+        ]
     }
 }
 
-/// The words by which every script that speaks to a manager knows it.
-fn managed(workers: &Workers) -> Vec<String> {
-    vec![
-        recipe(workers.manager).to_owned(),
-        workers.manager.word().to_owned(),
-        workers.group.clone(),
-        super::yes(workers.sudo),
-        workers.settings(),
-    ]
+/// How long new workers of a manager may take to come up.
+fn come_up(manager: Manager) -> Duration {
+    match manager {
+        // A node may have to bring their image first.
+        Manager::Kubernetes => COME_UP * 10,
+        _ => COME_UP,
+    }
 }

@@ -26,5 +26,3 @@ make() {
     return 70
   }
 }
-# How a file says that a container may take $1 seconds to end.
-patiently() { echo "stop_grace_period: $1s"; }

@@ -21,5 +21,3 @@ make() {
       --label "cutover.release=$release" "$@" >/dev/null
   done
 }
-# How a file says that a container may take $1 seconds to end.
-patiently() { echo "drain_timeout = \"$1s\", of which cutover tells Docker itself, without --stop-timeout in options"; }
