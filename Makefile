@@ -12,10 +12,10 @@ ROUNDS ?= 5
 PEER_ROUNDS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench setup
+.PHONY: help demo test test-matrix check fmt bench setup
 
 help: ## What there is to make
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Install what tests and the demo need
 	@sh tests/setup.sh
@@ -32,6 +32,11 @@ test: setup check ## Everything that can be proven here
 	@sh tests/fetch-gitlab.sh
 	cargo build --workspace --all-targets $(MACHINES)
 	$(TESTS) --workspace $(MACHINES)
+
+test-matrix: setup ## Debian 12, 13 and testing with Laravel 8, 10 and 13, and a real Kubernetes (root; minutes)
+	@sh tests/fetch-kubernetes.sh
+	cargo build -p cutover
+	$(TESTS) -p it --features it/matrix -- matrix:: containers::
 
 check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check

@@ -55,6 +55,11 @@ pub(crate) enum Command {
     Check,
 }
 
+/// The value of a variable that `cutover.toml` names.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
 impl Inputs {
     /// Reads the environment and the configuration, and tells everything that is wrong with either.
     pub(crate) fn from_env(runner: &Runner) -> Result<Self, Failure> {

@@ -5,13 +5,15 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use cutover_deploy::run::Access;
+use cutover_outside::Web;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use crate::failure::Failure;
-use crate::inputs::{Ci, Inputs, Runner};
+use crate::inputs::{self, Ci, Inputs, Runner};
 
 /// A private folder with the key and the pinned host keys. Removed when this value goes.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Keys {
             ssh_config: None,
             connect_timeout: None,
             kept: None,
+            outside: Some(Arc::new(Web::new(inputs::variable))),
         }
     }
 

@@ -273,8 +273,27 @@ pub struct Health {
     pub contains: Option<String>,
     /// Fields of the JSON body, by dotted path, and the value each must have.
     pub json: BTreeMap<String, serde_json::Value>,
-    /// The JSON field, by dotted path, whose text must contain the release id: proof that the new code answers.
+    /// The JSON field, by dotted path, whose text must contain the release id or be its commit: proof that the new code
+    /// answers.
     pub release_field: Option<String>,
+    /// The header that must name the release in the same way.
+    pub release_header: Option<String>,
+    /// Headers, and a text that each must contain.
+    pub headers: BTreeMap<String, String>,
+    /// What is asked on a host.
+    pub through: Through,
+    /// Addresses that are asked as well, by the deployer itself, once all hosts of a wave have swapped.
+    pub outside: Vec<String>,
+}
+
+/// What is asked for health on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Through {
+    /// Its web server, by `curl`. The default.
+    Web,
+    /// The pool of PHP-FPM, for the path of `url` in the release's own folder. Wants `php_fpm.pool`.
+    Fpm,
 }
 
 /// How PHP-FPM comes to serve a release.

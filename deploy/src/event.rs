@@ -76,8 +76,8 @@ pub enum Event {
     },
     /// A health check was tried.
     Checked {
-        /// From where.
-        host: HostName,
+        /// On which host; absent where it was asked from outside.
+        host: Option<HostName>,
         /// Which attempt, from 1.
         attempt: u32,
         /// Of how many.
@@ -151,7 +151,7 @@ impl fmt::Display for Event {
                 seen,
             } => {
                 let word = if *healthy { "healthy" } else { "not healthy" };
-                write!(f, "{host}: {word} ({attempt} of {of}): {seen}")
+                write!(f, "{}{word} ({attempt} of {of}): {seen}", on(host.as_ref()))
             }
             Self::WorkerProven {
                 host,

@@ -20,6 +20,7 @@ mod request;
 mod under_way;
 
 pub mod config;
+pub mod doctor;
 pub mod facts;
 pub mod health;
 #[cfg(feature = "run")]
@@ -33,7 +34,6 @@ pub mod run;
 pub mod script;
 #[cfg(feature = "run")]
 pub mod source;
-#[cfg(feature = "run")]
 mod text;
 
 pub use artifact::{Artifact, Part};

@@ -6,65 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::migrations::Migrated;
 use crate::names::{HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 use crate::plan::{Goal, HostPlan, Plan};
 
-/// A part of a deployment that runs on several hosts at once and ends on all of them before the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Brings and prepares the release beside the live one.
-    Stage,
-    /// Changes the database.
-    Migrate,
-    /// Asks the new release in the live pool, before anybody else can.
-    Warm,
-    /// Makes the release live and its processes follow.
-    Switch,
-    /// Asks the app how it is.
-    Health,
-    /// Has the hosts come back that left before their swap: to a load balancer, mostly.
-    Rejoin,
-    /// Goes on asking for a while.
-    Watch,
-    /// Marks the release healthy and removes old ones.
-    Keep,
-    /// Makes the previous release live again and its processes follow.
-    Undo,
-    /// Asks the restored app how it is.
-    UndoHealth,
-    /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
-    MigrateBack,
-    /// Has the hosts come back that left before their swap, whether they swapped or not.
-    UndoRejoin,
-    /// Takes away what was brought, when nothing was swapped.
-    Abandon,
-}
+mod database;
+mod phase;
 
-impl Phase {
-    /// The word for it in output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Stage => "stage",
-            Self::Warm => "warm",
-            Self::Migrate => "migrate",
-            Self::Switch => "switch",
-            Self::Health => "health",
-            Self::Rejoin => "rejoin",
-            Self::Watch => "watch",
-            Self::Keep => "keep",
-            Self::Undo => "undo",
-            Self::UndoHealth => "health after undo",
-            Self::MigrateBack => "migrate back",
-            Self::UndoRejoin => "rejoin after undo",
-            Self::Abandon => "abandon",
-        }
-    }
-}
+pub use phase::Phase;
 
 /// What the driver is to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,12 +101,14 @@ impl HostView {
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
             (Phase::Rejoin, !plan.rejoin.is_empty()),
+            (Phase::Outside, plan.outside),
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
             (Phase::MigrateBack, !plan.migrate_back.is_empty()),
             (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
+            (Phase::UndoOutside, plan.outside && plan.previous.is_some()),
             (Phase::Abandon, !plan.abandon.is_empty()),
         ];
         let phases = work
@@ -251,8 +203,7 @@ impl Machine {
         if self.phase == Some(Phase::Switch) && live == Live::Old {
             self.swapped.remove(host);
         }
-        let undo = [Phase::Undo, Phase::UndoHealth, Phase::UndoRejoin];
-        if self.phase.is_some_and(|phase| undo.contains(&phase)) && !self.is_left(host) {
+        if self.phase.is_some_and(Phase::goes_back) && !self.is_left(host) {
             self.left.push(self.left_over(host, &failure, live));
         }
         self.failures.push((host.clone(), failure));
@@ -265,10 +216,7 @@ impl Machine {
 
     /// Which wave swaps or is proven now, of how many; `None` where all hosts are one, and in other phases.
     pub fn wave_of(&self) -> Option<(usize, usize)> {
-        let in_waves = matches!(
-            self.phase,
-            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch)
-        );
+        let in_waves = self.phase.is_some_and(Phase::is_of_a_wave);
         (in_waves && self.waves.len() > 1).then_some((self.begun, self.waves.len()))
     }
 
@@ -339,18 +287,18 @@ impl Machine {
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => Phase::Warm,
             Some(Phase::Warm) => self.switch(),
-            Some(Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch) if failed => {
-                Phase::Undo
-            }
+            Some(phase) if failed && phase.is_of_a_wave() => Phase::Undo,
             Some(Phase::Switch) => Phase::Health,
             Some(Phase::Health) => Phase::Rejoin,
-            Some(Phase::Rejoin) => Phase::Watch,
+            Some(Phase::Rejoin) => Phase::Outside,
+            Some(Phase::Outside) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
             Some(Phase::Undo) => Phase::UndoHealth,
             Some(Phase::UndoHealth) => Phase::UndoRejoin,
+            Some(Phase::UndoRejoin) => Phase::UndoOutside,
             // Code of the release that goes may still run where something is left.
-            Some(Phase::UndoRejoin) if self.left.is_empty() => Phase::MigrateBack,
-            Some(Phase::UndoRejoin) => Phase::Abandon,
+            Some(Phase::UndoOutside) if self.left.is_empty() => Phase::MigrateBack,
+            Some(Phase::UndoOutside) => Phase::Abandon,
             Some(Phase::MigrateBack) => {
                 self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
                 Phase::Abandon
@@ -384,18 +332,12 @@ impl Machine {
     fn take_failures(&mut self) -> bool {
         let failures = std::mem::take(&mut self.failures);
         let failed = !failures.is_empty();
-        if matches!(
+        let prepares = matches!(
             self.phase,
-            Some(
-                Phase::Stage
-                    | Phase::Warm
-                    | Phase::Migrate
-                    | Phase::Switch
-                    | Phase::Health
-                    | Phase::Rejoin
-                    | Phase::Watch
-            )
-        ) && let Some((_, failure)) = failures.into_iter().next()
+            Some(Phase::Stage | Phase::Warm | Phase::Migrate)
+        );
+        if (prepares || self.phase.is_some_and(Phase::is_of_a_wave))
+            && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
         }
@@ -407,17 +349,24 @@ impl Machine {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
             Phase::UndoRejoin => self.away.contains(host),
             Phase::Abandon => !self.swapped.contains(host),
-            Phase::Switch | Phase::Health | Phase::Rejoin | Phase::Watch => {
-                self.wave().contains(host)
-            }
+            phase if phase.is_of_a_wave() => self.wave().contains(host),
+            // Nothing is proven by what lies in front of hosts that are not restored.
+            Phase::UndoOutside => self.left.is_empty() && !self.swapped.is_empty(),
             Phase::Migrate => self.next_to_migrate() == Some(host),
             _ => true,
         };
         let has = |view: &HostView| view.phases.contains(&phase);
+        // What lies in front of all hosts is asked once.
+        let most = if phase == Phase::UndoOutside {
+            1
+        } else {
+            usize::MAX
+        };
         self.hosts
             .iter()
             .filter(|(host, view)| has(view) && stands(host))
             .map(|(host, _)| host.clone())
+            .take(most)
             .collect()
     }
 
@@ -428,7 +377,8 @@ impl Machine {
     fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
         let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
         let current = match (self.phase, live) {
-            (Some(Phase::UndoHealth | Phase::UndoRejoin), _) | (_, Live::Old) => previous,
+            (Some(Phase::UndoHealth | Phase::UndoRejoin | Phase::UndoOutside), _)
+            | (_, Live::Old) => previous,
             (_, Live::New) => Some(self.goal.release().clone()),
             (_, Live::Unknown) => None,
         };
@@ -484,8 +434,6 @@ impl Machine {
         }
     }
 }
-
-mod database;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
     ("stage", &[Phase::Stage, Phase::Warm]),
     ("migrate", &[Phase::Migrate]),
     ("switch", &[Phase::Switch]),
-    ("health", &[Phase::Health, Phase::Rejoin]),
+    ("health", &[Phase::Health, Phase::Rejoin, Phase::Outside]),
     ("watch", &[Phase::Watch]),
     ("keep", &[Phase::Keep]),
     (
@@ -24,6 +24,7 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
             Phase::UndoHealth,
             Phase::MigrateBack,
             Phase::UndoRejoin,
+            Phase::UndoOutside,
         ],
     ),
 ];

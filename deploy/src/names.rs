@@ -150,6 +150,12 @@ impl ReleaseId {
         self.moment().is_some() && commit.is_some_and(|commit| is_hex(commit, 7))
     }
 
+    /// The digits of the commit in a name that was made here.
+    pub(crate) fn commit_digits(&self) -> Option<&str> {
+        let (_, digits) = self.0.split_once("Z-")?;
+        self.is_ours().then_some(digits)
+    }
+
     /// The time in the name, to the second, as 14 digits: ours, and that of Capistrano and Envoyer.
     pub(crate) fn moment(&self) -> Option<String> {
         let digits = |text: &str, count| {

@@ -76,7 +76,9 @@ pub struct HostPlan {
     pub rejoin: Vec<Step>,
     /// Whether health is asked here.
     pub health: bool,
-    /// Whether it is asked for a while longer.
+    /// Whether this host speaks for its wave when the app is asked from outside.
+    pub outside: bool,
+    /// Whether the app is asked for a while longer.
     pub watch: bool,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
@@ -137,7 +139,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     let release = goal.release().clone();
     fit::held(wish, &goal, facts)?;
     fit::check(wish, &goal, facts)?;
-    let hosts: BTreeMap<HostName, HostPlan> = wish
+    let mut hosts: BTreeMap<HostName, HostPlan> = wish
         .environment
         .hosts
         .iter()
@@ -149,6 +151,8 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
             )
         })
         .collect();
+    let waves = waves::waves(wish.environment, &wish.request.kind);
+    waves::name_speakers(wish.environment, &waves, &mut hosts);
     let previous = wish
         .environment
         .hosts
@@ -167,7 +171,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         previous_commit: previous.as_ref().and_then(commit_of),
         release,
         previous,
-        waves: waves::waves(wish.environment, &wish.request.kind),
+        waves,
         remarks: remarks::of_all(wish, facts),
         schema: schema::of_rollback(wish, &goal, facts),
         goal,
@@ -212,6 +216,9 @@ impl Plan {
             let mut names: Vec<&str> = names.collect();
             if host.health {
                 names.push("health");
+            }
+            if host.outside {
+                names.push("outside");
             }
             let ends = host.rejoin.iter().chain(&host.keep);
             names.extend(ends.map(|step| step.name.as_str()));

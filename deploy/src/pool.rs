@@ -1,9 +1,11 @@
 //! A PHP-FPM pool, as it told of itself over FastCGI, and what it needs to serve a release that was just made live. Pure.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::FpmAction;
-use crate::health::Answer;
+use crate::health::{self, Answer};
 
 /// What a pool told of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,18 @@ pub struct Pool {
     pub enabled: bool,
     /// `OPcache`, where it is on and answers.
     pub opcache: Option<Opcache>,
+    /// Its extensions, in small letters; told to the doctor only, as all that follows.
+    #[serde(default)]
+    pub extensions: Option<BTreeSet<String>>,
+    /// The user that it runs as.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The process that reloads it.
+    #[serde(default)]
+    pub master: Option<u32>,
+    /// Folders that the app writes to, and its user may not.
+    #[serde(default)]
+    pub unwritable: Vec<String>,
 }
 
 /// The room that `OPcache` has.
@@ -192,6 +206,7 @@ pub fn answer(written: &[u8]) -> Answer {
     let status = status.map_or(Some(200), |status| status.split(' ').next()?.parse().ok());
     Answer {
         status: status.unwrap_or(0),
+        headers: health::fields(head),
         body: body.to_owned(),
     }
 }
@@ -217,6 +232,10 @@ mod tests {
                 keys: 5,
                 most_keys: 100,
             }),
+            extensions: None,
+            user: None,
+            master: None,
+            unwritable: Vec::new(),
         }
     }
 
@@ -263,7 +282,7 @@ mod tests {
     #[test]
     fn a_script_answers_with_a_head_and_a_body() {
         let read = |text: &str| {
-            let Answer { status, body } = answer(text.as_bytes());
+            let Answer { status, body, .. } = answer(text.as_bytes());
             format!("{status} {body:?}")
         };
         insta::assert_snapshot!([
@@ -286,6 +305,7 @@ mod tests {
         let answered = |status, body: &str| Answer {
             status,
             body: body.into(),
+            ..Answer::default()
         };
         let said = |answer: &Answer| was_reset(answer).unwrap_err();
         insta::assert_snapshot!([

@@ -18,20 +18,26 @@ use crate::{Artifact, DeployRequest, Event, Failure, HostName, Matrix, Outcome, 
 mod ask;
 mod bring;
 mod check;
+mod doctor;
 mod follower;
+mod health;
 mod held;
 mod hold;
 mod lease;
+mod outside;
 mod phase;
 mod planned;
 mod pool;
 mod schema;
 mod segment;
+mod watch;
 
 pub use crate::host::Kept;
 pub use ask::{Worker, held, needs_artifact, survey, workers};
 pub use check::{Checked, check};
+pub use doctor::examine;
 pub use hold::{HoldAnswer, Wanted, hold};
+pub use outside::{Answering, Outside, Question};
 pub use planned::{Planned, planned};
 
 use lease::{Leased, NoLease};
@@ -50,6 +56,8 @@ pub struct Access {
     pub connect_timeout: Option<Duration>,
     /// Where connections wait that were opened ahead or are kept between deployments. None are when absent.
     pub kept: Option<Kept>,
+    /// Asks addresses from here. Where it is absent, nothing outside can be asked.
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 /// Begins to connect to every host of an environment, for a deployment that follows soon: its build takes as long.
@@ -152,6 +160,7 @@ pub async fn deploy(
                         artifact,
                         access,
                         shared: &config.shared,
+                        whole: true,
                     };
                     run(&plan, job, &mut hosts, &events, cancel).await
                 }
@@ -226,6 +235,14 @@ async fn run(
         // Who calls off is heard by what prepares, and while a wave is watched that others follow.
         let deaf = CancellationToken::new();
         let last = machine.is_last_wave();
+        let undo = matches!(
+            phase,
+            machine::Phase::UndoHealth | machine::Phase::UndoOutside
+        );
+        let job = phase::Job {
+            whole: last || undo,
+            ..job
+        };
         let cancel_phase = if phase == machine::Phase::Watch && last {
             &deaf
         } else {

@@ -32,6 +32,23 @@ pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// What the doctor asks a host: of the machine and the app's files, …
+pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
+/// … of rights under sudo, …
+pub const DOCTOR_RIGHTS: &str = include_str!("script/doctor/rights.sh");
+/// … of workers and their supervisor, …
+pub const DOCTOR_PROCESSES: &str = include_str!("script/doctor/processes.sh");
+/// … of the PHP of the command line, by [`DOCTOR_APP`], …
+pub const DOCTOR_PHP: &str = include_str!("script/doctor/php.sh");
+/// … which tells of the app, …
+pub const DOCTOR_APP: &str = include_str!("script/doctor/app.php");
+/// … of the web server, …
+pub const DOCTOR_WEB: &str = include_str!("script/doctor/web.sh");
+/// … of cron, …
+pub const DOCTOR_CRON: &str = include_str!("script/doctor/cron.sh");
+/// … and of PHP-FPM, by [`ASK`] in its pool.
+pub const DOCTOR_ANSWERS: &str = include_str!("script/doctor/answers.sh");
+
 /// Runs a shell line of the user's; an argument of the scripts that do something around one.
 pub const LINE: &str = include_str!("script/line.sh");
 

@@ -71,7 +71,9 @@ impl UnderWay {
                 host: Some(host), ..
             } => drop(self.running.remove(host)),
             // Whoever asks the app has seen all steps of the switch, or of the way back, end on this host.
-            Event::Checked { host, .. } => {
+            Event::Checked {
+                host: Some(host), ..
+            } => {
                 let live = if self.is(Phase::UndoHealth) {
                     &self.previous
                 } else {
@@ -205,7 +207,7 @@ mod tests {
         let mut under_way = told(Phase::Switch, &["swap"]);
         go_on(&mut under_way, Phase::Health, &[]);
         under_way.hear(&Event::Checked {
-            host: HostName::parse("web1").unwrap(),
+            host: HostName::parse("web1").ok(),
             attempt: 1,
             of: 2,
             healthy: true,

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod console;
 mod direct;
+mod doctor;
 mod hold;
 mod look;
 mod plan;
@@ -73,6 +74,8 @@ enum Command {
     Releases(look::ReleasesArgs),
     /// Checks the configuration and every host; changes nothing.
     Check(look::CheckArgs),
+    /// Tells what would lose jobs or requests on hosts, why, and what mends it; changes nothing.
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the command to its end.
@@ -94,6 +97,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => look::status(args).await,
         Command::Releases(args) => look::releases(args).await,
         Command::Check(args) => look::check(args).await,
+        Command::Doctor(args) => doctor::doctor(args).await,
     }
 }
 

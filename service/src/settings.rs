@@ -7,11 +7,13 @@ use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_deploy::Config;
 use cutover_deploy::config::ForgeKind;
 use cutover_deploy::run::{Access, Kept};
+use cutover_outside::Web;
 use secrecy::{ExposeSecret as _, SecretString};
 
 mod gitlab;
@@ -370,6 +372,7 @@ impl Check<'_> {
             ssh_config: self.existing("apps.ssh_config", raw.ssh_config.as_deref()),
             connect_timeout: None,
             kept: Some(Kept::new(KEEP_CONNECTIONS)),
+            outside: Some(Arc::new(Web::new(|name| std::env::var(name).ok()))),
         };
         self.secret_files.extend(access.key_file.clone());
         Some(App {

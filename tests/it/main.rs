@@ -10,6 +10,8 @@ mod gitlab;
 mod kit;
 #[cfg(feature = "machines")]
 mod machine;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod pipeline;
 mod report;
 mod service;

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 
 use crate::composer::ComposerRepo;
+use crate::debian::Debian;
 use crate::{cache, command, composer};
 
 /// The sample app. Its files lie in `tests/kit/app`.
@@ -120,8 +121,8 @@ impl Built {
     }
 
     /// Takes it from the cache, or builds it.
-    pub(crate) async fn ready() -> Self {
-        let packages = composer::packages().await;
+    pub(crate) async fn ready(debian: Debian) -> Self {
+        let packages = composer::packages(debian).await;
         let mut hash = Sha256::new();
         hash.update(fs::read(packages.join("entries.json")).expect("it is made with the packages"));
         hash.update(include_bytes!("app.rs"));
@@ -130,7 +131,10 @@ impl Built {
             hash.update(bytes);
         }
         let key = hex::encode(hash.finalize());
-        let dir = cache::folder("app", &key[..16], build).await;
+        let dir = cache::folder("app", &key[..16], async |dir: &Path| {
+            build(debian, dir).await;
+        })
+        .await;
         Self { dir }
     }
 
@@ -165,8 +169,8 @@ async fn content_hash(file: &Path) -> String {
     command::succeed(Command::new("php").args(["-r", code]).arg(file)).await
 }
 
-async fn build(dir: &Path) {
-    let repo = ComposerRepo::start().await;
+async fn build(debian: Debian, dir: &Path) {
+    let repo = ComposerRepo::of(debian).await;
     let release = dir.join("release");
     for (path, bytes) in files_below(&home()) {
         let file = release.join(path);
@@ -177,8 +181,9 @@ async fn build(dir: &Path) {
     let composer_json = source("composer.json").replace(PLACE, repo.url());
     fs::write(release.join("composer.json"), composer_json).expect("the cache can be written");
     // The lock knows the development package; the release does not have it.
-    composer(&release, dir, &["update", "--no-install"]).await;
+    composer(debian, &release, dir, &["update", "--no-install"]).await;
     composer(
+        debian,
         &release,
         dir,
         &["install", "--no-dev", "--optimize-autoloader"],
@@ -196,7 +201,7 @@ async fn build(dir: &Path) {
             .arg("pragma journal_mode = wal"),
     )
     .await;
-    let mut migrate = Command::new("php");
+    let mut migrate = debian.command("php", dir).await;
     migrate
         .args(["artisan", "migrate", "--force", "--no-ansi"])
         .current_dir(&release);
@@ -205,8 +210,8 @@ async fn build(dir: &Path) {
 }
 
 /// Runs Composer as a build would: quietly, and with a home of its own.
-async fn composer(app: &Path, dir: &Path, arguments: &[&str]) {
-    let mut composer = Command::new("composer");
+async fn composer(debian: Debian, app: &Path, dir: &Path, arguments: &[&str]) {
+    let mut composer = debian.command("composer", dir).await;
     composer
         .args(arguments)
         .args(["--no-interaction", "--no-progress", "--no-ansi"])

@@ -14,9 +14,10 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
+use crate::debian::Debian;
 use crate::{cache, command};
 
-/// Where Debian's packages put PHP libraries.
+/// Where Debian's packages put PHP libraries; their loaders name it.
 const SHARE: &str = "/usr/share/php";
 
 /// A Composer repository that serves `laravel/framework` and the development package `acme/magnifier`.
@@ -31,7 +32,12 @@ pub struct ComposerRepo {
 impl ComposerRepo {
     /// Makes the packages unless they are in the cache, and serves them. Panics without `php-laravel-framework`.
     pub async fn start() -> Self {
-        let packages = packages().await;
+        Self::of(Debian::default()).await
+    }
+
+    /// The same with the Laravel of another Debian.
+    pub(crate) async fn of(debian: Debian) -> Self {
+        let packages = packages(debian).await;
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback has a free port");
@@ -96,14 +102,15 @@ fn index(packages: &Path, url: &str) -> String {
 }
 
 /// The folder with the packages, made by whoever needs it first.
-pub(crate) async fn packages() -> PathBuf {
+pub(crate) async fn packages(debian: Debian) -> PathBuf {
+    let libraries = debian.libraries().await;
+    let version = framework_version(&libraries);
     // How they are made is part of the key, so that nobody meets packages made by an older kit.
     let maker = Sha256::digest(include_bytes!("composer.rs"));
-    let key = format!("{}-{}", framework_version(), &hex::encode(maker)[..8]);
+    let key = format!("{version}-{}", &hex::encode(maker)[..8]);
     cache::folder("packages", &key, async |dir| {
-        let version = framework_version();
         let framework = dir.join("framework");
-        copy_framework(&framework);
+        copy_framework(&libraries, &framework);
         fs::write(
             framework.join("composer.json"),
             format!(
@@ -172,9 +179,9 @@ async fn pack(source: &Path, dir: &Path) -> (String, String, serde_json::Value) 
 
 /// Copies what Laravel needs. Composer's own libraries and the languages of dates stay out: nobody here reads them,
 /// and they are a third of all files.
-fn copy_framework(framework: &Path) {
+fn copy_framework(libraries: &Path, framework: &Path) {
     let source = framework.join("src");
-    copy(Path::new(SHARE), &source, &|relative| {
+    copy(libraries, &source, &|relative| {
         let text = relative.to_string_lossy();
         let first = text.split('/').next().unwrap_or_default();
         let language = text
@@ -219,8 +226,8 @@ fn copy(from: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) {
     walk(from, Path::new(""), to, skip);
 }
 
-fn framework_version() -> String {
-    let file = format!("{SHARE}/Illuminate/Foundation/Application.php");
+fn framework_version(libraries: &Path) -> String {
+    let file = libraries.join("Illuminate/Foundation/Application.php");
     let text = fs::read_to_string(&file).unwrap_or_default();
     let version = text
         .split("const VERSION = '")
@@ -228,7 +235,10 @@ fn framework_version() -> String {
         .and_then(|rest| rest.split('\'').next());
     version
         .unwrap_or_else(|| {
-            panic!("{file} tells no version; tests/setup.sh installs php-laravel-framework")
+            panic!(
+                "{} tells no version; tests/setup.sh installs php-laravel-framework",
+                file.display()
+            )
         })
         .to_owned()
 }

@@ -20,13 +20,11 @@ mod close;
 mod daemon;
 mod fault;
 mod live;
-mod queue;
 mod ssh;
 
 pub use daemon::Daemon;
 pub use fault::Cut;
 pub use live::Worker;
-pub use queue::{JobRun, Jobs};
 
 /// What a host is made of.
 #[derive(Debug, Clone)]
@@ -120,7 +118,6 @@ pub struct Host {
     /// Where in sshd's log the counting begins.
     mark: AtomicU64,
     names: Mutex<Names>,
-    pushes: AtomicU32,
 }
 
 impl Host {
@@ -154,7 +151,6 @@ impl Host {
             guard: None,
             mark: AtomicU64::new(0),
             names: Mutex::default(),
-            pushes: AtomicU32::new(0),
         };
         host.write_programs();
         host.guard = Some(host.start_guard());

@@ -6,7 +6,7 @@
 
 mod cable;
 mod fault;
-mod image;
+pub(crate) mod image;
 mod live;
 mod long;
 mod look;
@@ -24,6 +24,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::process::Command;
 
 use crate::command;
+use crate::debian::Debian;
 use crate::host::FIRST;
 use crate::picture::Names;
 use crate::process;
@@ -40,6 +41,8 @@ pub struct MachineOptions {
     pub workers: u32,
     /// The release of the sample app that is live from the start; none when absent.
     pub live: Option<String>,
+    /// What it runs. Default Debian 12.
+    pub debian: Debian,
     /// How much the machine may write, in MiB, before its disk is full. Lies in memory. Default 512.
     pub disk_mib: u32,
 }
@@ -51,6 +54,7 @@ impl MachineOptions {
             name: name.to_owned(),
             workers: 0,
             live: None,
+            debian: Debian::default(),
             disk_mib: 512,
         }
     }
@@ -94,7 +98,7 @@ impl Machine {
             process::is_root(),
             "machines need root: run the tests as root, or without the feature `machines`"
         );
-        let image = image::folder().await;
+        let image = image::folder(options.debian).await;
         let folder = tempfile::Builder::new()
             .prefix(&format!("kit-{}-", options.name))
             .tempdir();
@@ -197,18 +201,21 @@ impl Machine {
         let name = self.name();
         self.settings("hostname", &format!("{name}\n"));
         self.settings("hosts", &format!("127.0.0.1 localhost\n127.0.1.1 {name}\n"));
-        self.settings("sudoers.d/deploy", include_str!("machine/etc/sudoers"));
+        let php = self.options.debian.php();
+        let with_php = |text: &str| text.replace("@php@", php);
+        let sudoers = with_php(include_str!("machine/etc/sudoers"));
+        self.settings("sudoers.d/deploy", &sudoers);
         self.settings(
             "ssh/sshd_config.d/kit.conf",
             include_str!("machine/etc/sshd.conf"),
         );
         self.settings(
             "nginx/sites-enabled/app",
-            include_str!("machine/etc/nginx.conf"),
+            &with_php(include_str!("machine/etc/nginx.conf")),
         );
         self.settings(
-            "php/8.2/fpm/pool.d/www.conf",
-            include_str!("machine/etc/php-fpm.conf"),
+            &format!("php/{php}/fpm/pool.d/www.conf"),
+            &with_php(include_str!("machine/etc/php-fpm.conf")),
         );
         if self.options.workers > 0 {
             let workers = self.options.workers.to_string();

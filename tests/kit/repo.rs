@@ -11,6 +11,7 @@ use tokio::process::Command;
 use crate::app::Built;
 use crate::command;
 use crate::composer::ComposerRepo;
+use crate::debian::Debian;
 
 /// A git repository: a checkout in which commits are made, and the bare origin that they are pushed to.
 ///
@@ -64,7 +65,21 @@ impl Repo {
     /// A repository with the sample app, whose lock points to `composer`, in its first commit, pushed.
     pub async fn sample_app(composer: &ComposerRepo) -> Self {
         let repo = Self::empty().await;
-        Built::ready().await.check_out(composer, &repo.work()).await;
+        let built = Built::ready(Debian::default()).await;
+        built.check_out(composer, &repo.work()).await;
+        repo.commit::<&str, &str>("the shop", []).await;
+        repo.push("main").await;
+        repo
+    }
+
+    /// A repository with the sample app as its build leaves it on a Debian, `vendor` included: nothing is to be built.
+    pub async fn built_app(debian: Debian) -> Self {
+        let repo = Self::empty().await;
+        let built = Built::ready(debian).await.release();
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(built.join(".")).arg(repo.work());
+        command::succeed(&mut copy).await;
+        repo.git(&["add", "--all", "--force"]).await;
         repo.commit::<&str, &str>("the shop", []).await;
         repo.push("main").await;
         repo

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Sandbox, Strategy};
+use super::{
+    Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Sandbox, Strategy, Through,
+};
 
 pub(super) const RECIPE: Recipe = Recipe::None;
 
@@ -25,6 +27,7 @@ pub(super) const HEALTH_ATTEMPTS: u32 = 10;
 pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
 pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const HEALTH_STATUS: u16 = 200;
+pub(super) const HEALTH_THROUGH: Through = Through::Web;
 
 pub(super) const WORKERS_MANAGER: Manager = Manager::Supervisor;
 pub(super) const WORKERS_EXPECT: u32 = 1;

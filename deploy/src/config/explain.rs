@@ -184,7 +184,14 @@ impl Page<'_, '_> {
         if !health.json.is_empty() {
             self.key("json", &health.json, Mark::Given)?;
         }
-        self.optional("release_field", health.release_field.as_deref())
+        self.optional("release_field", health.release_field.as_deref())?;
+        self.optional("release_header", health.release_header.as_deref())?;
+        if !health.headers.is_empty() {
+            self.key("headers", &health.headers, Mark::Given)?;
+        }
+        let through = Mark::unless(health.through != defaults::HEALTH_THROUGH);
+        self.key("through", &health.through, through)?;
+        self.list("outside", &health.outside, &[])
     }
 
     fn workers(&mut self, place: &str, workers: &Workers) -> fmt::Result {

@@ -110,11 +110,21 @@ pub(super) fn field_path(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Reads a text that must appear in a body.
+/// Reads the name of a header.
+pub(super) fn header_name(text: &str) -> Result<String, Fault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if text.is_empty() || !text.chars().all(allowed) {
+        let message = format!("{} is not the name of a header", quoted(text));
+        return Err(Fault::new(message, "write the bare name: `X-Release`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a text that must appear in an answer.
 pub(super) fn wanted_text(text: &str) -> Result<String, Fault> {
     if text.is_empty() {
         return Err(Fault::new(
-            "every body contains the empty text",
+            "everything contains the empty text",
             "write what only a good answer contains",
         ));
     }

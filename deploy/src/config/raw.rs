@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     AfterDrain, Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Role, Sandbox,
-    Strategy,
+    Strategy, Through,
 };
 
 mod containers;
@@ -229,9 +229,23 @@ pub(super) struct Health {
     /// Fields of the JSON body by dotted path, and the value each must have. Default: none.
     #[schemars(example = json!({ "database.ok": true }))]
     pub(super) json: Option<BTreeMap<String, Value>>,
-    /// The JSON field, by dotted path, whose text must contain the release id: proof that the new code answers. Default: not asked.
+    /// The JSON field, by dotted path, that must name the release by its id or its commit: proof that the new code
+    /// answers. Default: not asked.
     #[schemars(example = &"release")]
     pub(super) release_field: Option<String>,
+    /// The header that must name the release by its id or its commit. Default: not asked.
+    #[schemars(example = &"X-Release")]
+    pub(super) release_header: Option<String>,
+    /// Headers of the answer, and a text that each must contain. Default: none.
+    #[schemars(example = json!({ "Content-Type": "application/json" }))]
+    pub(super) headers: Option<BTreeMap<String, String>>,
+    /// What is asked on a host: its web server, or the pool of PHP-FPM. Default `web`.
+    #[schemars(extend("default" = "web"))]
+    pub(super) through: Option<Through>,
+    /// Addresses that the deployer itself asks as well, once all hosts of a wave have swapped. They are judged as `url`
+    /// is. Default: none.
+    #[schemars(example = json!(["https://shop.example.com/health"]))]
+    pub(super) outside: Option<Vec<String>>,
 }
 
 /// A group of processes that must follow the release.

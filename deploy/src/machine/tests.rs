@@ -176,6 +176,7 @@ fn plan_of(story: &Story) -> Plan {
         switch: step(),
         rejoin: step(),
         health: true,
+        outside: true,
         watch: true,
         keep: step(),
         removed: Vec::new(),
@@ -252,10 +253,13 @@ proptest! {
             Outcome::Deployed { .. } => {
                 prop_assert_eq!(seen.runs_new.len(), story.hosts);
                 prop_assert_eq!(seen.done.get(&Phase::Health).map(BTreeSet::len), Some(story.hosts));
+                prop_assert_eq!(seen.done.get(&Phase::Outside).map(BTreeSet::len), Some(story.hosts));
             }
             Outcome::RolledBack { .. } => {
                 prop_assert!(seen.runs_new.is_empty());
                 let undone = seen.done.get(&Phase::Undo).cloned().unwrap_or_default();
+                let asked = seen.done.get(&Phase::UndoOutside).map_or(0, BTreeSet::len);
+                prop_assert_eq!(asked, 1, "the app is asked once from outside");
                 prop_assert_eq!(seen.done.get(&Phase::UndoHealth).cloned().unwrap_or_default(), undone);
             }
             Outcome::Failed { left, .. } => {

@@ -8,8 +8,8 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 8] = [
-    "stage", "migrate", "warm", "switch", "health", "rejoin", "watch", "keep",
+const PHASES: [&str; 9] = [
+    "stage", "migrate", "warm", "switch", "health", "rejoin", "outside", "watch", "keep",
 ];
 
 impl Plan {
@@ -62,7 +62,10 @@ impl Plan {
         take(&format!("{health:?} {watch:?} {php_fpm:?}"));
         for (name, host) in &self.hosts {
             take(name.as_str());
-            take(&format!("{} {} {}", host.warm, host.health, host.watch));
+            take(&format!(
+                "{} {} {} {}",
+                host.warm, host.health, host.outside, host.watch
+            ));
             let previous = host.previous.as_ref().map_or("", |id| id.as_str());
             take(previous);
             for steps in [
@@ -108,6 +111,7 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
         "rejoin" => names(&plan.rejoin),
+        "outside" => one(plan.outside, phase).collect(),
         "watch" => one(plan.watch, phase).collect(),
         _ => names(&plan.keep),
     };

@@ -301,7 +301,7 @@ impl Asking {
                     // An answer that broke off or came too slowly is none, whatever its first line said.
                     let status = if curl.trim() == "0" { status } else { 0 };
                     let body = String::from_utf8_lossy(&body).into_owned();
-                    return Ok(Answer { status, body });
+                    return Ok(Answer::read(status, &body));
                 }
                 None => {}
             }

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::bring;
 use super::lease::{self, Leased};
 use super::segment::{self, End, Mode};
-use super::{Access, Events, ask, pool, schema};
-use crate::config::{Environment, Health, Shared};
-use crate::health::judge;
+use super::{Access, Events, ask, health, pool, schema, watch};
+use crate::config::{Environment, Shared};
 use crate::host::HostError;
 use crate::machine::{Live, Phase, Report};
 use crate::plan::{HostPlan, Plan, Step};
-use crate::{Artifact, DeployRequest, Event, Failure, ReleaseId};
+use crate::{Artifact, DeployRequest, Failure, ReleaseId};
 
 /// What every phase of a deployment needs.
 #[derive(Clone, Copy)]
@@ -24,6 +22,8 @@ pub(super) struct Job<'a> {
     pub(super) artifact: Option<&'a Artifact>,
     pub(super) access: &'a Access,
     pub(super) shared: &'a Shared,
+    /// Whether every host is to run the release of this phase: no wave comes after the one that has begun.
+    pub(super) whole: bool,
 }
 
 pub(super) async fn run(
@@ -46,13 +46,19 @@ pub(super) async fn run(
         Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,
         Phase::Warm => return pool::warm(&plan.release, job, leased, events).await,
-        Phase::Health => return health(&plan.release, job, leased, events).await,
-        Phase::Watch => return watch(&plan.release, job, leased, events, cancel).await,
-        Phase::UndoHealth => {
+        Phase::Health => return health::health(&plan.release, job, leased, events).await,
+        Phase::Outside => return health::outside(&plan.release, job, leased, events).await,
+        Phase::Watch => {
+            return watch::watch(&plan.release, host, job, leased, events, cancel).await;
+        }
+        Phase::UndoHealth | Phase::UndoOutside => {
             let Some(restored) = &host.previous else {
                 return Report::Done;
             };
-            return health(restored, job, leased, events).await;
+            if phase == Phase::UndoHealth {
+                return health::health(restored, job, leased, events).await;
+            }
+            return health::outside(restored, job, leased, events).await;
         }
     };
     let ended = if phase == Phase::Stage {
@@ -156,48 +162,6 @@ pub(super) fn patience(environment: &Environment) -> Duration {
     environment.step_timeout.max(drain + Duration::from_mins(1))
 }
 
-async fn health(release: &ReleaseId, job: Job<'_>, leased: &mut Leased, events: &Events) -> Report {
-    let Some(health) = &job.environment.health else {
-        return Report::Done;
-    };
-    let mut seen = attempts(health, release, leased, events).await;
-    if let Err(Unwell::Lost(error)) = &seen {
-        if let Err(failure) = again(error, job, leased, events).await {
-            return unknown(failure);
-        }
-        seen = attempts(health, release, leased, events).await;
-    }
-    judged(seen, "health", health, leased)
-}
-
-/// Goes on asking for as long as the environment wants.
-///
-/// Called off, it ends early: what was swapped is taken back then.
-async fn watch(
-    release: &ReleaseId,
-    job: Job<'_>,
-    leased: &mut Leased,
-    events: &Events,
-    called_off: &CancellationToken,
-) -> Report {
-    let Some(health) = &job.environment.health else {
-        return Report::Done;
-    };
-    let until = Instant::now() + job.environment.watch;
-    let mut seen = watched(health, release, until, called_off, leased, events).await;
-    while let Err(Unwell::Lost(error)) = &seen {
-        if let Err(failure) = again(error, job, leased, events).await {
-            return unknown(failure);
-        }
-        seen = watched(health, release, until, called_off, leased, events).await;
-    }
-    if seen.is_ok() && !called_off.is_cancelled() {
-        let told = format!("healthy all the while, for {:?}", job.environment.watch);
-        events.note(Some(&leased.host.name), told);
-    }
-    judged(seen, "watch", health, leased)
-}
-
 /// Connects again after the line was lost.
 pub(super) async fn again(
     error: &HostError,
@@ -222,121 +186,4 @@ pub(super) fn unknown(failure: Failure) -> Report {
         failure,
         live: Live::Unknown,
     }
-}
-
-fn judged(seen: Result<(), Unwell>, step: &str, health: &Health, leased: &Leased) -> Report {
-    let failure = match seen {
-        Ok(()) => return Report::Done,
-        Err(Unwell::Lost(error)) => error.failure(&leased.host, step),
-        Err(Unwell::Said(said)) => Failure {
-            host: Some(leased.host.name.clone()),
-            step: step.to_owned(),
-            message: format!("{} {said}", health.url),
-            hint: Some(
-                "Look at the app's own log on the host, below shared/storage/logs for Laravel."
-                    .to_owned(),
-            ),
-        },
-    };
-    Report::Failed {
-        failure,
-        live: Live::New,
-    }
-}
-
-enum Unwell {
-    Said(String),
-    Lost(HostError),
-}
-
-async fn attempts(
-    health: &Health,
-    release: &ReleaseId,
-    leased: &Leased,
-    events: &Events,
-) -> Result<(), Unwell> {
-    let mut asking = ask::Asking::begin(&leased.host.name, &leased.connection, health)
-        .await
-        .map_err(Unwell::Lost)?;
-    let mut last = String::new();
-    for attempt in 1..=health.attempts {
-        if attempt > 1 {
-            tokio::time::sleep(health.interval).await;
-        }
-        let answer = asking.ask().await.map_err(Unwell::Lost)?;
-        let judged = judge(health, release, &answer);
-        events.tell(Event::Checked {
-            host: leased.host.name.clone(),
-            attempt,
-            of: health.attempts,
-            healthy: judged.is_ok(),
-            seen: judged
-                .clone()
-                .err()
-                .unwrap_or_else(|| format!("HTTP {}", answer.status)),
-        });
-        match judged {
-            Ok(()) => {
-                asking.end().await;
-                return Ok(());
-            }
-            Err(said) => last = said,
-        }
-    }
-    asking.end().await;
-    Err(Unwell::Said(format!(
-        "did not become healthy in {} attempts: {last}",
-        health.attempts
-    )))
-}
-
-/// Asks at every interval until the time is over; a bad answer counts once as many have come in a row as health has
-/// attempts. Only bad answers are told.
-async fn watched(
-    health: &Health,
-    release: &ReleaseId,
-    until: Instant,
-    called_off: &CancellationToken,
-    leased: &Leased,
-    events: &Events,
-) -> Result<(), Unwell> {
-    let mut asking = ask::Asking::begin(&leased.host.name, &leased.connection, health)
-        .await
-        .map_err(Unwell::Lost)?;
-    let mut bad = 0;
-    // Asked at least once, and never left with a bad answer that nobody followed up.
-    loop {
-        let mut next = Instant::now() + health.interval;
-        if bad == 0 {
-            next = next.min(until);
-        }
-        tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
-            () = called_off.cancelled() => break,
-        }
-        let answer = asking.ask().await.map_err(Unwell::Lost)?;
-        match judge(health, release, &answer) {
-            Ok(()) => bad = 0,
-            Err(seen) => {
-                bad += 1;
-                events.tell(Event::Checked {
-                    host: leased.host.name.clone(),
-                    attempt: bad,
-                    of: health.attempts,
-                    healthy: false,
-                    seen: seen.clone(),
-                });
-                if bad >= health.attempts {
-                    asking.end().await;
-                    let said = format!("was not healthy {bad} times in a row: {seen}");
-                    return Err(Unwell::Said(said));
-                }
-            }
-        }
-        if bad == 0 && Instant::now() >= until {
-            break;
-        }
-    }
-    asking.end().await;
-    Ok(())
 }

@@ -17,7 +17,7 @@ use super::phase::{Job, again, finish, unknown};
 use super::segment::End;
 use super::{Events, ask};
 use crate::config::{Environment, FpmAction, Health, Host, PhpFpm, PoolAddress, Role};
-use crate::health::{Answer, judge};
+use crate::health::{Answer, excerpt, judge};
 use crate::host::{HostError, within};
 use crate::machine::{Live, Phase, Report};
 use crate::plan::{HostPlan, Plan, Step};
@@ -29,12 +29,14 @@ use crate::{Event, Failure, Kind, ReleaseId};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A host that is there answers within this time.
 const STILL_THERE: Duration = Duration::from_secs(10);
-/// The query of our own visits, by which they are told from those of others.
-const VISIT: &str = "cutover-warm";
 /// What is said of a line that nobody answered on.
 const CLOSED: &str = "it was closed without an answer";
 /// This much of an answer is read.
 const BODY_BYTES: usize = 64 * 1024;
+
+mod visit;
+
+use visit::Visit;
 
 /// Why a pool did not do what it was asked for.
 enum Trouble {
@@ -58,7 +60,11 @@ fn file_name() -> String {
     format!("ask-{}.php", &digest[..12])
 }
 
-fn pool_of<'a>(environment: &'a Environment, host: &Host) -> Option<(&'a PhpFpm, &'a PoolAddress)> {
+/// The pool of a host, where there is one to ask.
+pub(super) fn pool_of<'a>(
+    environment: &'a Environment,
+    host: &Host,
+) -> Option<(&'a PhpFpm, &'a PoolAddress)> {
     let web = host.roles.contains(&Role::Web);
     let fpm = environment.php_fpm.as_ref().filter(|_| web)?;
     Some((fpm, fpm.pool.as_ref()?))
@@ -122,10 +128,10 @@ async fn warmed(
             host: Some(leased.host.name.clone()),
             step: path.clone(),
         });
-        let answered = put(address, leased, visit.params(&path)).await;
+        let answered = put(address, leased, visit.params(&path), PATIENCE).await;
         let judged = answered.and_then(|answer| {
             let judged = match health {
-                Some(health) => judge(health, release, &answer),
+                Some(health) => judge(health, Some(release), &answer),
                 None => fit(&answer),
             };
             judged.map_err(|said| Trouble::Said(format!("{path} of the new release: {said}")))
@@ -141,15 +147,31 @@ async fn warmed(
     Ok(())
 }
 
+/// Asks the release in the live pool for its health, once.
+pub(super) async fn health(
+    release: &ReleaseId,
+    health: &Health,
+    job: Job<'_>,
+    leased: &Leased,
+) -> Result<Answer, HostError> {
+    let Some((fpm, address)) = pool_of(job.environment, &leased.host) else {
+        return Ok(Answer::none("no pool is known here"));
+    };
+    let visit = Visit::of(release, fpm, Some(health), &leased.root());
+    let params = visit.params(&Visit::path_of(health));
+    match put(address, leased, params, health.timeout).await {
+        Ok(answer) => Ok(answer),
+        Err(Trouble::Said(said)) => Ok(Answer::none(said)),
+        Err(Trouble::Lost(error)) => Err(error),
+    }
+}
+
 /// Whether a page that is only to be warm is one.
 fn fit(answer: &Answer) -> Result<(), String> {
     match answer.status {
         200 if answer.body.trim().is_empty() => Err("HTTP 200 with an empty body".to_owned()),
         200..400 => Ok(()),
-        status => Err(format!(
-            "HTTP {status}: {}",
-            answer.body.chars().take(160).collect::<String>()
-        )),
+        status => Err(format!("HTTP {status}: {}", excerpt(&answer.body))),
     }
 }
 
@@ -205,7 +227,7 @@ pub(super) async fn beside(
     let again = if reset {
         Ok(())
     } else {
-        let answer = put(address, leased, own(leased, "reset", "")).await;
+        let answer = put(address, leased, own(leased, "reset", ""), PATIENCE).await;
         answer.and_then(|answer| pool::was_reset(&answer).map_err(Trouble::Said))
     };
     match again {
@@ -233,7 +255,13 @@ async fn forget(
         .iter()
         .map(|release| format!("{root}/releases/{release}"))
         .collect();
-    let answer = put(address, leased, own(leased, "forget", &folders.join("\n"))).await;
+    let answer = put(
+        address,
+        leased,
+        own(leased, "forget", &folders.join("\n")),
+        PATIENCE,
+    )
+    .await;
     let said = match answer {
         Ok(answer) => pool::forgotten(&answer),
         Err(Trouble::Said(said)) => Err(said),
@@ -252,7 +280,7 @@ async fn known<'a>(address: &PoolAddress, leased: &'a mut Leased) -> Result<&'a 
     let pool = if let Some(pool) = leased.pool.take() {
         pool
     } else {
-        let answer = put(address, leased, own(leased, "status", "")).await?;
+        let answer = put(address, leased, own(leased, "status", ""), PATIENCE).await?;
         Pool::read(&answer).map_err(|said| {
             let script = format!("{}/{}", folder(leased), file_name());
             Trouble::Said(format!("{said} (asked by {script})"))
@@ -275,12 +303,18 @@ fn folder(leased: &Leased) -> String {
 }
 
 /// A question to the script that answers for the pool.
-fn own(leased: &Leased, question: &str, paths: &str) -> Params<'static> {
+fn own(leased: &Leased, word: &str, paths: &str) -> Params<'static> {
+    question(&format!("{}/{}", folder(leased), file_name()), word, paths)
+}
+
+/// The same to a copy of it.
+pub(super) fn question(file: &str, word: &str, paths: &str) -> Params<'static> {
+    let name = file.rsplit('/').next().unwrap_or(file);
     Params::default()
         .request_method("GET")
-        .script_filename(format!("{}/{}", folder(leased), file_name()))
-        .script_name(format!("/{}", file_name()))
-        .custom("CUTOVER_ASK", question.to_owned())
+        .script_filename(file.to_owned())
+        .script_name(format!("/{name}"))
+        .custom("CUTOVER_ASK", word.to_owned())
         .custom("CUTOVER_PATHS", paths.to_owned())
 }
 
@@ -289,10 +323,11 @@ async fn put(
     address: &PoolAddress,
     leased: &Leased,
     params: Params<'_>,
+    limit: Duration,
 ) -> Result<Answer, Trouble> {
     let socket = leased.connection.lead_to(address).await;
     let answered = match socket {
-        Ok(socket) => call(&socket, params, PATIENCE).await,
+        Ok(socket) => call(&socket, params, limit).await,
         Err(HostError::Channel { why, .. }) => Err(why),
         Err(error) => return Err(Trouble::Lost(error)),
     };
@@ -315,7 +350,11 @@ async fn answers_at_all(leased: &Leased) -> bool {
 }
 
 /// One request over FastCGI.
-async fn call(socket: &Path, params: Params<'_>, limit: Duration) -> Result<Answer, String> {
+pub(super) async fn call(
+    socket: &Path,
+    params: Params<'_>,
+    limit: Duration,
+) -> Result<Answer, String> {
     let calling = async {
         let stream = UnixStream::connect(socket)
             .await
@@ -391,70 +430,5 @@ fn failure(trouble: Trouble, phase: Phase, job: Job<'_>, leased: &Leased) -> Fai
         step: phase.word().to_owned(),
         message: said,
         hint: Some(hint),
-    }
-}
-
-/// How a release is asked for a page in a pool, as the web server would.
-struct Visit {
-    folder: String,
-    script: String,
-    host: String,
-    secure: bool,
-}
-
-impl Visit {
-    fn of(release: &ReleaseId, fpm: &PhpFpm, health: Option<&Health>, root: &str) -> Self {
-        let url = health.map(|health| health.url.as_str()).unwrap_or_default();
-        let header = health.and_then(|health| health.host_header.clone());
-        let authority = url.split('/').nth(2).unwrap_or("localhost");
-        Self {
-            folder: format!("{root}/releases/{release}"),
-            script: fpm.script.clone(),
-            host: header.unwrap_or_else(|| authority.to_owned()),
-            secure: url.starts_with("https:"),
-        }
-    }
-
-    /// What a URL asks its host for.
-    fn path_of(health: &Health) -> String {
-        let mut parts = health.url.splitn(4, '/').skip(3);
-        let path = parts.next().unwrap_or_default();
-        format!("/{}", path.split('#').next().unwrap_or_default())
-    }
-
-    fn params(&self, path: &str) -> Params<'static> {
-        let file = format!("{}/{}", self.folder, self.script);
-        let (public, name) = file
-            .rsplit_once('/')
-            .unwrap_or((&self.folder, &self.script));
-        let (plain, query) = path.split_once('?').unwrap_or((path, ""));
-        let query = match query {
-            "" => VISIT.to_owned(),
-            query => format!("{query}&{VISIT}"),
-        };
-        let port = if self.secure { 443 } else { 80 };
-        let params = Params::default()
-            .gateway_interface("CGI/1.1")
-            .server_protocol("HTTP/1.1")
-            .server_software("cutover")
-            .request_method("GET")
-            .request_uri(format!("{plain}?{query}"))
-            .document_uri(format!("/{name}"))
-            .script_name(format!("/{name}"))
-            .document_root(public.to_owned())
-            .script_filename(file.clone())
-            .query_string(query)
-            .server_name(self.host.clone())
-            .server_addr("127.0.0.1")
-            .server_port(port)
-            .remote_addr("127.0.0.1")
-            .remote_port(0)
-            .custom("HTTP_HOST", self.host.clone())
-            .custom("HTTP_USER_AGENT", "cutover");
-        if self.secure {
-            params.custom("HTTPS", "on")
-        } else {
-            params
-        }
     }
 }

@@ -1,7 +1,8 @@
 <?php
 
 // Runs in the live pool, asked over FastCGI, and answers in JSON. It is on the host as long as the lease is held.
-// CUTOVER_ASK: `status`, `reset`, or `forget` with CUTOVER_PATHS, a folder a line.
+// CUTOVER_ASK: `status`, `reset`, `forget` with CUTOVER_PATHS, a folder a line, or `doctor`: the status, and more beside it;
+// CUTOVER_PATHS are then folders that the app writes to.
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
@@ -33,7 +34,21 @@ foreach (function_exists('fpm_get_status') ? (fpm_get_status()['procs'] ?? []) :
         $scripts[] = (string) ($process['script'] ?? '');
     }
 }
-echo json_encode([
+$more = [];
+if ($ask === 'doctor') {
+    // Nobody asks this file again.
+    $on && opcache_invalidate(__FILE__, true);
+    $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
+    $user = function_exists('posix_geteuid') ? posix_geteuid() : null;
+    preg_match('/^PPid:\s*(\d+)/m', (string) @file_get_contents('/proc/self/status'), $master);
+    $more = [
+        'extensions' => array_map('strtolower', array_merge(get_loaded_extensions(), get_loaded_extensions(true))),
+        'user' => $user === null ? null : (posix_getpwuid($user)['name'] ?? (string) $user),
+        'master' => isset($master[1]) ? (int) $master[1] : null,
+        'unwritable' => array_values(array_filter($folders, static fn ($folder) => is_dir($folder) && !is_writable($folder))),
+    ];
+}
+echo json_encode($more + [
     'php' => PHP_VERSION,
     'scripts' => array_values(array_unique($scripts)),
     'realpath_cache_seconds' => (int) ini_get('realpath_cache_ttl'),

@@ -1,8 +1,8 @@
 # health NONCE URL SECONDS HOST
-# Asks the app how it is, once for every line on stdin, and hands the answer back between marks.
+# Asks the app how it is, once for every line on stdin, and hands head and body of the answer back between marks.
 nonce=$1 url=$2 seconds=$3 host=$4
 mark=$(printf '\036')
-set -- --globoff --silent --show-error --max-time "$seconds" --proto '=http,https' --noproxy '*' --header 'Connection: close'
+set -- --globoff --silent --show-error --include --max-time "$seconds" --proto '=http,https' --noproxy '*' --header 'Connection: close'
 if [ -n "$host" ]; then set -- "$@" --header "Host: $host"; fi
 while read -r _; do
   status=0

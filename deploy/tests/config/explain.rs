@@ -137,6 +137,8 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     interval = "2s"  # default
     timeout = "5s"  # default
     status = 200  # default
+    through = "web"  # default
+    outside = []  # default
 
     [[environments.production.workers]]
     manager = "supervisor"  # default

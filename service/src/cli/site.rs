@@ -1,12 +1,14 @@
 //! What every command needs that goes to hosts itself: the configuration, the environment, the keys.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use cutover_deploy::config::Environment;
 use cutover_deploy::run::{Access, Kept};
 use cutover_deploy::{Config, EnvironmentName};
+use cutover_outside::Web;
 
 use super::console::Trouble;
 
@@ -82,6 +84,7 @@ impl Site {
             ssh_config: self.ssh_config.clone(),
             connect_timeout: None,
             kept: Some(Kept::new(Duration::ZERO)),
+            outside: Some(Arc::new(Web::new(|name| std::env::var(name).ok()))),
         })
     }
 }

@@ -193,7 +193,7 @@ fn note(at: Timestamp, event: &Event) -> Item {
             healthy,
             seen,
         } => (
-            Some(host.clone()),
+            host.clone(),
             format!("health check {attempt} of {of}: {seen}"),
             Some(*healthy),
         ),

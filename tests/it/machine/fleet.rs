@@ -114,6 +114,7 @@ impl Fleet {
             ssh_config: file("ssh_config", SSH),
             connect_timeout: Some(Duration::from_secs(4)),
             kept: None,
+            outside: None,
         };
         Self {
             machines,

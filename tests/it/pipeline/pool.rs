@@ -1,6 +1,7 @@
 //! PHP-FPM asked over FastCGI: what it needs after a swap is found out, and a release shows itself in the live pool
 //! before anybody else can see it.
 
+use cutover_deploy::Config;
 use insta::assert_snapshot;
 use kit::{Breakage, Daemon, FIRST, SampleApp, Web};
 
@@ -72,7 +73,13 @@ async fn where_the_release_is_passed_nothing_is_reset_and_removed_ones_are_forgo
 
 #[tokio::test]
 async fn where_current_is_passed_opcache_is_reset_both_ways_and_no_request_fails() {
-    let scene = asked(Web::DocumentRoot).await;
+    let mut scene = asked(Web::DocumentRoot).await;
+    // Health is asked through the pool: there is no web server at this address.
+    let url = format!("url = \"{}/", scene.host().http_url());
+    let text = scene
+        .text
+        .replace(&url, "through = \"fpm\"\nurl = \"http://127.0.0.1:1/");
+    scene.config = Config::parse("cutover.toml", &text).unwrap();
     let mut requests = load(&scene);
     requests.answers(5).await;
     let told = deploy(&scene, SampleApp::code("two")).await;

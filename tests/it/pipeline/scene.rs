@@ -11,6 +11,7 @@ use cutover_deploy::source::{self, Origin};
 use cutover_deploy::{
     CommitSha, Config, DeployRequest, DeploymentId, Event, Kind, Outcome, ReleaseId,
 };
+use cutover_outside::Web;
 use kit::{ComposerRepo, Host, HostOptions, Relay, Repo, Site, program, wait_for};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -132,6 +133,7 @@ impl Scene {
                 ssh_config: Some(PathBuf::from("/dev/null")),
                 connect_timeout: None,
                 kept: None,
+                outside: Some(Arc::new(Web::new(|_| None))),
             },
             config: Config::parse("cutover.toml", &text)
                 .unwrap_or_else(|problems| panic!("{problems}\n{text}")),

@@ -179,10 +179,11 @@ fn line(event: &Event) -> Option<(String, String)> {
             of,
             seen,
             ..
-        } => (
-            host.to_string(),
-            format!("{host} health {attempt} of {of}: {seen}"),
-        ),
+        } => {
+            let host = named(host);
+            let line = format!("{host} health {attempt} of {of}: {seen}");
+            (host, line)
+        }
         Event::WorkerProven {
             host,
             worker,

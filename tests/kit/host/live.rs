@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use super::{Daemon, Host, Web};
 use crate::app::Built;
+use crate::debian::Debian;
 use crate::process::{self, Process, text};
 use crate::{command, wait_for};
 
@@ -23,7 +24,7 @@ impl Host {
     /// Makes the sample app live at release `id`, as if deployed by hand: `releases/<id>`, `shared`, `current`, and a
     /// database with its migrations run. Workers that run already stay as they are.
     pub async fn seed_release(&self, id: &str) {
-        let built = Built::ready().await;
+        let built = Built::ready(Debian::default()).await;
         let root = self.path();
         let release = root.join("releases").join(id);
         self.make_shared(&built);
@@ -130,7 +131,7 @@ impl Host {
         if let Some(id) = &self.options.live {
             self.seed_release(id).await;
         } else if self.options.workers > 0 || self.options.web != Web::Absent {
-            self.make_shared(&Built::ready().await);
+            self.make_shared(&Built::ready(Debian::default()).await);
         }
     }
 

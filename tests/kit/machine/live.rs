@@ -39,7 +39,7 @@ impl Machine {
     /// Makes the sample app live at release `id`, as if deployed by hand: `releases/<id>`, `shared`, `current`, and a
     /// database with its migrations run. Workers that run already stay as they are.
     pub async fn seed_release(&self, id: &str) {
-        let built = Built::ready().await;
+        let built = Built::ready(self.options.debian).await;
         let app = self.root().join("srv/app");
         self.write("shared/.env", include_str!("etc/env"));
         if !app.join("shared/db.sqlite").exists() {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::super::findings::{Fault, Findings, Noted};
 use super::super::grammar;
 use super::super::place::Place;
-use super::super::{Environment, Migrations, OnRollback, Role, Steps, Workers, defaults, raw};
+use super::super::{
+    Environment, Health, Migrations, OnRollback, PhpFpm, Role, Steps, Through, Workers, defaults,
+    raw,
+};
 use super::claims::Claims;
 use super::hosts::{self, Hosts};
 use super::{Time, databases, health, optional, processes, workers};
@@ -64,6 +67,7 @@ pub(super) fn environment(
     let php_fpm = raw
         .php_fpm
         .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));
+    check_through(health.as_ref(), php_fpm.as_ref(), &at("health"), findings);
     let name = rim.name?;
     let path = path.ok().flatten();
     let claimant = Claimant {
@@ -124,6 +128,28 @@ fn check_watch(
         let help = "add a table `health` to the environment, or take `watch` out";
         let message = "what is watched is health, and the app is not asked for it";
         findings.add(&place.key("watch"), Fault::new(message, help));
+    }
+}
+
+/// Whether health can be asked the way it is to be.
+fn check_through(
+    health: Option<&Result<Health, Noted>>,
+    php_fpm: Option<&Result<PhpFpm, Noted>>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
+    let pool = match php_fpm {
+        None => false,
+        Some(Ok(fpm)) => fpm.pool.is_some(),
+        Some(Err(Noted)) => return,
+    };
+    if let Some(Ok(health)) = health
+        && health.through == Through::Fpm
+        && !pool
+    {
+        let help = "add `pool` to a table `php_fpm`, or take `through` out";
+        let message = "there is no pool that could be asked";
+        findings.add(&place.key("through"), Fault::new(message, help));
     }
 }
 

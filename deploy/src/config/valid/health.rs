@@ -38,6 +38,14 @@ pub(super) fn health(
         findings,
         grammar::field_path,
     );
+    let release_header = optional(
+        raw.release_header,
+        &at("release_header"),
+        findings,
+        grammar::header_name,
+    );
+    let headers = headers(raw.headers.unwrap_or_default(), &at("headers"), findings);
+    let outside = outside(raw.outside.unwrap_or_default(), &at("outside"), findings);
     let json = fields(raw.json.unwrap_or_default(), &at("json"), findings);
     let interval = Time::asking(raw.interval, defaults::HEALTH_INTERVAL);
     let timeout = Time::asking(raw.timeout, defaults::HEALTH_TIMEOUT);
@@ -53,7 +61,46 @@ pub(super) fn health(
         contains: contains.ok()?,
         json,
         release_field: release_field.ok()?,
+        release_header: release_header.ok()?,
+        headers,
+        through: raw.through.unwrap_or(defaults::HEALTH_THROUGH),
+        outside,
     })
+}
+
+fn headers(
+    raw: BTreeMap<String, String>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for (name, wanted) in raw {
+        let place = place.key(&name);
+        if let Err(fault) = grammar::header_name(&name) {
+            findings.add_at_key(&place, fault);
+        } else if let Some(wanted) = findings.take(&place, grammar::wanted_text(&wanted)) {
+            headers.insert(name, wanted);
+        }
+    }
+    headers
+}
+
+fn outside(raw: Vec<String>, place: &Place, findings: &mut Findings<'_>) -> Vec<String> {
+    let mut outside: Vec<String> = Vec::new();
+    for (index, text) in raw.into_iter().enumerate() {
+        let place = place.index(index);
+        let read = grammar::url(&text, "https://shop.example.com/health");
+        match findings.take(&place, read) {
+            Some(url) if outside.contains(&url) => {
+                findings.add(
+                    &place,
+                    Fault::new("the address is given twice", "name it once"),
+                );
+            }
+            url => outside.extend(url),
+        }
+    }
+    outside
 }
 
 /// Fields by dotted path. `"database.ok" = true` and a table `database = { ok = true }` say the same.

@@ -208,11 +208,34 @@ fn a_health_url_is_one_of_http() {
       help: write a whole address: `"http://127.0.0.1/health"`
     cutover.toml:11:15: environments.production.health.host_header: `http://shop` is not a host
       help: write the bare name, without `http://` and path: `"shop.example.com"`
-    cutover.toml:12:12: environments.production.health.contains: every body contains the empty text
+    cutover.toml:12:12: environments.production.health.contains: everything contains the empty text
       help: write what only a good answer contains
     cutover.toml:13:17: environments.production.health.release_field: `a..b` is not the path of a JSON field
       help: write the names on the way to the field with dots between: `"database.ok"`
     4 problems in cutover.toml
+    "#);
+}
+
+#[test]
+fn what_is_wanted_of_an_answer_is_told_where_it_makes_no_sense() {
+    assert_snapshot!(appended("[environments.production.health]\nurl = \"http://127.0.0.1/health\"\nrelease_header = \"X Release\"\nheaders = { \"\" = \"x\", Server = \"\", \"X-App\" = 1 }\nthrough = \"pool\"\noutside = [\"shop.example.com\", \"https://a:b@shop.example.com/\", \"https://x.example.com\", \"https://x.example.com\"]\n"), @r#"
+    cutover.toml:11:18: environments.production.health.release_header: `X Release` is not the name of a header
+      help: write the bare name: `X-Release`
+    cutover.toml:12:13: environments.production.health.headers."": `""` is not the name of a header
+      help: write the bare name: `X-Release`
+    cutover.toml:12:32: environments.production.health.headers.Server: everything contains the empty text
+      help: write what only a good answer contains
+    cutover.toml:12:46: environments.production.health.headers.X-App: text in quotes is wanted, a whole number is given
+      help: write `X-App = "1"`
+    cutover.toml:13:11: environments.production.health.through: `pool` is not known
+      help: write one of `web`, `fpm`
+    cutover.toml:14:12: environments.production.health.outside[0]: `shop.example.com` is not a URL of http or https
+      help: write a whole address: `"https://shop.example.com/health"`
+    cutover.toml:14:32: environments.production.health.outside[1]: the URL carries a user or a password
+      help: leave it out: `"https://shop.example.com/health"`
+    cutover.toml:14:90: environments.production.health.outside[3]: the address is given twice
+      help: name it once
+    8 problems in cutover.toml
     "#);
 }
 

@@ -52,6 +52,25 @@ fn migrate_steps_need_a_migrate_host() {
 }
 
 #[test]
+fn health_goes_through_a_pool_only_where_there_is_one() {
+    let health =
+        "[environments.production.health]\nurl = \"http://127.0.0.1/health\"\nthrough = \"fpm\"\n";
+    assert_snapshot!(appended(health), @"
+    cutover.toml:11:11: environments.production.health.through: there is no pool that could be asked
+      help: add `pool` to a table `php_fpm`, or take `through` out
+    1 problem in cutover.toml
+    ");
+    assert_snapshot!(appended(&format!("{health}[environments.production.php_fpm]\nservice = \"php8.2-fpm\"\nafter_swap = \"reload\"\n")), @"
+    cutover.toml:11:11: environments.production.health.through: there is no pool that could be asked
+      help: add `pool` to a table `php_fpm`, or take `through` out
+    1 problem in cutover.toml
+    ");
+    let pool = "[environments.production.php_fpm]\npool = \"/run/php/php8.2-fpm.sock\"\n";
+    let good = cutover_deploy::Config::parse("cutover.toml", &format!("{GOOD}{health}{pool}"));
+    assert!(good.is_ok(), "{good:?}");
+}
+
+#[test]
 fn a_database_is_migrated_by_one_host() {
     assert_snapshot!(two_hosts("[\"web\"]", "[\"web\", \"migrate\"]"), @r#"
     cutover.toml:14:9: environments.production.hosts[1].roles: web1 and web2 would both migrate the database `default`

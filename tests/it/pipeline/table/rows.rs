@@ -48,6 +48,8 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         switch,
         health,
         rejoin,
+        // Only where the environment wants it; nothing of it runs on a host.
+        outside: _,
         watch,
         keep,
         removed: _,

@@ -1,0 +1,279 @@
+//! Every check: its stable name, how bad it can be, what it looks at, why that matters, and what mends it.
+//! docs/doctor.md is this table.
+
+use super::Severity::{self, Loses, Remark, Risk};
+
+/// A check.
+#[derive(Debug)]
+pub struct Check {
+    /// Its stable name.
+    pub id: &'static str,
+    /// How bad it can be.
+    pub worst: Severity,
+    /// What it looks for.
+    pub what: &'static str,
+    /// Why that matters, in a sentence.
+    pub why: &'static str,
+    /// What mends it.
+    pub mend: &'static str,
+}
+
+macro_rules! checks {
+    ($($name:ident = $id:literal, $worst:ident, $what:literal, $why:literal, $mend:literal;)*) => {
+        $(pub(super) static $name: Check = Check {
+            id: $id,
+            worst: $worst,
+            what: $what,
+            why: $why,
+            mend: $mend,
+        };)*
+
+        /// All of them, by area.
+        pub static ALL: &[&Check] = &[$(&$name),*];
+    };
+}
+
+checks! {
+    KEY = "host.key", Risk,
+        "the host's key is not a pinned one",
+        "Whoever stands in between could be taken for the host.",
+        "compare its fingerprint on the host itself, then add the line to `known_hosts`";
+    REACH = "host.reach", Risk,
+        "the host cannot be reached, or does not take the key",
+        "Nothing can be deployed to it, and nothing rolled back.",
+        "what the message says";
+    SUDO = "host.sudo", Risk,
+        "`sudo -n` does not allow a command that the configuration needs",
+        "A deployment finds out after the swap and goes back.",
+        "the lines of `templates/sudoers`, or `sudo = false`";
+    CLOCK = "host.clock", Risk,
+        "the host's clock is more than 30 s off",
+        "Times of leases, releases and cache entries of several hosts then contradict each other.",
+        "`timedatectl set-ntp true`";
+    DISK = "host.disk", Risk,
+        "less than 5 % or 500 MB of the disk is free",
+        "A deployment stops when the disk is full, and so does the app.",
+        "`du -xsh PATH/releases/* PATH/shared`, a smaller `keep_releases`";
+    INODES = "host.inodes", Risk,
+        "less than 5 % of the inodes are free",
+        "A disk without inodes is full, whatever room is left.",
+        "the same; sessions and cached views are many small files";
+    LN = "host.ln", Remark,
+        "`ln` is BusyBox's",
+        "Its `ln -sfn` removes a link before it makes the new one, so a shell line of yours that moves a link leaves a moment without any.",
+        "`ln -s NEW link.tmp && mv -T link.tmp link`";
+
+    ENV_RIGHTS = "env.rights", Risk,
+        "everybody on the host may read `.env`",
+        "It holds the passwords of the app.",
+        "`chmod o-rwx PATH/shared/.env`";
+    ENV_KEYS = "env.keys", Risk,
+        "keys of `.env.example` are missing in `.env`",
+        "A setting that the release counts on falls back to a default, silently.",
+        "add the keys to `PATH/shared/.env`";
+    LINKED = "shared.linked", Risk,
+        "a shared path of the live release does not lead into `shared`",
+        "What the app writes there is gone with the next release.",
+        "move it into `shared` and deploy";
+    DEBUG = "app.debug", Risk,
+        "`APP_DEBUG` is on in production",
+        "Every error page shows passwords and code to whoever asks.",
+        "`APP_DEBUG=false` in `.env`, then deploy";
+    KEPT = "releases.kept", Remark,
+        "`keep_releases` is 1",
+        "Long requests and jobs need the files of releases that are no longer live, and a rollback needs one to go to.",
+        "`keep_releases = 5`";
+
+    UNMANAGED = "workers.unmanaged", Loses,
+        "a worker of the app runs that no `[[workers]]` names",
+        "It stays on the code that it began with, and dies when that release is removed.",
+        "add its group to `[[environments.….workers]]`";
+    STALE = "workers.stale", Loses,
+        "a worker runs another release than the live one",
+        "Jobs run on old code.",
+        "`cutover deploy`, or restart the group";
+    RUNNING = "workers.running", Loses,
+        "fewer workers run than `expect`",
+        "Jobs wait, and nobody is told.",
+        "the log of the group says why";
+    STOP_WAIT = "supervisor.stopwaitsecs", Loses,
+        "`stopwaitsecs` is not longer than the longest job",
+        "Whatever restarts the group, a reboot included, kills the job that outlasts it.",
+        "`stopwaitsecs=` longer than `--timeout`";
+    STOP_SIGNAL = "supervisor.stopsignal", Loses,
+        "`stopsignal` is one on which the worker does not finish its job",
+        "The job is cut off in the middle.",
+        "`stopsignal=TERM`";
+    STOP_GROUP = "supervisor.stopasgroup", Risk,
+        "`stopasgroup` is on",
+        "TERM then also reaches the programs that a job has started: they die, and the job fails although its worker waited.",
+        "`stopasgroup=false` and `killasgroup=true`";
+    KILL_GROUP = "supervisor.killasgroup", Remark,
+        "`killasgroup` is off",
+        "A worker that has to be killed leaves the programs of its job running.",
+        "`killasgroup=true`";
+    AUTORESTART = "supervisor.autorestart", Loses,
+        "`autorestart` is not `true`",
+        "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
+        "`autorestart=true`";
+    DRAIN = "workers.drain", Loses,
+        "`drain_timeout` is not longer than the longest job",
+        "The deployment kills the job with `after_drain = \"force\"`, and goes back for it with `fail`.",
+        "`drain_timeout` longer than `--timeout`";
+    HAND_OVER = "workers.hand-over", Remark,
+        "`hand_over` is `restart`",
+        "No worker runs until the slowest job has ended, and one that outlasts `stopwaitsecs` is killed.",
+        "`hand_over = \"drain\"`";
+    TIMEOUT = "workers.timeout", Risk,
+        "`--timeout=0`: a job may take for ever",
+        "No time is long enough to wait for it, and one that hangs blocks its worker.",
+        "`--timeout=60`, or what the longest job needs";
+    TRIES = "workers.tries", Risk,
+        "`--tries` is 1, or not given",
+        "A job that is killed once, by a crash or the kernel, goes to `failed_jobs` instead of being tried again.",
+        "`--tries=3`, and jobs that do no harm when they run twice";
+    RECYCLE = "workers.max-time", Remark,
+        "neither `--max-time` nor `--max-jobs` is given",
+        "A worker that lives for weeks keeps what it leaked.",
+        "`--max-time=3600`";
+    LISTEN = "workers.listen", Risk,
+        "`queue:listen` runs in production",
+        "It boots the app anew for every job and does not end between jobs.",
+        "`queue:work`";
+
+    RETRY_AFTER = "queue.retry-after", Loses,
+        "`retry_after` of the connection is not longer than `--timeout`",
+        "A job that still runs is given to a second worker, and runs twice.",
+        "`retry_after` longer than `--timeout` in `config/queue.php`";
+    CACHE_PREFIX = "queue.cache-prefix", Loses,
+        "the cache prefix differs from release to release",
+        "`queue:restart` of the new release writes where no worker of the old one looks, and still ends well.",
+        "a constant `CACHE_PREFIX` in `.env`";
+    CACHE_STORE = "queue.cache-store", Loses,
+        "`queue:restart` goes through a cache that workers do not share",
+        "They never hear of it.",
+        "`CACHE_STORE=redis`, or another that all hosts share";
+
+    PCNTL = "php.pcntl", Loses,
+        "the PHP of workers cannot handle signals",
+        "TERM ends the worker at once, in the middle of its job.",
+        "install `pcntl`, and take `pcntl_*` out of `disable_functions`";
+    VERSIONS = "php.versions", Risk,
+        "PHP-FPM, the command line and workers are not the same PHP",
+        "What was checked, cached and migrated by one runs on another.",
+        "`update-alternatives --set php /usr/bin/phpX.Y`, or the full path in commands";
+    PLATFORM = "php.platform", Risk,
+        "PHP is older than the packages of the release need",
+        "Every request and job ends in Composer's platform check.",
+        "install that PHP";
+    EXTENSIONS = "php.extensions", Risk,
+        "extensions that `composer.json` or a package wants are not loaded",
+        "It fails where it is first used, not where it is deployed.",
+        "`apt-get install phpX.Y-NAME`, then reload PHP-FPM";
+
+    POOL = "fpm.pool", Risk,
+        "the pool does not answer, or cannot read the app",
+        "A deployment that asks the pool fails before the swap.",
+        "what the message says";
+    DOCUMENT_ROOT = "fpm.document-root", Loses,
+        "the web server passes the path of `current`, and nothing resets OPcache",
+        "Requests run the old code for as long as PHP-FPM lives.",
+        "`$realpath_root` for `SCRIPT_FILENAME` and `DOCUMENT_ROOT`, or `after_swap = \"auto\"`";
+    CONTROL_TIMEOUT = "fpm.process-control-timeout", Loses,
+        "PHP-FPM is reloaded after a swap, and `process_control_timeout` is 0",
+        "A reload then cuts requests off, some as 200 with an empty body.",
+        "`process_control_timeout = 30s` in `[global]`, or no reload at all: `$realpath_root`";
+    OPCACHE = "fpm.opcache-room", Risk,
+        "OPcache is full or nearly so",
+        "What finds no room is compiled for every request.",
+        "a larger `opcache.memory_consumption` or `opcache.max_accelerated_files`";
+    WRITES = "fpm.writes", Loses,
+        "the user of the pool may not write to a shared folder",
+        "Requests that write logs, sessions or views fail.",
+        "`chown -R USER PATH/shared/storage`";
+
+    DOTFILES = "web.dotfiles", Risk,
+        "the web server hands `.env` or `.git` out",
+        "Whoever asks has the passwords of the app.",
+        "`root PATH/current/public;` and `location ~ /\\.(?!well-known) { return 404; }`";
+    STATIC = "web.static", Loses,
+        "the web server does not serve a file that is in the release",
+        "Pages come without their files.",
+        "`chmod o+x` for each folder above it";
+    BODY = "health.body", Risk,
+        "health is not asked, or any body will do",
+        "A release that answers 200 with an empty page counts as well.",
+        "`json`, `contains` or `release_field` in `[health]`";
+
+    PINNED = "cron.pinned-release", Loses,
+        "a line of cron names one release instead of `current`",
+        "It runs old code until that release is removed, and then nothing at all.",
+        "`cd PATH/current && php artisan schedule:run`";
+    CRON_USER = "cron.user", Risk,
+        "the scheduler runs as another user than the one that deploys",
+        "Files that it makes in `storage` cannot be written by the app, nor removed.",
+        "the same line in the crontab of the user that deploys";
+    SEVERAL = "cron.several", Remark,
+        "the scheduler runs on several hosts",
+        "Each task without `onOneServer()` runs once on every host.",
+        "one host only, or `->onOneServer()` and a cache that hosts share";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/doctor.md");
+
+    fn row(check: &Check) -> String {
+        let cell = |text: &str| text.replace('|', "\\|");
+        format!(
+            "| `{}` | {} | {} | {} | {} |",
+            check.id,
+            check.worst.word(),
+            cell(check.what),
+            cell(check.why),
+            cell(check.mend)
+        )
+    }
+
+    #[test]
+    fn names_are_unique_and_whole() {
+        let ids: BTreeSet<_> = ALL.iter().map(|check| check.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        for check in ALL {
+            let sentence = check.why.ends_with('.');
+            assert!(
+                sentence && !check.what.is_empty() && !check.mend.is_empty(),
+                "{}",
+                check.id
+            );
+        }
+    }
+
+    /// The rows of the manual are the table above; `UPDATE_DOCS=1` writes them.
+    #[test]
+    fn the_manual_has_the_same_checks() {
+        let rows: Vec<_> = ALL.iter().map(|check| row(check)).collect();
+        let text = std::fs::read_to_string(DOCS).unwrap();
+        let is_row = |line: &&str| line.starts_with("| `");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let (head, rest) = text.split_once("|---|---|---|---|---|\n").unwrap();
+            let rest: Vec<_> = rest.lines().skip_while(|line| is_row(&line)).collect();
+            let text = format!(
+                "{head}|---|---|---|---|---|\n{}\n{}\n",
+                rows.join("\n"),
+                rest.join("\n")
+            );
+            std::fs::write(DOCS, text).unwrap();
+            return;
+        }
+        let written: Vec<_> = text.lines().filter(is_row).collect();
+        assert_eq!(
+            written, rows,
+            "`UPDATE_DOCS=1 cargo test -p cutover-deploy doctor` writes docs/doctor.md"
+        );
+    }
+}

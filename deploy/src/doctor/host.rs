@@ -1,0 +1,130 @@
+//! The machine itself: how it is reached, what its user may do, its clock and its disk.
+
+use super::Severity::{Remark, Risk};
+use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO};
+use super::{Diagnosis, Look};
+use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role};
+
+/// A clock may be so many seconds off.
+const SKEW_SECONDS: u64 = 30;
+const FREE_PERCENT: u64 = 5;
+const FREE_KIB: u64 = 500_000;
+
+/// The commands that a deployment runs on a host through sudo, with all of their words.
+pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<String> {
+    let mut commands = Vec::new();
+    let works = host.roles.contains(&Role::Worker);
+    for workers in environment
+        .workers
+        .iter()
+        .filter(|group| works && group.sudo && group.manager == Manager::Supervisor)
+    {
+        let group = &workers.group;
+        if workers.hand_over == HandOver::Overlap {
+            commands.push(format!("cutover-supervisor list {group}"));
+            continue;
+        }
+        commands.push(format!("supervisorctl status {group}:*"));
+        // One process stands for all: rights for numbered names come as a pattern.
+        let one = format!("{group}:{group}_00");
+        match workers.hand_over {
+            HandOver::Drain => {
+                commands.push(format!("supervisorctl signal TERM {one}"));
+                commands.push(format!("supervisorctl start {one}"));
+            }
+            HandOver::Overlap => {}
+            HandOver::Restart => commands.push(format!("supervisorctl restart {group}:*")),
+        }
+        if workers.after_drain == AfterDrain::Force {
+            commands.push(format!("supervisorctl signal KILL {one}"));
+        }
+    }
+    let serves = host.roles.contains(&Role::Web);
+    let reloaded = environment
+        .php_fpm
+        .as_ref()
+        .filter(|fpm| serves && fpm.sudo && fpm.after_swap == FpmAction::Reload);
+    let service = reloaded.and_then(|fpm| fpm.service.as_ref());
+    commands.extend(service.map(|service| format!("systemctl reload {service}")));
+    commands
+}
+
+pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
+    let seen = look.seen;
+    if let Some(silent) = &seen.silent {
+        let said = (Risk, silent.said.clone(), silent.hint.clone());
+        if silent.key {
+            told.verdict(&KEY, Some(said));
+        } else {
+            told.verdict(&KEY, None);
+            told.verdict(&REACH, Some(said));
+        }
+        return;
+    }
+    told.verdict(&KEY, None);
+    told.verdict(&REACH, None);
+    sudo(look, told);
+    match seen.clock_ahead {
+        None => told.blind(&CLOCK, "the host does not tell the time"),
+        Some(ahead) => {
+            let off = ahead.unsigned_abs() > SKEW_SECONDS;
+            let way = if ahead > 0 { "ahead" } else { "behind" };
+            let found = format!("the clock is {} s {way}", ahead.unsigned_abs());
+            let mend = "sudo timedatectl set-ntp true".to_owned();
+            told.verdict(&CLOCK, off.then_some((Risk, found, mend)));
+        }
+    }
+    room(look, told);
+    if let Some(busybox) = seen.busybox_ln {
+        let found =
+            "`ln` is BusyBox's: `ln -sfn` removes a link before it makes the new one".to_owned();
+        let mend = "ln -s NEW link.tmp && mv -T link.tmp link".to_owned();
+        told.verdict(&LN, busybox.then_some((Remark, found, mend)));
+    } else {
+        told.blind(&LN, "the host has no `ln`");
+    }
+}
+
+fn sudo(look: Look<'_>, told: &mut Diagnosis) {
+    let wanted = commands_with_sudo(look.environment, look.host);
+    if wanted.is_empty() {
+        return;
+    }
+    for command in wanted {
+        match look.seen.rights.get(&command) {
+            None => told.blind(&SUDO, format!("sudo was not asked for `{command}`")),
+            Some(true) => told.verdict(&SUDO, None),
+            Some(false) => {
+                let found = format!("sudo does not allow `{command}` without a password");
+                let mend =
+                    "sudo visudo -f /etc/sudoers.d/cutover, with the lines of templates/sudoers";
+                told.verdict(&SUDO, Some((Risk, found, mend.to_owned())));
+            }
+        }
+    }
+}
+
+fn room(look: Look<'_>, told: &mut Diagnosis) {
+    let root = &look.environment.path;
+    let mend = format!("du -xsh {root}/releases/* {root}/shared");
+    match look.seen.disk {
+        None => told.blind(&DISK, "`df` does not tell"),
+        Some(room) => {
+            let short = room.percent() < FREE_PERCENT || room.free < FREE_KIB;
+            let (percent, free) = (room.percent(), room.free / 1000);
+            let found = format!("{percent} % of the disk below {root} is free, {free} MB");
+            told.verdict(&DISK, short.then_some((Risk, found, mend.clone())));
+        }
+    }
+    match look.seen.inodes {
+        None => told.blind(&INODES, "`df` does not tell"),
+        // Some disks have no fixed number of them.
+        Some(room) if room.whole == 0 => told.verdict(&INODES, None),
+        Some(room) => {
+            let short = room.percent() < FREE_PERCENT;
+            let (percent, free) = (room.percent(), room.free);
+            let found = format!("{percent} % of the inodes below {root} are free, {free}");
+            told.verdict(&INODES, short.then_some((Risk, found, mend)));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! PHP on the command line and in the pool, beside what the release needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Severity::{Loses, Risk};
+use super::checks::{EXTENSIONS, PCNTL, PLATFORM, VERSIONS};
+use super::seen::App;
+use super::{Diagnosis, Look};
+use crate::config::{Recipe, Role};
+use crate::pool::Pool;
+
+pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
+    if look.config.recipe != Recipe::Laravel {
+        return;
+    }
+    let works = look.host.roles.contains(&Role::Worker) && !look.environment.workers.is_empty();
+    let Some(app) = &look.seen.app else {
+        let why = look.seen.trouble.get("php");
+        let why = why.map_or(
+            "nothing is live yet, or the host was not seen",
+            String::as_str,
+        );
+        told.blind_to(&[&VERSIONS, &PLATFORM, &EXTENSIONS], why);
+        if works {
+            told.blind(&PCNTL, why);
+        }
+        return;
+    };
+    if works {
+        let found = format!(
+            "PHP {} of the command line lacks pcntl_async_signals",
+            app.php
+        );
+        let mend = "take pcntl_* out of disable_functions in php.ini of the command line, or install pcntl";
+        told.verdict(
+            &PCNTL,
+            (!app.signals).then_some((Loses, found, mend.to_owned())),
+        );
+    }
+    let pool = look.seen.pool.as_ref().and_then(|pool| pool.as_ref().ok());
+    versions(look, app, pool, told);
+    let mut sides = vec![("the command line", app.php.as_str(), Some(&app.extensions))];
+    if let Some(pool) = pool {
+        sides.push(("PHP-FPM", &pool.php, pool.extensions.as_ref()));
+    }
+    for (side, version, extensions) in sides {
+        platform(side, version, app.needs_php, told);
+        if let Some(extensions) = extensions {
+            missing(side, version, &app.needs, extensions, told);
+        }
+    }
+}
+
+/// `8.2` of `8.2.29-1~deb12`.
+fn minor(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+fn versions(look: Look<'_>, app: &App, pool: Option<&Pool>, told: &mut Diagnosis) {
+    let mut all: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    all.entry(minor(&app.php))
+        .or_default()
+        .push("the command line");
+    if let Some(pool) = pool {
+        all.entry(minor(&pool.php)).or_default().push("PHP-FPM");
+    }
+    for process in &look.seen.processes {
+        let program = process.program.as_deref().unwrap_or_default();
+        let version = program
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.strip_prefix("php"));
+        if let Some(version) = version.filter(|version| version.contains('.')) {
+            let who = all.entry(version.to_owned()).or_default();
+            if !who.contains(&"workers") {
+                who.push("workers");
+            }
+        }
+    }
+    let named: Vec<String> = all
+        .iter()
+        .map(|(version, who)| format!("{version} in {}", who.join(" and ")))
+        .collect();
+    let found = format!("PHP is {}", named.join(", "));
+    let wanted = pool.map_or(&app.php, |pool| &pool.php);
+    let mend = format!(
+        "sudo update-alternatives --set php /usr/bin/php{}",
+        minor(wanted)
+    );
+    told.verdict(&VERSIONS, (all.len() > 1).then_some((Risk, found, mend)));
+}
+
+fn platform(side: &str, version: &str, needs: Option<u64>, told: &mut Diagnosis) {
+    let Some(needs) = needs else { return };
+    let mut parts = version
+        .split(['.', '-'])
+        .map(|part| part.parse::<u64>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let has = next() * 10_000 + next() * 100 + next();
+    let wanted = format!("{}.{}.{}", needs / 10_000, needs / 100 % 100, needs % 100);
+    let found = format!("{side} is PHP {version}, and the release needs {wanted}");
+    let mend = format!("apt-get install php{}-cli php{0}-fpm", minor(&wanted));
+    told.verdict(&PLATFORM, (has < needs).then_some((Risk, found, mend)));
+}
+
+fn missing(
+    side: &str,
+    version: &str,
+    needs: &BTreeMap<String, String>,
+    has: &BTreeSet<String>,
+    told: &mut Diagnosis,
+) {
+    let lacks: Vec<(&String, &String)> = needs
+        .iter()
+        .filter(|(name, _)| !has.contains(*name))
+        .collect();
+    let named: Vec<String> = lacks
+        .iter()
+        .map(|(name, by)| format!("{name} (wanted by {by})"))
+        .collect();
+    let found = format!("PHP {version} of {side} lacks {}", named.join(", "));
+    let packages: Vec<String> = lacks
+        .iter()
+        .map(|(name, _)| format!("php{}-{name}", minor(version)))
+        .collect();
+    let mend = format!("sudo apt-get install {}", packages.join(" "));
+    told.verdict(
+        &EXTENSIONS,
+        (!lacks.is_empty()).then_some((Risk, found, mend)),
+    );
+}

@@ -1,0 +1,108 @@
+//! The queue, as the app configures it, beside what its workers were told.
+
+use super::Severity::{Loses, Remark};
+use super::checks::{CACHE_PREFIX, CACHE_STORE, RETRY_AFTER};
+use super::seen::AppConfig;
+use super::work::{Longest, Work};
+use super::{Diagnosis, Look};
+use crate::config::Role;
+
+pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
+    let works = look.host.roles.contains(&Role::Worker) && !look.environment.workers.is_empty();
+    if !works {
+        return;
+    }
+    let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE];
+    let Some(app) = &look.seen.app else {
+        let why = look.seen.trouble.get("php");
+        told.blind_to(
+            &all,
+            why.map_or("the app's configuration was not seen", String::as_str),
+        );
+        return;
+    };
+    let Some(config) = &app.config else {
+        if let Some(trouble) = &app.trouble {
+            told.blind_to(&all, trouble);
+        }
+        return;
+    };
+    retry_after(look, config, told);
+    let restarts = by_queue_restart(look);
+    let mut prefixes: Vec<&String> = app.prefixes.values().collect();
+    prefixes.sort();
+    prefixes.dedup();
+    let differ = prefixes.len() > 1;
+    let named: Vec<String> = app
+        .prefixes
+        .iter()
+        .map(|(id, prefix)| format!("{prefix:?} in {id}"))
+        .collect();
+    let found = format!("the cache prefix is {}", named.join(", "));
+    let severity = if restarts { Loses } else { Remark };
+    let mend = "CACHE_PREFIX=shop in .env, the same for every release".to_owned();
+    told.verdict(&CACHE_PREFIX, differ.then_some((severity, found, mend)));
+    let several = look.environment.with_role(Role::Worker).count() > 1;
+    let alone = match config.cache.as_str() {
+        "array" | "null" => true,
+        "file" | "apc" => several,
+        _ => false,
+    };
+    let found = format!(
+        "queue:restart goes through the cache driver {:?}",
+        config.cache
+    );
+    let mend = "CACHE_STORE=redis in .env".to_owned();
+    told.verdict(
+        &CACHE_STORE,
+        (restarts && alone).then_some((Loses, found, mend)),
+    );
+}
+
+/// Whether a line of the user's relies on `queue:restart`.
+fn by_queue_restart(look: Look<'_>) -> bool {
+    let steps = &look.config.steps;
+    let lines = steps
+        .after_swap
+        .iter()
+        .chain(&steps.after_health)
+        .chain(&steps.prepare);
+    lines.into_iter().any(|line| line.contains("queue:restart"))
+}
+
+fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
+    let programs = look.environment.workers.iter().flat_map(|workers| {
+        let of = look.seen.supervisors.iter();
+        of.flat_map(|ini| ini.programs(&workers.group))
+    });
+    let mut commands: Vec<Vec<String>> = programs.map(|program| program.words()).collect();
+    commands.extend(
+        look.seen
+            .processes
+            .iter()
+            .map(|process| process.words.clone()),
+    );
+    for words in &commands {
+        let Some(work) = Work::read(words).filter(Work::is_plain) else {
+            continue;
+        };
+        let name = work.connection.unwrap_or(&config.queue);
+        let Some(connection) = config.connections.get(name) else {
+            continue;
+        };
+        // Amazon's queue keeps this itself, and others know no such thing.
+        let Some(after) = connection.retry_after else {
+            continue;
+        };
+        let (short, takes) = match work.longest(Some(config)) {
+            Longest::Limit(longest) => (
+                after <= longest.as_secs(),
+                format!("{} s", longest.as_secs()),
+            ),
+            Longest::None => (true, "any time".to_owned()),
+        };
+        let found = format!("retry_after of {name} is {after} s, and a job may take {takes}");
+        let mend = format!("'retry_after' => MORE THAN {takes}, in config/queue.php; then deploy");
+        told.verdict(&RETRY_AFTER, short.then_some((Loses, found, mend)));
+    }
+}

@@ -1,0 +1,265 @@
+//! What a host said when it was looked at, a fact a line. What was not said stays absent: it was not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::ini::Ini;
+use crate::pool::Pool;
+
+/// What a host said.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Why nothing at all was seen, and the check that this fails.
+    pub silent: Option<Silent>,
+    /// Scripts that could not look, and why.
+    pub trouble: BTreeMap<&'static str, String>,
+    /// How many seconds its clock is ahead of ours.
+    pub clock_ahead: Option<i64>,
+    /// The user that deploys: number and name.
+    pub user: Option<(u32, String)>,
+    /// Whether `ln` is BusyBox's.
+    pub busybox_ln: Option<bool>,
+    /// Room on the disk below the path, in KiB.
+    pub disk: Option<Room>,
+    /// Inodes below the path.
+    pub inodes: Option<Room>,
+    /// The release that is live.
+    pub live: Option<String>,
+    /// Shared paths, and whether those of the live release lead into `shared`.
+    pub linked: BTreeMap<String, bool>,
+    /// The mode of `.env`.
+    pub env_mode: Option<u32>,
+    /// The keys of `.env`; absent where it cannot be read.
+    pub env_keys: Option<BTreeSet<String>>,
+    /// The keys of `.env.example`; absent where there is none.
+    pub example_keys: Option<BTreeSet<String>>,
+    /// Commands that need sudo, and whether it allows them.
+    pub rights: BTreeMap<String, bool>,
+    /// The workers of every configured group, as its manager lists them.
+    pub listed: Vec<Listed>,
+    /// The app's processes that run its `artisan`.
+    pub processes: Vec<Process>,
+    /// What each supervisor is configured with.
+    pub supervisors: Vec<Ini>,
+    /// The app beside the command line's PHP.
+    pub app: Option<App>,
+    /// The pool; the error is what it answered instead.
+    pub pool: Option<Result<Pool, String>>,
+    /// `process_control_timeout` of masters of PHP-FPM, by pid, as written; empty where it is not.
+    pub control: BTreeMap<u32, String>,
+    /// Paths that must never be served, and whether they are.
+    pub served: BTreeMap<String, bool>,
+    /// A file of the release that was asked for: its path, the status, the folder above that others may not enter.
+    pub file: Option<(String, u16, Option<String>)>,
+    /// Lines of cron that run the scheduler: where they stand, whose they are, the line.
+    pub cron: Vec<(String, String, String)>,
+}
+
+/// Why a host said nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silent {
+    /// Whether its key is not a pinned one.
+    pub key: bool,
+    /// What was tried and what came back.
+    pub said: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// How much there is of something, and how much of it is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// All of it.
+    pub whole: u64,
+    /// What is free.
+    pub free: u64,
+}
+
+/// A worker as its manager lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The group.
+    pub group: String,
+    /// Its name there.
+    pub name: String,
+    /// The manager's word for its state.
+    pub state: String,
+    /// Its process, while it runs.
+    pub pid: Option<u32>,
+    /// The release whose script it holds open, as far as that may be seen.
+    pub release: Option<String>,
+}
+
+/// A process that runs the app's `artisan`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Who started it.
+    pub parent: u32,
+    /// Whose it is.
+    pub uid: u32,
+    /// The program, as far as that may be seen.
+    pub program: Option<String>,
+    /// The release whose script it holds open, as far as that may be seen.
+    pub release: Option<String>,
+    /// Its words.
+    pub words: Vec<String>,
+}
+
+/// What the PHP of the command line told of itself and of the live release.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct App {
+    /// The version of PHP.
+    pub php: String,
+    /// Whether it can handle signals.
+    pub signals: bool,
+    /// Its extensions, in small letters.
+    pub extensions: BTreeSet<String>,
+    /// The extensions that the release and its packages want, in small letters.
+    pub needs: BTreeMap<String, String>,
+    /// The oldest PHP that its packages take, as `80200`.
+    pub needs_php: Option<u64>,
+    /// The version of Laravel, without a `v`.
+    pub laravel: Option<String>,
+    /// The app's configuration; absent where it is none of Laravel, or could not be read.
+    pub config: Option<AppConfig>,
+    /// Why the configuration could not be read.
+    pub trouble: Option<String>,
+    /// The cache prefix of releases whose configuration is cached.
+    pub prefixes: BTreeMap<String, String>,
+}
+
+/// What an app is configured with; no secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AppConfig {
+    /// `app.env`.
+    pub env: String,
+    /// `app.debug`.
+    pub debug: bool,
+    /// The default connection of the queue.
+    pub queue: String,
+    /// Drivers and `retry_after` of connections.
+    pub connections: BTreeMap<String, Connection>,
+    /// The driver of the default cache.
+    pub cache: String,
+    /// The longest `timeout` of Horizon's supervisors.
+    pub horizon_timeout: Option<u64>,
+}
+
+/// A connection of the queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Connection {
+    /// Its driver.
+    pub driver: String,
+    /// Seconds after which a job counts as lost.
+    pub retry_after: Option<u64>,
+}
+
+impl Seen {
+    /// Takes in one line that a host said. `now` is our clock, in seconds.
+    pub fn hear(&mut self, line: &str, now: i64) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "clock" => self.clock_ahead = rest.parse::<i64>().ok().map(|there| there - now),
+            "user" => {
+                let told = rest.split_once(' ');
+                self.user = told.and_then(|(id, name)| Some((id.parse().ok()?, name.to_owned())));
+            }
+            "ln" => self.busybox_ln = Some(rest == "busybox"),
+            "disk" => self.disk = Room::read(rest),
+            "inodes" => self.inodes = Room::read(rest),
+            "live" => self.live = Some(rest.to_owned()),
+            "linked" => drop(self.linked.insert(rest.to_owned(), true)),
+            "unlinked" => drop(self.linked.insert(rest.to_owned(), false)),
+            "env-mode" => self.env_mode = u32::from_str_radix(rest, 8).ok(),
+            "env" => drop(hear_key(&mut self.env_keys, rest)),
+            "example" => drop(hear_key(&mut self.example_keys, rest)),
+            "allowed" => drop(self.rights.insert(rest.to_owned(), true)),
+            "denied" => drop(self.rights.insert(rest.to_owned(), false)),
+            "process" => self.processes.extend(Process::read(rest)),
+            "supervisor" => self.supervisors.push(Ini::at(rest)),
+            "ini" => {
+                if let Some(ini) = self.supervisors.last_mut() {
+                    ini.hear(rest);
+                }
+            }
+            "app" => self.app = serde_json::from_str(rest).ok(),
+            "fpm" => {
+                let (pid, value) = rest.split_once(' ').unwrap_or((rest, ""));
+                let pid = pid.parse().ok();
+                drop(pid.map(|pid| self.control.insert(pid, value.trim().to_owned())));
+            }
+            "served" => drop(self.served.insert(rest.to_owned(), true)),
+            "unserved" => drop(self.served.insert(rest.to_owned(), false)),
+            "file" => self.hear_file(rest),
+            "closed" => {
+                if let Some((_, _, closed)) = &mut self.file {
+                    closed.get_or_insert(rest.to_owned());
+                }
+            }
+            "cron" => {
+                let mut parts = rest.splitn(3, ' ').map(str::to_owned);
+                if let (Some(place), Some(user), Some(line)) =
+                    (parts.next(), parts.next(), parts.next())
+                {
+                    self.cron.push((place, user, line));
+                }
+            }
+            // Whatever else stands on a line is none of ours: a login banner, a warning.
+            _ => {}
+        }
+    }
+
+    fn hear_file(&mut self, rest: &str) {
+        let told = rest.split_once(' ');
+        self.file = told.map(|(status, path)| (path.to_owned(), status.parse().unwrap_or(0), None));
+    }
+}
+
+/// The name `-` says that there is a file, and no key in it yet.
+fn hear_key(keys: &mut Option<BTreeSet<String>>, key: &str) -> bool {
+    let keys = keys.get_or_insert_default();
+    key != "-" && keys.insert(key.to_owned())
+}
+
+impl Room {
+    fn read(rest: &str) -> Option<Self> {
+        let (whole, free) = rest.split_once(' ')?;
+        Some(Self {
+            whole: whole.parse().ok()?,
+            free: free.parse().ok()?,
+        })
+    }
+
+    /// The free part, in percent.
+    pub(crate) fn percent(self) -> u64 {
+        self.free.saturating_mul(100) / self.whole.max(1)
+    }
+}
+
+impl Process {
+    /// Reads `PID PARENT UID PROGRAM RELEASE WORD␟WORD…`, with `-` for what may not be seen.
+    fn read(rest: &str) -> Option<Self> {
+        let mut parts = rest.splitn(6, ' ');
+        let mut next = || parts.next();
+        let number = |text: Option<&str>| text?.parse().ok();
+        let known = |text: Option<&str>| text.filter(|text| *text != "-").map(str::to_owned);
+        Some(Self {
+            pid: number(next())?,
+            parent: number(next())?,
+            uid: number(next())?,
+            program: known(next()),
+            release: known(next()),
+            words: next()?
+                .split('\u{1f}')
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+}

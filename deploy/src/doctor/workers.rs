@@ -1,0 +1,324 @@
+//! Workers: whether they run, on which code, and whether whoever stops them lets them finish their job.
+
+use super::Severity::{Loses, Remark, Risk};
+use super::checks::{
+    AUTORESTART, Check, DRAIN, HAND_OVER, KILL_GROUP, LISTEN, RECYCLE, RUNNING, STALE, STOP_GROUP,
+    STOP_SIGNAL, STOP_WAIT, TIMEOUT, TRIES, UNMANAGED,
+};
+use super::ini::Program;
+use super::seen::{Listed, Process};
+use super::work::{Longest, Work};
+use super::{Diagnosis, Look};
+use crate::config::{AfterDrain, HandOver, Role, Workers};
+
+/// What supervisor waits when it is not told.
+const STOP_WAIT_SECONDS: u64 = 10;
+const MANAGED: [&Check; 5] = [
+    &STOP_WAIT,
+    &STOP_SIGNAL,
+    &STOP_GROUP,
+    &KILL_GROUP,
+    &AUTORESTART,
+];
+const TOLD: [&Check; 5] = [&DRAIN, &TIMEOUT, &TRIES, &RECYCLE, &LISTEN];
+
+pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
+    if look.seen.silent.is_none() {
+        unmanaged(look, told);
+    }
+    if !look.host.roles.contains(&Role::Worker) {
+        return;
+    }
+    for workers in &look.environment.workers {
+        let restarts = workers.hand_over == HandOver::Restart;
+        let found = format!("the group {} is restarted after each swap", workers.group);
+        let mend = "hand_over = \"drain\"".to_owned();
+        told.verdict(&HAND_OVER, restarts.then_some((Remark, found, mend)));
+        group(look, workers, told);
+    }
+}
+
+fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
+    let name = &workers.group;
+    if look.seen.silent.is_some() {
+        told.blind_to(&MANAGED, "the host was not seen");
+        told.blind_to(&TOLD, "the host was not seen");
+        told.blind_to(&[&RUNNING, &STALE], "the host was not seen");
+        return;
+    }
+    let of = |listed: &&Listed| listed.group == *name;
+    let listed: Vec<&Listed> = look.seen.listed.iter().filter(of).collect();
+    if listed.is_empty() {
+        let why = look.seen.trouble.get("roster");
+        let why = why.map_or("supervisor does not list it", String::as_str);
+        told.blind_to(&[&RUNNING, &STALE], &format!("group {name}: {why}"));
+    } else {
+        running(workers, &listed, told);
+        stale(look, workers, &listed, told);
+    }
+    let programs: Vec<Program<'_>> = look
+        .seen
+        .supervisors
+        .iter()
+        .flat_map(|ini| ini.programs(name))
+        .collect();
+    if programs.is_empty() {
+        let why =
+            "no file of supervisor that may be read tells of it; needs a running worker, or root";
+        told.blind_to(&MANAGED, &format!("group {name}: {why}"));
+    }
+    for program in &programs {
+        managed(look, workers, *program, told);
+    }
+    let pids: Vec<u32> = listed.iter().filter_map(|listed| listed.pid).collect();
+    let running = look
+        .seen
+        .processes
+        .iter()
+        .filter(|process| pids.contains(&process.pid));
+    let mut commands: Vec<Vec<String>> = running.map(|process| process.words.clone()).collect();
+    if commands.is_empty() {
+        commands = programs.iter().map(|program| program.words()).collect();
+    }
+    if commands.is_empty() {
+        told.blind_to(&TOLD, &format!("group {name}: no command line was seen"));
+    }
+    for words in &commands {
+        if let Some(work) = Work::read(words) {
+            options(look, workers, &work, told);
+        }
+    }
+}
+
+fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
+    let up = listed
+        .iter()
+        .filter(|listed| listed.state == "RUNNING")
+        .count();
+    let down: Vec<String> = listed
+        .iter()
+        .filter(|listed| listed.state != "RUNNING")
+        .map(|listed| format!("{} is {}", listed.name, listed.state))
+        .collect();
+    let short = up < workers.expect as usize;
+    let mut found = format!(
+        "{up} of {} workers of {} run",
+        workers.expect, workers.group
+    );
+    if !down.is_empty() {
+        found = format!("{found}: {}", down.join(", "));
+    }
+    let mend = format!(
+        "supervisorctl start {0}:* and see supervisorctl tail {0}:NAME",
+        workers.group
+    );
+    told.verdict(&RUNNING, short.then_some((Loses, found, mend)));
+}
+
+fn stale(look: Look<'_>, workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
+    let Some(live) = &look.seen.live else {
+        told.blind(&STALE, "nothing is live yet");
+        return;
+    };
+    for worker in listed.iter().filter(|worker| worker.pid.is_some()) {
+        let Some(release) = &worker.release else {
+            let whose = "only its own user and root may see which release it runs";
+            told.blind(&STALE, format!("{}: {whose}", worker.name));
+            continue;
+        };
+        let found = format!("{} runs {release}, and {live} is live", worker.name);
+        let mend = format!("supervisorctl signal TERM {}:*", workers.group);
+        told.verdict(&STALE, (release != live).then_some((Loses, found, mend)));
+    }
+}
+
+/// What its supervisor is configured with.
+fn managed(look: Look<'_>, workers: &Workers, program: Program<'_>, told: &mut Diagnosis) {
+    let group = &workers.group;
+    let words = program.words();
+    let work = Work::read(&words);
+    let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
+    let waits = program
+        .value("stopwaitsecs")
+        .and_then(|text| text.parse().ok());
+    let waits: u64 = waits.unwrap_or(STOP_WAIT_SECONDS);
+    match work
+        .as_ref()
+        .filter(|work| work.takes_jobs())
+        .map(|work| work.longest(config))
+    {
+        Some(Longest::Limit(longest)) => {
+            let longest = longest.as_secs();
+            let short = waits <= longest;
+            let found = format!("{group}: stopwaitsecs is {waits}, and a job may take {longest} s");
+            let mend = format!("stopwaitsecs={}", longest + 10);
+            told.verdict(&STOP_WAIT, short.then_some((Loses, found, mend)));
+        }
+        Some(Longest::None) => told.blind(&STOP_WAIT, format!("{group}: nothing limits a job")),
+        None => {}
+    }
+    stop_signal(look, group, program, told);
+    let to_group = program.is_on("stopasgroup").unwrap_or(false);
+    let found = format!("{group}: stopasgroup=true");
+    let mend = "stopasgroup=false and killasgroup=true".to_owned();
+    told.verdict(&STOP_GROUP, to_group.then_some((Risk, found, mend)));
+    let kills = program.is_on("killasgroup").unwrap_or(to_group);
+    let found = format!("{group}: killasgroup is off");
+    told.verdict(
+        &KILL_GROUP,
+        (!kills).then_some((Remark, found, "killasgroup=true".to_owned())),
+    );
+    let restarts = program.is_on("autorestart").unwrap_or(false);
+    let written = program
+        .value("autorestart")
+        .unwrap_or("unexpected, by default");
+    let found = format!("{group}: autorestart is {written}");
+    told.verdict(
+        &AUTORESTART,
+        (!restarts).then_some((Loses, found, "autorestart=true".to_owned())),
+    );
+}
+
+/// Laravel 8 and 9 finish a job on TERM alone; QUIT came with 10, INT with 13.
+fn stop_signal(look: Look<'_>, group: &str, program: Program<'_>, told: &mut Diagnosis) {
+    let signal = program
+        .value("stopsignal")
+        .unwrap_or("TERM")
+        .to_ascii_uppercase();
+    let signal = signal.trim_start_matches("SIG");
+    let laravel = look
+        .seen
+        .app
+        .as_ref()
+        .and_then(|app| app.laravel.as_deref());
+    let major: Option<u32> = laravel.and_then(|text| text.split('.').next()?.parse().ok());
+    let needs = match signal {
+        "TERM" => 0,
+        "QUIT" => 10,
+        "INT" => 13,
+        _ => u32::MAX,
+    };
+    let heard = match major {
+        Some(major) => major >= needs,
+        None if needs == 0 => true,
+        None if needs == u32::MAX => false,
+        None => {
+            told.blind(
+                &STOP_SIGNAL,
+                format!("{group}: which Laravel finishes its job on {signal} is not known here"),
+            );
+            return;
+        }
+    };
+    let found = format!("{group}: stopsignal is {signal}");
+    told.verdict(
+        &STOP_SIGNAL,
+        (!heard).then_some((Loses, found, "stopsignal=TERM".to_owned())),
+    );
+}
+
+/// What a worker itself was told.
+fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagnosis) {
+    let group = &workers.group;
+    let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
+    if !work.takes_jobs() {
+        return;
+    }
+    let longest = work.longest(config);
+    let endless = longest == Longest::None;
+    let found = format!("{group}: --timeout=0");
+    told.verdict(
+        &TIMEOUT,
+        endless.then_some((Risk, found, "--timeout=60".to_owned())),
+    );
+    if let Longest::Limit(longest) = longest {
+        let drain = workers.drain_timeout.as_secs();
+        let longest = longest.as_secs();
+        let (severity, does) = match workers.after_drain {
+            AfterDrain::Force => (Loses, "is killed then"),
+            AfterDrain::Fail => (Risk, "takes the deployment back"),
+            AfterDrain::Keep => (Remark, "goes on with old code"),
+        };
+        let found =
+            format!("{group}: drain_timeout is {drain} s, and a job that takes {longest} s {does}");
+        let mend = format!("drain_timeout = \"{}s\"", longest + 10);
+        told.verdict(&DRAIN, (drain < longest).then_some((severity, found, mend)));
+    }
+    if !work.is_plain() {
+        return;
+    }
+    let listens = work.command == "queue:listen";
+    let found = format!("{group} runs queue:listen");
+    told.verdict(
+        &LISTEN,
+        listens.then_some((Risk, found, "queue:work".to_owned())),
+    );
+    let tries = work.option("--tries");
+    let once = tries.is_none_or(|tries| tries == "1");
+    let found = format!("{group}: --tries is {}", tries.unwrap_or("not given, so 1"));
+    told.verdict(
+        &TRIES,
+        once.then_some((Risk, found, "--tries=3".to_owned())),
+    );
+    let recycled = work
+        .option("--max-time")
+        .or(work.option("--max-jobs"))
+        .is_some();
+    let found = format!("{group}: neither --max-time nor --max-jobs");
+    told.verdict(
+        &RECYCLE,
+        (!recycled).then_some((Remark, found, "--max-time=3600".to_owned())),
+    );
+}
+
+/// Workers that nobody would make follow a release.
+fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
+    let seen = look.seen;
+    if let Some(why) = seen.trouble.get("processes") {
+        told.blind(&UNMANAGED, why.clone());
+        return;
+    }
+    let works = look.host.roles.contains(&Role::Worker);
+    if works && seen.listed.is_empty() && !look.environment.workers.is_empty() {
+        told.blind(&UNMANAGED, "supervisor lists no workers to compare with");
+        return;
+    }
+    let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
+    // Horizon's own workers are children of children of the one that is listed.
+    let family = |process: &Process| {
+        let mut at = process.pid;
+        for _ in 0..8 {
+            if listed.contains(&at) {
+                return true;
+            }
+            match seen.processes.iter().find(|other| other.pid == at) {
+                Some(other) => at = other.parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    let mut strays = Vec::new();
+    for process in &seen.processes {
+        let Some(work) = Work::read(&process.words) else {
+            continue;
+        };
+        let lasting = work.takes_jobs() || work.command == "schedule:work";
+        let once = process
+            .words
+            .iter()
+            .any(|word| word == "--once" || word == "--stop-when-empty");
+        if lasting && !once && !family(process) {
+            strays.push(format!("{} (pid {})", work.command, process.pid));
+        }
+    }
+    let found = format!("no group of the configuration has {}", strays.join(", "));
+    let mend = format!(
+        "[[environments.{}.workers]] with its group, or end it",
+        look.environment.name
+    );
+    told.verdict(
+        &UNMANAGED,
+        (!strays.is_empty()).then_some((Loses, found, mend)),
+    );
+}

@@ -1,0 +1,224 @@
+//! Looks at every host of an environment for the doctor: one connection each, constant scripts, nothing changed but a file
+//! for the pool of PHP-FPM that is gone when the look is over. Decides nothing.
+
+use std::time::Duration;
+
+use super::pool::{call, pool_of, question};
+use super::{Access, ask, join_all};
+use crate::config::{Config, Environment, Host, Role};
+use crate::doctor::{self, Diagnosis, Listed, Seen, Silent};
+use crate::host::{ConnectReason, Connection, HostError, within};
+use crate::pool::Pool;
+use crate::script::{
+    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP, DOCTOR_PROCESSES,
+    DOCTOR_RIGHTS, DOCTOR_WEB,
+};
+use crate::text::plain;
+use crate::{Failure, HostName, clock};
+
+/// A look at one side of a host takes no longer.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Looks at every host of an environment, all at once, and judges what was seen.
+pub async fn examine(
+    config: &Config,
+    environment: &Environment,
+    access: &Access,
+) -> Vec<Diagnosis> {
+    let looking = environment.hosts.iter().map(async |host| {
+        let seen = match Connection::open(host, access).await {
+            Ok(connection) => {
+                let seen = look(config, environment, host, &connection).await;
+                connection.close().await;
+                seen
+            }
+            Err(error) => silent(&error, host),
+        };
+        (host.name.clone(), seen)
+    });
+    let seen: Vec<(HostName, Seen)> = join_all(looking).await;
+    doctor::diagnose(config, environment, &seen)
+}
+
+fn silent(error: &HostError, host: &Host) -> Seen {
+    let key = matches!(
+        error,
+        HostError::Connect {
+            reason: ConnectReason::HostKey(_),
+            ..
+        }
+    );
+    let Failure { message, hint, .. } = error.failure(host, "greet");
+    Seen {
+        silent: Some(Silent {
+            key,
+            said: message,
+            hint: hint.unwrap_or_default(),
+        }),
+        ..Seen::default()
+    }
+}
+
+/// A script, what its trouble is known by, and its arguments.
+type Question = (&'static str, &'static str, Vec<String>);
+
+async fn look(
+    config: &Config,
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Seen {
+    let questions = questions(config, environment, host);
+    let asking = questions
+        .into_iter()
+        .map(|(script, name, args)| tell(connection, host, script, name, args));
+    let (told, listed, pool) = tokio::join!(
+        join_all(asking),
+        list(environment, host, connection),
+        ask_pool(config, environment, host, connection),
+    );
+    let mut seen = Seen::default();
+    if let Some((told, pool)) = pool {
+        seen = told;
+        seen.pool = Some(pool);
+    }
+    for (name, lines, trouble) in told {
+        let now = clock::now().as_second();
+        lines.iter().for_each(|line| seen.hear(line, now));
+        seen.trouble.extend(trouble.map(|said| (name, said)));
+    }
+    match listed {
+        Ok(listed) => seen.listed = listed,
+        Err(said) => drop(seen.trouble.insert("roster", said)),
+    }
+    seen
+}
+
+fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Question> {
+    let root = environment.path.clone();
+    let shared = config.shared.files.iter().chain(&config.shared.dirs);
+    let with_root = |more: Vec<String>| [vec![root.clone()], more].concat();
+    let mut questions = vec![
+        (DOCTOR_HOST, "host", with_root(shared.cloned().collect())),
+        (DOCTOR_PROCESSES, "processes", with_root(Vec::new())),
+        (DOCTOR_CRON, "cron", with_root(Vec::new())),
+        (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
+    ];
+    let commands = doctor::commands_with_sudo(environment, host);
+    if !commands.is_empty() {
+        questions.push((DOCTOR_RIGHTS, "rights", commands));
+    }
+    let health = environment.health.as_ref();
+    if let Some(health) = health.filter(|_| host.roles.contains(&Role::Web)) {
+        let base: Vec<&str> = health.url.splitn(4, '/').take(3).collect();
+        let header = health.host_header.clone().unwrap_or_default();
+        questions.push((DOCTOR_WEB, "web", with_root(vec![base.join("/"), header])));
+    }
+    questions
+}
+
+/// What a script tells, and why it could not look.
+type Told = (&'static str, Vec<String>, Option<String>);
+
+async fn tell(
+    connection: &Connection,
+    host: &Host,
+    script: &'static str,
+    name: &'static str,
+    args: Vec<String>,
+) -> Told {
+    let mut lines = Vec::new();
+    let asking = async {
+        let mut channel = connection
+            .start(script, &format!("doctor-{name}"), &args)
+            .await?;
+        let mut whole = true;
+        while let Some(line) = channel.line().await {
+            match lines.last_mut() {
+                Some(last) if !whole => *last = format!("{last}{line}"),
+                _ => lines.push(line),
+            }
+            whole = channel.whole();
+        }
+        channel.end().await
+    };
+    let trouble = match within(&host.name, PATIENCE, Box::pin(asking)).await {
+        Ok(Ok((0, _))) => None,
+        Ok(Ok((status, stderr))) => {
+            let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+            Some(last.map_or_else(|| format!("exit {status}"), plain))
+        }
+        Ok(Err(error)) | Err(error) => Some(error.to_string()),
+    };
+    (name, lines, trouble)
+}
+
+/// The workers of every group, as their manager lists them.
+async fn list(
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Result<Vec<Listed>, String> {
+    if !host.roles.contains(&Role::Worker) {
+        return Ok(Vec::new());
+    }
+    let workers = ask::roster(environment, host, connection).await;
+    let workers = workers.map_err(|failure| failure.message)?;
+    Ok(workers
+        .into_iter()
+        .map(|worker| Listed {
+            group: worker.name.split(':').next().unwrap_or_default().to_owned(),
+            name: worker.name,
+            state: worker.state,
+            pid: worker.pid,
+            release: worker.release,
+        })
+        .collect())
+}
+
+/// Has the pool tell of itself, by a script that is there meanwhile.
+async fn ask_pool(
+    config: &Config,
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Option<(Seen, Result<Pool, String>)> {
+    let (_, address) = pool_of(environment, host)?;
+    let mut seen = Seen::default();
+    let args = [environment.path.clone(), ASK.to_owned()];
+    let asking = async {
+        let mut channel = connection
+            .start(DOCTOR_ANSWERS, "doctor-answers", &args)
+            .await?;
+        let mut file = None;
+        while let Some(line) = channel.line().await {
+            if let Some(path) = line.strip_prefix("here ") {
+                file = Some(path.to_owned());
+                break;
+            }
+            seen.hear(&line, 0);
+        }
+        let answer = match &file {
+            None => Err("no script could be put where it finds it".to_owned()),
+            Some(file) => {
+                let folders = config.shared.dirs.iter();
+                let folders: Vec<String> = folders
+                    .map(|dir| format!("{}/shared/{dir}", environment.path))
+                    .collect();
+                let socket = connection.lead_to(address).await?;
+                call(
+                    &socket,
+                    question(file, "doctor", &folders.join("\n")),
+                    PATIENCE,
+                )
+                .await
+            }
+        };
+        channel.end().await?;
+        Ok(answer.and_then(|answer| Pool::read(&answer)))
+    };
+    let asked: Result<_, HostError> = within(&host.name, PATIENCE * 2, Box::pin(asking))
+        .await
+        .flatten();
+    Some((seen, asked.unwrap_or_else(|error| Err(error.to_string()))))
+}

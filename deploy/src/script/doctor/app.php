@@ -1,0 +1,89 @@
+<?php
+
+// Runs in the PHP of the command line and tells in JSON how it and the live release are set up: never a secret.
+
+$root = rtrim($argv[1], '/');
+$live = realpath("$root/current");
+$json = static fn (string $file): array => (array) json_decode((string) @file_get_contents($file), true);
+$cached = static fn (string $folder) => @include "$folder/bootstrap/cache/config.php";
+
+// What a package replaces or provides, as polyfills do, need not be there.
+$needs = $provided = [];
+$installed = $json("$live/vendor/composer/installed.json");
+$packages = array_merge([$json("$live/composer.json")], $installed['packages'] ?? $installed);
+$laravel = null;
+foreach ($packages as $package) {
+    $package = (array) $package;
+    $name = $package['name'] ?? 'composer.json';
+    if (in_array($name, $installed['dev-package-names'] ?? [], true)) {
+        continue;
+    }
+    foreach (array_keys($package['require'] ?? []) as $wanted) {
+        if (strncmp($wanted, 'ext-', 4) === 0) {
+            $needs[strtolower(substr($wanted, 4))] = $name;
+        }
+    }
+    $provided += ($package['provide'] ?? []) + ($package['replace'] ?? []);
+    $laravel = $name === 'laravel/framework' ? ltrim($package['version'] ?? '', 'v') : $laravel;
+}
+$needs = array_filter($needs, static fn ($name) => !isset($provided["ext-$name"]), ARRAY_FILTER_USE_KEY);
+$check = (string) @file_get_contents("$live/vendor/composer/platform_check.php");
+preg_match('/PHP_VERSION_ID >= (\d+)/', $check, $oldest);
+
+$config = $trouble = null;
+if (is_file("$live/artisan")) {
+    ob_start();
+    try {
+        $config = $cached($live);
+        if (!is_array($config)) {
+            require "$live/vendor/autoload.php";
+            $app = require "$live/bootstrap/app.php";
+            $app->make('Illuminate\Contracts\Console\Kernel')->bootstrap();
+            $config = $app['config']->all();
+        }
+    } catch (Throwable $error) {
+        $trouble = 'the app does not boot: ' . substr(strtok($error->getMessage(), "\n"), 0, 200);
+    }
+    ob_end_clean();
+}
+$prefixes = [];
+foreach (array_slice(array_reverse(glob("$root/releases/*", GLOB_ONLYDIR) ?: []), 0, 5) as $folder) {
+    $of = $cached($folder);
+    if (is_array($of)) {
+        $prefixes[basename($folder)] = (string) ($of['cache']['prefix'] ?? '');
+    }
+}
+$told = null;
+if (is_array($config)) {
+    $connections = $timeouts = [];
+    foreach ($config['queue']['connections'] ?? [] as $name => $connection) {
+        $after = $connection['retry_after'] ?? null;
+        $connections[$name] = ['driver' => (string) ($connection['driver'] ?? ''), 'retry_after' => $after === null ? null : (int) $after];
+    }
+    $env = (string) ($config['app']['env'] ?? '');
+    foreach (array_merge([$config['horizon']['defaults'] ?? []], [$config['horizon']['environments'][$env] ?? []]) as $set) {
+        foreach ($set as $supervisor) {
+            $timeouts[] = (int) ($supervisor['timeout'] ?? 60);
+        }
+    }
+    $store = (string) ($config['cache']['default'] ?? '');
+    $told = [
+        'env' => $env,
+        'debug' => (bool) ($config['app']['debug'] ?? false),
+        'queue' => (string) ($config['queue']['default'] ?? ''),
+        'connections' => (object) $connections,
+        'cache' => (string) ($config['cache']['stores'][$store]['driver'] ?? $store),
+        'horizon_timeout' => $timeouts ? max($timeouts) : null,
+    ];
+}
+echo "\napp ", json_encode([
+    'php' => PHP_VERSION,
+    'signals' => function_exists('pcntl_async_signals') && function_exists('pcntl_signal'),
+    'extensions' => array_map('strtolower', array_merge(get_loaded_extensions(), get_loaded_extensions(true))),
+    'needs' => (object) $needs,
+    'needs_php' => isset($oldest[1]) ? (int) $oldest[1] : null,
+    'laravel' => $laravel,
+    'config' => $told,
+    'trouble' => $trouble,
+    'prefixes' => (object) $prefixes,
+]), "\n";

@@ -1,0 +1,181 @@
+//! The same story on three releases of Debian, each with its own systemd, OpenSSH, PHP and Laravel.
+
+use std::fs;
+use std::process::Output;
+use std::time::Duration;
+
+use kit::machine::{Machine, MachineOptions};
+use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp, program};
+use tokio::process::Command;
+
+const CONFIG: &str = r#"
+app = "shop"
+repository = "github:acme/shop"
+recipe = "laravel"
+
+[build]
+steps = []
+
+[environments.production]
+branch = "main"
+path = "/srv/app"
+url = "https://shop.test"
+
+[[environments.production.hosts]]
+name = "web1"
+address = "@address@"
+roles = ["web", "worker", "migrate"]
+
+[environments.production.health]
+url = "http://127.0.0.1/health"
+attempts = 20
+interval = "200ms"
+json = { ok = true }
+release_field = "release"
+
+[[environments.production.workers]]
+group = "app-worker"
+expect = 2
+drain_timeout = "30s"
+"#;
+
+/// A machine on which the sample app of its own Laravel is live, and the repository that is deployed to it.
+struct Shop {
+    machine: Machine,
+    repo: Repo,
+    dir: tempfile::TempDir,
+}
+
+impl Shop {
+    async fn on(debian: Debian) -> Self {
+        let options = MachineOptions {
+            debian,
+            ..MachineOptions::laravel("web1")
+        };
+        let (machine, repo) = tokio::join!(Machine::start(options), Repo::built_app(debian));
+        let dir = tempfile::tempdir().unwrap();
+        let config = CONFIG.replace("@address@", &machine.address());
+        fs::write(dir.path().join("cutover.toml"), config).unwrap();
+        Self { machine, repo, dir }
+    }
+
+    /// What `cutover` says to these words, and how it ends.
+    async fn cutover(&self, words: &[&str], code: i32) -> String {
+        let file = |name: &str| self.dir.path().join(name);
+        let mut cutover = Command::new(program("cutover"));
+        cutover
+            .args(words)
+            .arg("--config")
+            .arg(file("cutover.toml"));
+        cutover.arg("--ssh-key").arg(self.machine.key_file());
+        cutover.arg("--known-hosts").arg(self.machine.known_hosts());
+        let said: Output = cutover.kill_on_drop(true).output().await.unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&said.stdout),
+            String::from_utf8_lossy(&said.stderr)
+        );
+        assert_eq!(said.status.code(), Some(code), "{text}");
+        text
+    }
+
+    async fn deploy(&self, files: Files, code: i32) -> String {
+        self.repo.commit("change it", files).await;
+        self.repo.push("main").await;
+        let (url, work) = (self.repo.url(), self.dir.path().join("work"));
+        let work = work.to_str().unwrap();
+        let words = [
+            "deploy",
+            "production",
+            "main",
+            "--repository",
+            &url,
+            "--work-dir",
+            work,
+        ];
+        self.cutover(&words, code).await
+    }
+
+    /// The release that is live, with both workers on it.
+    async fn follows(&self, said: &str) -> String {
+        let (status, health) = self.machine.health().await;
+        assert_eq!(
+            (status, &health["ok"]),
+            (200, &true.into()),
+            "{health}\n{said}"
+        );
+        let live = health["release"].as_str().unwrap().to_owned();
+        let workers = self.machine.workers().await;
+        let all = workers.iter().all(|worker| worker.release == live);
+        assert!(
+            workers.len() == 2 && all,
+            "{workers:?}, not on {live}\n{said}"
+        );
+        live
+    }
+}
+
+/// A deployment, one that is taken back and a rollback, while people ask and jobs run.
+async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
+    let shop = Shop::on(debian).await;
+    let version = shop.machine.sh("php current/artisan --version").await;
+    assert!(
+        version.contains(&format!("Laravel Framework {laravel}.")),
+        "{version}"
+    );
+    let mut load = Load::start(&format!("{}/health", shop.machine.http_url()), 15);
+    load.answers(5).await;
+    shop.machine.push_jobs(6, Duration::from_secs(1)).await;
+
+    let said = shop.deploy(SampleApp::code("two"), 0).await;
+    let second = shop.follows(&said).await;
+    assert_ne!(second, FIRST);
+    assert_eq!(shop.machine.health().await.1["code"], "two");
+
+    shop.machine.push_jobs(6, Duration::from_secs(1)).await;
+    let said = shop
+        .deploy(SampleApp::broken(Breakage::HealthNotOk), 1)
+        .await;
+    assert_eq!(shop.follows(&said).await, second);
+
+    let said = shop.deploy(SampleApp::broken(Breakage::Boot), 1).await;
+    assert_eq!(shop.follows(&said).await, second);
+
+    let mut mended = SampleApp::mended();
+    mended.extend(SampleApp::code("three"));
+    let said = shop.deploy(mended, 0).await;
+    assert_ne!(shop.follows(&said).await, second);
+    let said = shop.cutover(&["rollback", "production"], 0).await;
+    assert_eq!(shop.follows(&said).await, second);
+    assert_eq!(shop.machine.health().await.1["code"], "two");
+
+    let report = load.stop().await;
+    // What is ill says so for as long as its health is asked.
+    let others = report
+        .failures
+        .iter()
+        .filter(|failure| !failure.contains("\"ok\":false"));
+    assert_eq!(
+        others.collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "{report}"
+    );
+    let jobs = shop.machine.jobs_done(Duration::from_mins(1)).await;
+    assert!(jobs.pushed == 12 && jobs.all_ran_once(), "{jobs:#?}");
+    shop.machine.close().await;
+}
+
+#[tokio::test]
+async fn laravel_8_on_debian_12() {
+    from_release_to_release_and_back(Debian::Bookworm, "8").await;
+}
+
+#[tokio::test]
+async fn laravel_10_on_debian_13() {
+    from_release_to_release_and_back(Debian::Trixie, "10").await;
+}
+
+#[tokio::test]
+async fn laravel_13_on_debian_testing() {
+    from_release_to_release_and_back(Debian::Forky, "13").await;
+}
