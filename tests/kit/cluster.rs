@@ -79,10 +79,10 @@ impl Cluster {
         kubectl
     }
 
-    /// From now on `kubectl` on this host speaks to this cluster.
-    pub fn serve(&self, host: &Host) {
+    /// From now on `kubectl` on this host speaks to this cluster, as this user of it.
+    pub fn serve(&self, host: &Host, user: &str) {
         let text = format!(
-            "#!/bin/sh\nexec nsenter --net=/run/netns/{} {} --kubeconfig {} \"$@\"\n",
+            "#!/bin/sh\nexec nsenter --net=/run/netns/{} {} --kubeconfig {} --as={user} \"$@\"\n",
             self.docker.id(),
             self.programs.join("kubectl").display(),
             self.docker.dir().join("kubeconfig.yaml").display()

@@ -39,7 +39,7 @@ pub struct Compose {
 /// Where Kubernetes finds a Deployment; its name is the group's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kubernetes {
-    /// The namespace. Default `default`.
+    /// The namespace.
     pub namespace: String,
     /// The container of its pods that is the worker. Default: the group.
     pub container: String,

@@ -285,7 +285,7 @@ pub(super) struct Workers {
     pub(super) docker: Option<Docker>,
     /// Where a service is found; wanted for `compose`.
     pub(super) compose: Option<Compose>,
-    /// Where a Deployment is found, for `kubernetes`. Default: in the namespace `default`, started anew.
+    /// Where a Deployment is found; wanted for `kubernetes`.
     pub(super) kubernetes: Option<Kubernetes>,
 }
 

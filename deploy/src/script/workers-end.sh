@@ -19,7 +19,8 @@ while look && fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l) && [ "$fr
 done
 until=$(($(date +%s) + seconds))
 while look; do
-  stale=$(with '($4 != release || $2 == "ENDING") && $3 != "-" { print $1, $3, $4, $5 }')
+  # On a way back, who still finishes a job of this very release is nobody to wait for.
+  stale=$(with '$4 != release && $3 != "-" { print $1, $3, $4, $5 }')
   if [ "$after" = keep ] || [ -z "$stale" ]; then break; fi
   if [ "$(date +%s)" -ge "$until" ]; then
     if [ "$after" = fail ]; then

@@ -3,6 +3,7 @@
 use cutover_deploy::Config;
 use insta::assert_snapshot;
 
+mod containers;
 mod shape;
 mod together;
 mod words;

@@ -35,8 +35,8 @@ pub(in super::super) struct Compose {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Kubernetes {
-    /// The namespace. Default `default`.
-    #[schemars(extend("default" = "default"))]
+    /// The namespace.
+    #[schemars(required, example = &"shop")]
     pub(in super::super) namespace: Option<String>,
     /// The container of its pods that is the worker. Default: the group.
     pub(in super::super) container: Option<String>,

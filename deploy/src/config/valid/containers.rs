@@ -105,14 +105,15 @@ fn kubernetes(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Kubernetes> {
-    let mut named = |key: &str, text: Option<String>, usual: &str| {
-        let text = text.unwrap_or_else(|| usual.to_owned());
+    let namespace = wanted(raw.namespace, "namespace", "shop", place, findings);
+    let mut named = |key: &str, text: Option<String>| {
         let what = format!("a {key} of Kubernetes");
-        findings.take(&place.key(key), grammar::process_name(&what, &text, "shop"))
+        let read = grammar::process_name(&what, &text?, "shop");
+        findings.take(&place.key(key), read)
     };
-    let group = group.map_or("worker", String::as_str);
-    let namespace = named("namespace", raw.namespace, "default");
-    let container = named("container", raw.container, group);
+    let namespace = named("namespace", namespace);
+    let container = raw.container.or_else(|| group.cloned());
+    let container = named("container", container);
     let image = optional(raw.image, &place.key("image"), findings, |text| {
         let image = image(text)?;
         if image.is_of_a_release() {
