@@ -42,7 +42,7 @@ check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p cutover-deploy --no-default-features -- -D warnings
-	shellcheck -s sh deploy/src/script/*.sh tests/*.sh tests/kit/*/bin/* benches/*.sh benches/src/*/*.sh
+	shellcheck -s sh deploy/src/script/*.sh deploy/src/script/*/*.sh tests/*.sh tests/kit/*/bin/* benches/*.sh benches/src/*/*.sh
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -83,8 +83,10 @@ pub enum Script {
     WorkersStart,
     /// Ends all workers that were started for other releases.
     WorkersEnd,
+    /// Proves that a release has its workers.
+    WorkersProve,
     /// Takes back workers that were started for a release.
-    WorkersDrop,
+    WorkersRestore,
     /// Removes releases.
     Prune,
     /// Takes away what was brought and not made live.
@@ -109,7 +111,8 @@ impl Script {
             Self::Workers => include_str!("script/workers.sh"),
             Self::WorkersStart => include_str!("script/workers-start.sh"),
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
-            Self::WorkersDrop => include_str!("script/workers-drop.sh"),
+            Self::WorkersProve => include_str!("script/workers-prove.sh"),
+            Self::WorkersRestore => include_str!("script/workers-restore.sh"),
             Self::Prune => include_str!("script/prune.sh"),
             Self::Clean => include_str!("script/clean.sh"),
         }

@@ -20,6 +20,7 @@ mod kept;
 mod laravel;
 mod lease;
 mod line;
+mod overlap;
 mod overtaken;
 mod peers;
 mod plan;

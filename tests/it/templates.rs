@@ -159,6 +159,10 @@ cp -a /etc "$copy/etc"
 mount --bind "$copy/etc" /etc
 useradd --no-create-home --home-dir / deploy
 install -m 0440 -o root -g root "$rights" /etc/sudoers.d/cutover
+# sudo allows only what is there.
+mkdir "$copy/sbin"
+mount --bind "$copy/sbin" /usr/local/sbin
+install -m 0755 /dev/null /usr/local/sbin/cutover-supervisor
 as() { setpriv --reuid deploy --regid deploy --clear-groups -- "$@"; }
 while read -r line; do
   # Words of the line are the words of the command.
@@ -178,6 +182,15 @@ supervisorctl start shop-worker:shop-worker_01
 supervisorctl signal KILL shop-worker:shop-worker_01
 supervisorctl restart shop-worker:*
 systemctl reload php8.2-fpm
+cutover-supervisor list shop-worker
+cutover-supervisor add shop-worker 20260101T000000Z-0000000
+systemctl --quiet enable --now shop-worker@20260101T000000Z-0000000-1.service shop-worker@20260101T000000Z-0000000-2.service
+systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
+cutover-supervisor add shop-worker ../../../etc/passwd
+cutover-supervisor add other r1
+systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service
+systemctl --quiet enable --now shop-worker@../../tmp/evil.service
+systemctl --quiet enable --now evil.service
 supervisorctl
 supervisorctl status
 supervisorctl status shop-worker:* all
@@ -228,6 +241,15 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     yes supervisorctl signal KILL shop-worker:shop-worker_01
     yes supervisorctl restart shop-worker:*
     yes systemctl reload php8.2-fpm
+    yes cutover-supervisor list shop-worker
+    yes cutover-supervisor add shop-worker 20260101T000000Z-0000000
+    yes systemctl --quiet enable --now shop-worker@20260101T000000Z-0000000-1.service shop-worker@20260101T000000Z-0000000-2.service
+    yes systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
+    no  cutover-supervisor add shop-worker ../../../etc/passwd
+    no  cutover-supervisor add other r1
+    no  systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service
+    no  systemctl --quiet enable --now shop-worker@../../tmp/evil.service
+    no  systemctl --quiet enable --now evil.service
     no  supervisorctl
     no  supervisorctl status
     no  supervisorctl status shop-worker:* all
@@ -257,6 +279,43 @@ fn systemd_takes_the_unit_of_the_service() {
     let about: Vec<_> = said
         .lines()
         .filter(|line| line.contains("cutover.service"))
+        .collect();
+    assert!(about.is_empty(), "{about:?}");
+}
+
+/// The processes of a group that supervisor understands, and shellcheck's word for who makes it.
+#[test]
+fn supervisor_takes_the_group_of_a_release() {
+    let me = content(Command::new("id").arg("-un"));
+    let user = format!("user={}", me.trim());
+    let values = [
+        ("user=deploy", user.as_str()),
+        ("/var/log/supervisor/", "/tmp/"),
+        ("@release@", "r1"),
+        ("@group@", "shop-worker@r1-1"),
+    ];
+    let (folder, workers) = rendered("supervisor-overlap.conf", &values);
+    let main = folder.path().join("main.conf");
+    let text = format!("[supervisord]\n[include]\nfiles = {}\n", workers.display());
+    fs::write(&main, text).unwrap();
+    let said = content(Command::new("python3").args(["-c", UNDERSTOOD]).arg(main));
+    let process = "shop-worker@r1-1:shop-worker@r1-1_00 RestartUnconditionally 15 3600 php /srv/shop/releases/r1/artisan";
+    assert!(said.contains(process), "{said}");
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let program = program.join("templates/cutover-supervisor");
+    content(Command::new("shellcheck").args(["-s", "sh"]).arg(program));
+}
+
+#[test]
+fn systemd_takes_the_unit_of_a_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = template("worker@.service").replace("User=deploy", "User=root");
+    let unit = folder.path().join("shop-worker@.service");
+    fs::write(&unit, text).unwrap();
+    let said = content(Command::new("systemd-analyze").arg("verify").arg(&unit));
+    let about: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("shop-worker@"))
         .collect();
     assert!(about.is_empty(), "{about:?}");
 }

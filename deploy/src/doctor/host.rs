@@ -3,7 +3,7 @@
 use super::Severity::{Remark, Risk};
 use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role};
+use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role, Workers};
 
 /// A clock may be so many seconds off.
 const SKEW_SECONDS: u64 = 30;
@@ -17,27 +17,9 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     for workers in environment
         .workers
         .iter()
-        .filter(|group| works && group.sudo && group.manager == Manager::Supervisor)
+        .filter(|group| works && group.sudo)
     {
-        let group = &workers.group;
-        if workers.hand_over == HandOver::Overlap {
-            commands.push(format!("cutover-supervisor list {group}"));
-            continue;
-        }
-        commands.push(format!("supervisorctl status {group}:*"));
-        // One process stands for all: rights for numbered names come as a pattern.
-        let one = format!("{group}:{group}_00");
-        match workers.hand_over {
-            HandOver::Drain => {
-                commands.push(format!("supervisorctl signal TERM {one}"));
-                commands.push(format!("supervisorctl start {one}"));
-            }
-            HandOver::Overlap => {}
-            HandOver::Restart => commands.push(format!("supervisorctl restart {group}:*")),
-        }
-        if workers.after_drain == AfterDrain::Force {
-            commands.push(format!("supervisorctl signal KILL {one}"));
-        }
+        commands.extend(of_manager(workers));
     }
     let serves = host.roles.contains(&Role::Web);
     let reloaded = environment
@@ -47,6 +29,46 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     let service = reloaded.and_then(|fpm| fpm.service.as_ref());
     commands.extend(service.map(|service| format!("systemctl reload {service}")));
     commands
+}
+
+/// One process or release stands for all: rights for their names come as a pattern.
+fn of_manager(workers: &Workers) -> Vec<String> {
+    let group = &workers.group;
+    let release = "20260101T000000Z-0000000";
+    match (workers.manager, workers.hand_over) {
+        (Manager::Supervisor, HandOver::Overlap) => vec![
+            format!("cutover-supervisor list {group}"),
+            format!("cutover-supervisor add {group} {release}"),
+            format!("cutover-supervisor keep {group} {release}"),
+            format!("cutover-supervisor drop {group} {release}"),
+        ],
+        (Manager::Supervisor, hand_over) => {
+            let one = format!("{group}:{group}_00");
+            let mut commands = vec![format!("supervisorctl status {group}:*")];
+            if hand_over == HandOver::Restart {
+                commands.push(format!("supervisorctl restart {group}:*"));
+            } else {
+                commands.push(format!("supervisorctl signal TERM {one}"));
+                commands.push(format!("supervisorctl start {one}"));
+            }
+            if workers.after_drain == AfterDrain::Force {
+                commands.push(format!("supervisorctl signal KILL {one}"));
+            }
+            commands
+        }
+        (Manager::Systemd, HandOver::Overlap) => {
+            let one = format!("{group}@{release}-1.service");
+            vec![
+                format!("systemctl --quiet enable --now {one}"),
+                format!("systemctl --quiet disable --now --no-block {one}"),
+            ]
+        }
+        (Manager::Systemd, HandOver::Drain) => vec![format!("systemctl start {group}.service")],
+        (Manager::Systemd, HandOver::Restart) => {
+            vec![format!("systemctl restart {group}.service")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {

@@ -110,7 +110,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         },
         abandon: match goal {
             Goal::Fresh { .. } => site.abandon(&incoming),
-            Goal::Return { .. } if !runs => site.drop_workers(),
+            Goal::Return { .. } if !runs => site.restore_workers(),
             _ => Vec::new(),
         },
         incoming: fresh.then_some(incoming),
@@ -182,6 +182,7 @@ impl Site<'_> {
         // Before anything is left or swapped: new workers that do not come up have changed nothing.
         steps.extend(self.start_workers(self.release, Way::Forth));
         steps.extend(self.leave());
+        steps.extend(self.end_workers(self.release, Way::Forth));
         steps.extend(self.follow(self.release));
         steps
     }
@@ -253,12 +254,16 @@ impl Site<'_> {
             let mark = self.mark_if_possible("mark restored", previous, healthy, "restore");
             steps.insert(1, mark);
         }
-        steps.splice(0..0, self.start_workers(previous, Way::Back));
+        let before = self.start_workers(previous, Way::Back);
+        let before = before
+            .into_iter()
+            .chain(self.end_workers(previous, Way::Back));
+        steps.splice(0..0, before);
         steps
     }
 
     fn abandon(&self, incoming: &str) -> Vec<Step> {
-        let mut steps = self.drop_workers();
+        let mut steps = self.restore_workers();
         // Room is made first: a full disk may be why this is needed.
         steps.push(self.step(
             "clean",

@@ -16,7 +16,7 @@ start() {
     # What its manager has given up never comes; managers name workers that are added by release.
     given_up=$(with 'index($1, "@" release "-") && index($2, "FATAL") == 1')
     if [ -n "$given_up" ] || [ "$(date +%s)" -ge "$until" ]; then
-      printf '%s of %s workers of %s came up on the release:\n%s\n' "$fresh" "$expect" "$group" "$table" >&2
+      printf '%s\n%s of %s workers of %s came up on the release\n' "$table" "$fresh" "$expect" "$group" >&2
       return 70
     fi
     sleep 0.2

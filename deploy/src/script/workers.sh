@@ -20,7 +20,7 @@ while :; do
         with '$4 != release && $3 != "-" { print $1, $3 }' | while read -r name pid; do manager kill "$name" "$pid"; done
         after=fail until=$(($(date +%s) + 15)) told=' ' && continue ;;
     esac
-    printf 'after %s s %s of %s workers of %s run the release:\n%s\n' "$seconds" "$fresh" "$expect" "$group" "$table" >&2
+    printf '%s\nafter %s s %s of %s workers of %s run the release\n' "$table" "$seconds" "$fresh" "$expect" "$group" >&2
     exit 70
   fi
   set --

@@ -9,7 +9,7 @@ use clap::Args;
 use cutover_deploy::config::Environment;
 use cutover_deploy::facts::{Current, Facts, ReleaseState};
 use cutover_deploy::run::{self, Worker};
-use cutover_deploy::{CommitSha, Failure, Hold, HostName, plan};
+use cutover_deploy::{CommitSha, Failure, Hold, HostName, ReleaseId, plan};
 use serde::Serialize;
 
 use super::console::{self, Trouble};
@@ -154,15 +154,9 @@ fn status_text(status: &HostStatus) -> String {
             write!(text, "\n  locked by {}", hold.line()).unwrap_or_default();
         }
     }
+    let live = status.facts.as_ref().and_then(Facts::live);
     for worker in &status.workers {
-        let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
-        let release = worker.release.as_deref().unwrap_or("-");
-        write!(
-            text,
-            "\n  worker {} {} pid {pid} runs {release}",
-            worker.name, worker.state
-        )
-        .unwrap_or_default();
+        write!(text, "\n  {}", worker_text(worker, live)).unwrap_or_default();
     }
     for failure in &status.failures {
         write!(text, "\n  {}", console::with_hint(failure)).unwrap_or_default();
@@ -171,6 +165,25 @@ fn status_text(status: &HostStatus) -> String {
         write!(text, "\n  {remark}").unwrap_or_default();
     }
     text
+}
+
+/// What a worker runs, and whether it only finishes a job on a release that is not live any more.
+fn worker_text(worker: &Worker, live: Option<&ReleaseId>) -> String {
+    let Worker { name, state, .. } = worker;
+    let pid = worker.pid.map_or("-".to_owned(), |pid| pid.to_string());
+    let release = worker.release.as_deref().unwrap_or("-");
+    let since = worker
+        .since
+        .map(|at| format!(" since {}", at.strftime("%F %T UTC")));
+    let since = since.unwrap_or_default();
+    if state == "ENDING" {
+        return format!("worker {name} drains: pid {pid} finishes its job on {release}{since}");
+    }
+    let old = match (live, &worker.release) {
+        (Some(live), Some(release)) if live.as_str() != release => ", which is not live",
+        _ => "",
+    };
+    format!("worker {name} {state} pid {pid} runs {release}{since}{old}")
 }
 
 async fn try_releases(args: ReleasesArgs) -> Result<u8, Trouble> {

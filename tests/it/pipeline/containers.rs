@@ -79,7 +79,7 @@ impl Shop {
 
     /// Deploys the worker with this in a file beside it.
     async fn deploy(&self, mark: &str) -> Told {
-        let files = [("worker.php", WORKER), ("mark", mark)];
+        let files = [("artisan", WORKER), ("mark", mark)];
         self.scene.deploy(&files).await
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::containers::{Compose, Containers, Docker, Image, Kubernetes};
 use super::super::document::quoted;
-use super::super::findings::{Fault, Findings};
+use super::super::findings::{Fault, Findings, Noted};
 use super::super::grammar;
 use super::super::place::Place;
 use super::super::{Manager, raw};
@@ -15,14 +15,14 @@ pub(super) struct Tables {
     pub(super) kubernetes: Option<raw::Kubernetes>,
 }
 
-/// Reads the table that goes with the manager. `Some(None)` where none does, `None` where a fault is noted.
+/// Reads the table that goes with the manager, if one does.
 pub(super) fn containers(
     manager: Manager,
     group: Option<&String>,
     tables: Tables,
     place: &Place,
     findings: &mut Findings<'_>,
-) -> Option<Option<Containers>> {
+) -> Result<Option<Containers>, Noted> {
     let given = [
         (Manager::Docker, tables.docker.is_some()),
         (Manager::Compose, tables.compose.is_some()),
@@ -49,9 +49,10 @@ pub(super) fn containers(
             let raw = tables.kubernetes.unwrap_or_default();
             kubernetes(raw, group, &table, findings).map(Containers::Kubernetes)
         }
-        _ => return good.then_some(None),
+        _ if good => return Ok(None),
+        _ => None,
     };
-    read.filter(|_| good).map(Some)
+    read.filter(|_| good).map(Some).ok_or(Noted)
 }
 
 fn docker(raw: raw::Docker, place: &Place, findings: &mut Findings<'_>) -> Option<Docker> {

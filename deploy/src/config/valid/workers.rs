@@ -72,7 +72,7 @@ fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Optio
         process,
         start,
         end,
-        containers: containers?,
+        containers: containers.ok()?,
     };
     for (key, fault) in misfits(&workers) {
         findings.add(&key.map_or(place.clone(), |key| place.key(key)), fault);

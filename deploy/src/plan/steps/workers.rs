@@ -1,4 +1,4 @@
-//! The steps by which workers follow a release. With an overlap there is one before the swap and one after it.
+//! The steps by which workers follow a release. With an overlap there are two before the swap and one after it.
 
 use std::time::Duration;
 
@@ -19,25 +19,38 @@ pub(super) enum Way {
     Back,
 }
 
+impl Way {
+    /// Whether the swap depends on it. On a way back who serves requests goes back in any case; whether the workers
+    /// follow is proven after it.
+    fn need(self) -> String {
+        super::yes(self == Self::Forth)
+    }
+}
+
 impl Site<'_> {
-    /// What workers need before the swap.
+    /// With an overlap, workers of a release start beside the old ones, before anything else changes.
     pub(super) fn start_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
-        let overlap = self.groups(|workers| workers.hand_over == HandOver::Overlap);
         let start = |workers: &Workers| {
-            // Who serves requests goes back in any case; that the workers follow is proven after it.
-            let need = if way == Way::Forth { "yes" } else { "no" };
-            let args = vec![
-                workers.expect.to_string(),
-                come_up(workers.manager).as_secs().to_string(),
-                need.to_owned(),
-            ];
+            let come_up = come_up(workers.manager).as_secs().to_string();
+            let args = vec![workers.expect.to_string(), come_up, way.need()];
             let name = format!("workers {} start", workers.group);
             self.workers_step(&name, Script::WorkersStart, release, workers, args)
         };
-        overlap.map(start).collect()
+        self.groups(overlap).map(start).collect()
     }
 
-    /// What workers need after the swap.
+    /// Right before the swap the old ones are told to end: after it new code puts jobs on the queue, which they must not
+    /// take.
+    pub(super) fn end_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
+        let end = |workers: &Workers| {
+            let args = vec![workers.expect.to_string(), way.need()];
+            let name = format!("workers {} end", workers.group);
+            self.workers_step(&name, Script::WorkersEnd, release, workers, args)
+        };
+        self.groups(overlap).map(end).collect()
+    }
+
+    /// After the swap workers follow, and are proven.
     pub(super) fn hand_over_workers(&self, release: &ReleaseId) -> Vec<Step> {
         let hand_over = |workers: &Workers| {
             let mut args = vec![
@@ -46,9 +59,8 @@ impl Site<'_> {
                 workers.after_drain.word().to_owned(),
             ];
             let name = format!("workers {}", workers.group);
-            if workers.hand_over == HandOver::Overlap {
-                let name = format!("{name} end");
-                return self.workers_step(&name, Script::WorkersEnd, release, workers, args);
+            if overlap(workers) {
+                return self.workers_step(&name, Script::WorkersProve, release, workers, args);
             }
             args.push(workers.hand_over.word().to_owned());
             self.workers_step(&name, Script::Workers, release, workers, args)
@@ -56,16 +68,24 @@ impl Site<'_> {
         self.groups(|_| true).map(hand_over).collect()
     }
 
-    /// Takes back what was started for a release on a host that never swapped.
-    pub(super) fn drop_workers(&self) -> Vec<Step> {
-        let overlap = self.groups(|workers| workers.hand_over == HandOver::Overlap);
-        let drop = |workers: &Workers| {
-            let args = [self.root(), self.release.to_string()];
-            let args = [args.to_vec(), self.managed(workers, self.release)].concat();
-            let name = format!("workers {} drop", workers.group);
-            self.step(&name, Script::WorkersDrop, args)
+    /// On a host that did not swap, what was started is taken back and what was told to end starts again.
+    pub(super) fn restore_workers(&self) -> Vec<Step> {
+        let live = self.facts.live().map_or("-", ReleaseId::as_str);
+        let restore = |workers: &Workers| {
+            let args = vec![
+                self.root(),
+                self.release.to_string(),
+                live.to_owned(),
+                workers.expect.to_string(),
+                ROSTER.to_owned(),
+            ];
+            // What is made again is of the live release.
+            let made_for = self.facts.live().unwrap_or(self.release);
+            let args = [args, self.managed(workers, made_for)].concat();
+            let name = format!("workers {} restore", workers.group);
+            self.step(name, Script::WorkersRestore, args)
         };
-        overlap.map(drop).collect()
+        self.groups(overlap).map(restore).collect()
     }
 
     fn groups(&self, of: impl Fn(&Workers) -> bool) -> impl Iterator<Item = &Workers> {
@@ -94,7 +114,7 @@ impl Site<'_> {
         step
     }
 
-    /// The words by which every script that speaks to a manager knows it.
+    /// The words by which every script that speaks to a manager knows it, and what it makes workers of a release from.
     fn managed(&self, workers: &Workers, release: &ReleaseId) -> Vec<String> {
         let commit = if release == self.release {
             self.commit()
@@ -115,6 +135,10 @@ impl Site<'_> {
             workers.settings_for(made),
         ]
     }
+}
+
+fn overlap(workers: &Workers) -> bool {
+    workers.hand_over == HandOver::Overlap
 }
 
 /// How long new workers of a manager may take to come up.

@@ -19,7 +19,7 @@ fn manifest(shop: &Shop) -> String {
     let queue = shop.queue().display().to_string();
     for (word, value) in [
         ("image: registry.example.com/shop:first", "image: shop:first\n          imagePullPolicy: Never\n          volumeMounts: [{name: queue, mountPath: /queue}]".to_owned()),
-        (r#"["php", "artisan", "queue:work", "--sleep=1", "--max-time=3600"]"#, r#"["php", "/worker.php"]"#.to_owned()),
+        (r#"["php", "artisan", "queue:work", "--sleep=1", "--max-time=3600"]"#, r#"["php", "artisan"]"#.to_owned()),
         ("          env:\n", "          env:\n            - {name: QUEUE, value: /queue}\n".to_owned()),
         ("      containers:\n", format!("      hostNetwork: true\n      volumes: [{{name: queue, hostPath: {{path: {queue}}}}}]\n      containers:\n")),
     ] {
@@ -48,21 +48,31 @@ impl Shop {
         let Kind::Deploy { commit } = kind else {
             unreachable!("it is a deployment")
         };
-        let lines = [r#"CMD ["php", "/worker.php"]"#];
+        let lines = [r#"CMD ["php", "artisan"]"#];
         self.docker().image(&format!("shop:{commit}"), &lines).await;
     }
 
-    /// The pods: release, image by number of its release, `told` where it was told to end.
+    /// The pods that run something: release, and `told` where it was told to end.
     async fn pods(&self) -> Vec<String> {
-        let format = r#"go-template={{range .items}}{{with .metadata.annotations}}{{index . "cutover/release"}}{{else}}-{{end}}{{if
-            .metadata.deletionTimestamp}} told{{end}}{{"\n"}}{{end}}"#;
-        let pods = self
-            .cluster()
-            .ask(&["get", "pods", "--output", format])
-            .await;
-        let mut pods: Vec<_> = self.scene.tame(&pods).lines().map(str::to_owned).collect();
+        let pods = self.running(
+            r#"{{with .metadata.annotations}}{{index . "cutover/release"}}{{else}}-{{end}}{{if
+            .metadata.deletionTimestamp}} told{{end}}"#,
+        );
+        let mut pods: Vec<_> = pods.await.iter().map(|pod| self.scene.tame(pod)).collect();
         pods.sort();
         pods
+    }
+
+    /// What this template says of each pod whose container runs.
+    async fn running(&self, template: &str) -> Vec<String> {
+        let format = format!(
+            r#"go-template={{{{range .items}}}}{{{{if (index .status.containerStatuses 0).state.running}}}}{template}{{{{"\n"}}}}{{{{end}}}}{{{{end}}}}"#
+        );
+        let pods = self
+            .cluster()
+            .ask(&["get", "pods", "--output", &format])
+            .await;
+        pods.lines().map(str::to_owned).collect()
     }
 
     async fn pods_settle(&self, wanted: &[&str]) {
@@ -78,14 +88,10 @@ impl Shop {
         .await;
     }
 
-    /// The digests that pods of the live release run.
+    /// The images that pods run.
     async fn images(&self) -> Vec<String> {
-        let format = "go-template={{range .items}}{{range .status.containerStatuses}}{{.image}}\n{{end}}{{end}}";
-        let images = self
-            .cluster()
-            .ask(&["get", "pods", "--output", format])
-            .await;
-        images.lines().map(str::to_owned).collect()
+        self.running("{{(index .status.containerStatuses 0).image}}")
+            .await
     }
 }
 
@@ -96,7 +102,7 @@ async fn pods_follow_a_release_and_a_lost_job_takes_it_back() {
     };
     let mut shop = Shop::on(Ground::Cluster(cluster), WORKERS).await;
     shop.docker()
-        .image("shop:first", &[r#"CMD ["php", "/worker.php"]"#])
+        .image("shop:first", &[r#"CMD ["php", "artisan"]"#])
         .await;
     shop.cluster().apply(&manifest(&shop)).await;
     shop.cluster()

@@ -21,10 +21,6 @@ fn service(shop: &Shop) -> String {
             "image: registry.example.com/shop:${CUTOVER_COMMIT}",
             format!("image: php:cli\n    {mounts}"),
         ),
-        (
-            r#"["php", "artisan", "queue:work", "--sleep=1", "--max-time=3600"]"#,
-            r#"["php", "worker.php"]"#.to_owned(),
-        ),
         ("APP_ENV: production", format!("QUEUE: {}", queue.display())),
     ] {
         assert!(text.contains(word), "{word}");
@@ -36,9 +32,13 @@ fn service(shop: &Shop) -> String {
 #[tokio::test]
 async fn compose_starts_new_containers_beside_the_old_ones_and_ends_those() {
     let shop = Shop::start(WORKERS).await;
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/compose.yaml");
+    let mut config = shop.docker().compose();
+    config.args(["--file", template, "config", "--quiet"]);
+    assert!(config.status().await.unwrap().success());
     let good = service(&shop);
     let deploy = async |text: &str| {
-        let files = [("worker.php", WORKER), ("compose.yaml", text)];
+        let files = [("artisan", WORKER), ("compose.yaml", text)];
         shop.scene.deploy(&files).await
     };
     ended(&deploy(&good).await, 0);
@@ -62,16 +62,6 @@ async fn compose_starts_new_containers_beside_the_old_ones_and_ends_those() {
             "cutover.release:",
             "app:",
             "its container does not say its release",
-        ),
-        (
-            "volumes: [\"${CUTOVER_RELEASE_PATH}",
-            "volumes: [\"/tmp",
-            "nothing in it is of the release",
-        ),
-        (
-            r#"["php", "worker.php"]"#,
-            r#"["sh", "-c", "php worker.php"]"#,
-            "a shell runs its command",
         ),
     ] {
         assert!(good.contains(from), "{from}");

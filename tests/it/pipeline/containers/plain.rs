@@ -9,7 +9,9 @@ use crate::pipeline::told::Told;
 
 /// One image for all releases, whose folder is brought in.
 const MOUNTED: &str = r#"manager = "docker"
-docker = { image = "php:cli", command = ["php", "worker.php"], options = ["--network=host"] }"#;
+docker = { image = "php:cli", command = ["php", "artisan", "queue:work"], options = ["--network=host"] }"#;
+
+const COMMAND: &str = r#"["php", "artisan", "queue:work"]"#;
 
 #[tokio::test]
 async fn a_long_job_ends_in_its_old_container_while_the_new_release_is_live() {
@@ -49,16 +51,16 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
     let live = shop.scene.live();
     for (command, reason) in [
         (
-            r#"["sh", "-c", "php worker.php"]"#,
+            r#"["sh", "-c", "php artisan queue:work"]"#,
             "a shell runs its command",
         ),
         // Nothing in the command tells it, but the kernel does.
         (r#"["sh", "start.sh"]"#, "SHELL"),
     ] {
-        shop.configure(r#"["php", "worker.php"]"#, command);
+        shop.configure(COMMAND, command);
         let files = [
-            ("worker.php", WORKER),
-            ("start.sh", "php worker.php\ntrue\n"),
+            ("artisan", WORKER),
+            ("start.sh", "php artisan queue:work\ntrue\n"),
         ];
         let told = shop.scene.deploy(&files).await;
         ended(&told, 1);
@@ -74,12 +76,12 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
             }
         })
         .await;
-        shop.configure(command, r#"["php", "worker.php"]"#);
+        shop.configure(command, COMMAND);
     }
     // A shell that becomes PHP is none.
     shop.configure(
-        r#"["php", "worker.php"]"#,
-        r#"["sh", "-c", "umask 2 && exec php worker.php"]"#,
+        COMMAND,
+        r#"["sh", "-c", "umask 2 && exec php artisan queue:work"]"#,
     );
     ended(&shop.deploy("two").await, 0);
     shop.close().await;
@@ -94,7 +96,7 @@ async fn a_container_that_is_killed_in_its_job_is_named_and_takes_the_release_ba
 
     let request = shop
         .scene
-        .wish(&[("worker.php", WORKER), ("mark", "two")])
+        .wish(&[("artisan", WORKER), ("mark", "two")])
         .await;
     let running = shop.scene.begin(&request);
     let killed = wait_for(
@@ -149,16 +151,11 @@ docker = { image = "shop:{commit}", options = ["--network=host", "--env=QUEUE=@q
             unreachable!("it was wished for")
         };
         let name = format!("shop:{commit}");
-        shop.docker()
-            .image(&name, &[r#"CMD ["php", "/worker.php"]"#])
-            .await;
+        shop.docker().build(&name, &dockerfile(mark)).await;
         commits.push(name);
         ended(&shop.scene.run(&request).await, 0);
     }
-    let images = async || {
-        let list = shop.docker().containers("{{.Image}}").await;
-        list
-    };
+    let images = async || shop.docker().containers("{{.Image}}").await;
     shop.settles(&["r2 running", "r2 running"]).await;
     assert_eq!(images().await, [&*commits[1], &*commits[1]]);
     assert_eq!(shop.begin("job").await, "r2");
@@ -174,4 +171,20 @@ docker = { image = "shop:{commit}", options = ["--network=host", "--env=QUEUE=@q
     assert!(told.outcome().contains("shop:"), "{}", told.outcome());
     assert_eq!(shop.containers().await, ["r1 running", "r1 running"]);
     shop.close().await;
+}
+
+/// The template, without what only the internet has.
+fn dockerfile(mark: &str) -> String {
+    let mut text = include_str!("../../../../templates/Dockerfile").to_owned();
+    let pcntl = r#"RUN php -r 'exit(extension_loaded("pcntl") ? 0 : 1);'"#;
+    let label = format!("WORKDIR /app\nLABEL mark={mark}");
+    for (line, here) in [
+        ("FROM php:8.4-cli", "FROM php:cli"),
+        ("RUN docker-php-ext-install pcntl", pcntl),
+        ("WORKDIR /app", &label),
+    ] {
+        assert!(text.contains(line), "{line}");
+        text = text.replace(line, here);
+    }
+    text
 }
