@@ -10,9 +10,12 @@ MACHINES := $(if $(filter 0,$(shell id -u)),--features it/machines)
 # How often `make bench` runs each; the others take longer.
 ROUNDS ?= 5
 PEER_ROUNDS ?= 3
+# How often `make bench-losses` deploys in each row, and how many requests a second are sent meanwhile.
+DEPLOYMENTS ?= 20
+RATE ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix check fmt bench setup
+.PHONY: help demo test test-matrix check fmt bench bench-losses setup
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,3 +54,8 @@ bench: setup ## Measure deployments beside a floor and others, over lines of 0, 
 	@sh benches/peers.sh
 	cargo build --release -p cutover -p benches
 	@target/release/benches --rounds $(ROUNDS) --peer-rounds $(PEER_ROUNDS) --json target/bench.json
+
+bench-losses: setup ## Count requests and jobs that are lost while releases come and go, beside scripts (root; DEPLOYMENTS=4 is quicker)
+	cargo build --release -p cutover
+	cargo build --release -p benches --bin losses
+	@target/release/losses --deployments $(DEPLOYMENTS) --rate $(RATE) --json target/losses.json

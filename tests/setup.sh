@@ -15,6 +15,7 @@ flock util-linux
 git git
 haproxy haproxy
 nginx nginx-light
+prometheus prometheus
 node nodejs
 npm npm
 php php-cli

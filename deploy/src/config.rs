@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
+mod alarms;
 mod containers;
 mod defaults;
 mod document;
@@ -25,6 +26,7 @@ mod shape;
 mod valid;
 mod workers;
 
+pub use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts, Then};
 pub(crate) use containers::MadeFor;
 pub use containers::{Compose, Containers, Docker, Image, Kubernetes};
 pub use explain::Explained;
@@ -162,6 +164,8 @@ pub struct Environment {
     /// Asks for the health of a wave this long before the next one begins, and before the release counts as healthy.
     /// Default 0 s.
     pub watch: Duration,
+    /// What is looked at for as long, beside health.
+    pub alarms: Alarms,
     /// What migrations may do.
     pub migrations: Migrations,
     /// The machines, at least one.

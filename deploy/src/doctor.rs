@@ -7,6 +7,7 @@ use crate::HostName;
 use crate::config::{Config, Environment, Host};
 
 mod checks;
+mod containers;
 mod files;
 mod host;
 mod ini;
@@ -14,6 +15,7 @@ mod php;
 mod pool;
 mod queue;
 mod seen;
+mod units;
 mod web;
 mod work;
 mod workers;
@@ -23,6 +25,7 @@ pub use checks::{ALL, Check};
 pub(crate) use host::commands_with_sudo;
 pub use ini::Ini;
 pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};
+pub use units::Unit;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -114,12 +117,19 @@ fn judged(look: Look<'_>) -> Diagnosis {
         fine: Vec::new(),
     };
     host::judge(look, &mut told);
+    if look.seen.silent.is_some() {
+        for check in ALL.iter().filter(|check| !check.id.starts_with("host.")) {
+            told.blind(check, "the host was not seen");
+        }
+        return told;
+    }
     files::judge(look, &mut told);
     workers::judge(look, &mut told);
     queue::judge(look, &mut told);
     php::judge(look, &mut told);
     pool::judge(look, &mut told);
     web::judge(look, &mut told);
+    containers::judge(look, &mut told);
     told
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use crate::matrix::Matrix;
 use crate::names::{CommitSha, HostName, ReleaseId};
@@ -87,6 +88,21 @@ pub enum Event {
         /// What came back, in words.
         seen: String,
     },
+    /// An alarm was looked at while the release is watched.
+    Looked {
+        /// On which host; absent where it was looked at from here.
+        host: Option<HostName>,
+        /// What was looked at: `access log`, `failed jobs`, `overdue jobs`, `workers`, or a name of the file.
+        alarm: String,
+        /// The number that was seen, where there is one.
+        value: Option<Number>,
+        /// The number above which it rings.
+        limit: Option<Number>,
+        /// Whether it rings.
+        rings: bool,
+        /// What was seen, in words, with both numbers.
+        seen: String,
+    },
     /// A worker process runs the release, by the kernel's word.
     WorkerProven {
         /// Where.
@@ -152,6 +168,16 @@ impl fmt::Display for Event {
             } => {
                 let word = if *healthy { "healthy" } else { "not healthy" };
                 write!(f, "{}{word} ({attempt} of {of}): {seen}", on(host.as_ref()))
+            }
+            Self::Looked {
+                host,
+                alarm,
+                rings,
+                seen,
+                ..
+            } => {
+                let word = if *rings { "ALARM " } else { "" };
+                write!(f, "{}{word}{alarm}: {seen}", on(host.as_ref()))
             }
             Self::WorkerProven {
                 host,

@@ -9,7 +9,7 @@ mod offer;
 mod ssh;
 
 pub use kept::Kept;
-use offer::Offer;
+pub(crate) use offer::{Offer, offer};
 pub(crate) use ssh::{Channel, Connection, within};
 
 /// What went wrong with a host, by place and by what follows from it.

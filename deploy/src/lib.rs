@@ -19,8 +19,10 @@ mod outcome;
 mod request;
 mod under_way;
 
+pub mod alarms;
 pub mod config;
 pub mod doctor;
+pub mod draft;
 pub mod facts;
 pub mod health;
 #[cfg(feature = "run")]

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::alarms::Alarm;
 use crate::config::{Config, Environment};
 use crate::facts::Facts;
 use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 use crate::{Artifact, Failure};
 
+mod alarms;
 pub mod fit;
 mod goal;
 mod remarks;
@@ -80,6 +82,8 @@ pub struct HostPlan {
     pub outside: bool,
     /// Whether the app is asked for a while longer.
     pub watch: bool,
+    /// What is looked at from here meanwhile.
+    pub alarms: Vec<Alarm>,
     /// Marks the release healthy and removes old ones.
     pub keep: Vec<Step>,
     /// The releases that are removed then.
@@ -102,7 +106,7 @@ impl HostPlan {
         let (switch, rejoin) = (&self.switch, &self.rejoin);
         let segments = [&self.stage, &self.migrate, switch, rejoin, &self.keep];
         let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
-        let questions = [self.health, self.watch];
+        let questions = [self.health, self.watch && self.health];
         segments + questions.into_iter().filter(|asked| *asked).count()
     }
 }
@@ -153,6 +157,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .collect();
     let waves = waves::waves(wish.environment, &wish.request.kind);
     waves::name_speakers(wish.environment, &waves, &mut hosts);
+    alarms::give(wish, &goal, &waves, &mut hosts);
     let previous = wish
         .environment
         .hosts

@@ -24,6 +24,7 @@ mod health;
 mod held;
 mod hold;
 mod lease;
+mod look;
 mod outside;
 mod phase;
 mod planned;
@@ -37,6 +38,7 @@ pub use ask::{Worker, held, needs_artifact, survey, workers};
 pub use check::{Checked, check};
 pub use doctor::examine;
 pub use hold::{HoldAnswer, Wanted, hold};
+pub use look::{OfferedKey, Unseen, look};
 pub use outside::{Answering, Outside, Question};
 pub use planned::{Planned, planned};
 

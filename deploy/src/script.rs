@@ -32,18 +32,32 @@ pub const LANE: &str = include_str!("script/lane.sh");
 /// Asks the app how it is.
 pub const HEALTH: &str = include_str!("script/health.sh");
 
+/// Tells what a host has that a `cutover.toml` speaks of.
+pub const LOOK: &str = include_str!("script/look.sh");
+/// Counts the requests in an access log.
+pub const ACCESS_LOG: &str = include_str!("script/access-log.sh");
+/// Asks the app how its queue stands.
+pub const QUEUE_ASK: &str = include_str!("script/queue.sh");
+/// The script of the app's own language that does; an argument of [`QUEUE_ASK`].
+pub const QUEUE_PHP: &str = include_str!("script/queue.php");
+/// Runs a script that may take only so long.
+pub const BOUNDED: &str = include_str!("script/bounded.sh");
 /// What the doctor asks a host: of the machine and the app's files, …
 pub const DOCTOR_HOST: &str = include_str!("script/doctor/host.sh");
 /// … of rights under sudo, …
 pub const DOCTOR_RIGHTS: &str = include_str!("script/doctor/rights.sh");
 /// … of workers and their supervisor, …
 pub const DOCTOR_PROCESSES: &str = include_str!("script/doctor/processes.sh");
+/// … or of the units that systemd has for them, …
+pub const DOCTOR_UNITS: &str = include_str!("script/doctor/units.sh");
 /// … of the PHP of the command line, by [`DOCTOR_APP`], …
 pub const DOCTOR_PHP: &str = include_str!("script/doctor/php.sh");
 /// … which tells of the app, …
 pub const DOCTOR_APP: &str = include_str!("script/doctor/app.php");
 /// … of the web server, …
 pub const DOCTOR_WEB: &str = include_str!("script/doctor/web.sh");
+/// … of containers, …
+pub const DOCTOR_CONTAINERS: &str = include_str!("script/doctor/containers.sh");
 /// … of cron, …
 pub const DOCTOR_CRON: &str = include_str!("script/doctor/cron.sh");
 /// … and of PHP-FPM, by [`ASK`] in its pool.
@@ -121,3 +135,6 @@ impl Script {
 
 /// The script that lists workers; an argument of [`Script::Workers`] and its like, and of a look at a host.
 pub const ROSTER: &str = include_str!("script/roster.sh");
+
+/// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
+pub const PROOF: &str = include_str!("script/proof.sh");

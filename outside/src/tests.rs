@@ -1,5 +1,4 @@
 //! The client against a listener of this process, which answers as the worst of them do.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod console;
 mod direct;
 mod doctor;
 mod hold;
+mod init;
 mod look;
 mod plan;
 pub mod serve;
@@ -74,6 +75,8 @@ enum Command {
     Releases(look::ReleasesArgs),
     /// Checks the configuration and every host; changes nothing.
     Check(look::CheckArgs),
+    /// Writes a first `cutover.toml` from what a repository and a host show.
+    Init(init::InitArgs),
     /// Tells what would lose jobs or requests on hosts, why, and what mends it; changes nothing.
     Doctor(doctor::DoctorArgs),
 }
@@ -97,6 +100,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => look::status(args).await,
         Command::Releases(args) => look::releases(args).await,
         Command::Check(args) => look::check(args).await,
+        Command::Init(args) => init::init(args).await,
         Command::Doctor(args) => doctor::doctor(args).await,
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use cutover_deploy::config::{
-    Address, Build, Config, Destructive, Environment, ForgeKind, Host, Migrations, OnRollback,
-    Recipe, Repository, Role, Sandbox, Shared, Steps, Strategy,
+    Address, Alarms, Build, Config, Destructive, Environment, ForgeKind, Host, Migrations,
+    OnRollback, Recipe, Repository, Role, Sandbox, Shared, Steps, Strategy,
 };
 use cutover_deploy::{
     AppName, CommitSha, DatabaseName, DeployRequest, DeploymentId, EnvironmentName, HostName, Kind,
@@ -73,6 +73,15 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         strategy: Strategy::All,
         batch: 1,
         watch: Duration::ZERO,
+        alarms: Alarms {
+            interval: Duration::from_secs(10),
+            times: 2,
+            access_log: None,
+            queue: None,
+            workers: None,
+            prometheus: Vec::new(),
+            commands: Vec::new(),
+        },
         migrations: Migrations {
             destructive: Destructive::Refuse,
             on_rollback: OnRollback::Keep,

@@ -1,9 +1,12 @@
 //! Machines boot, are reached, break and come back, and nothing of them stays.
 
+mod apps;
 mod cut;
 mod deploy;
+mod doctor;
 mod fleet;
 mod rights;
+mod workers;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod adopt;
+mod alarms;
 mod bad_commit;
 mod balancer;
 mod bring;
@@ -32,5 +33,6 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod unlisted;
 mod watched;
 mod waves;

@@ -321,6 +321,32 @@ fn systemd_takes_the_unit_of_a_worker() {
 }
 
 #[test]
+fn systemd_takes_the_units_of_an_app() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = ["notes.service", "notes.socket"].map(|name| {
+        let file = folder.path().join(name);
+        fs::write(&file, template(&format!("apps/{name}"))).unwrap();
+        file
+    });
+    // Its program is not on this machine.
+    let known = fs::read_to_string(&units[0]).unwrap();
+    fs::write(&units[0], known.replace("/usr/bin/python3", "/bin/sh")).unwrap();
+    let said = content(Command::new("systemd-analyze").arg("verify").args(&units));
+    let about: Vec<_> = said.lines().filter(|line| line.contains("notes")).collect();
+    assert!(about.is_empty(), "{about:?}");
+}
+
+#[test]
+fn every_app_that_is_shown_is_one_that_could_be_deployed() {
+    for name in ["static", "php", "systemd"] {
+        let file = format!("apps/{name}.toml");
+        if let Err(problems) = cutover_deploy::Config::parse(&file, &template(&file)) {
+            panic!("{problems}");
+        }
+    }
+}
+
+#[test]
 fn the_workflow_gives_only_inputs_and_takes_only_outputs_that_the_action_has() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let action = fs::read_to_string(root.join("action.yml")).unwrap();

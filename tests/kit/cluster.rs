@@ -17,7 +17,7 @@ const STORE: &str = "http://127.0.0.1:22379";
 const PEERS: &str = "http://127.0.0.1:22380";
 
 /// How long a node may take to be ready on a busy machine.
-const READY: Duration = Duration::from_secs(120);
+const READY: Duration = Duration::from_mins(2);
 
 /// A Kubernetes of one node, `n1`.
 ///

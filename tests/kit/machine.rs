@@ -152,12 +152,17 @@ impl Machine {
     /// Runs a shell script as the user that deploys, in the folder of the app, past SSH. Panics with its output unless
     /// it exits with 0.
     pub async fn sh(&self, script: &str) -> String {
-        command::succeed(&mut self.shell_of("deploy", script)).await
+        command::succeed(&mut self.shell(script)).await
     }
 
     /// The same, and returns however it ended.
     pub async fn try_sh(&self, script: &str) -> Output {
-        command::finish(&mut self.shell_of("deploy", script)).await
+        command::finish(&mut self.shell(script)).await
+    }
+
+    /// A shell script that is to run as the user that deploys, in the folder of the app, past SSH.
+    pub fn shell(&self, script: &str) -> Command {
+        self.shell_of("deploy", script)
     }
 
     /// Runs a shell script as root, as the machine's owner would at its console. Panics unless it exits with 0.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Sandbox, Strategy, Through,
+    Destructive, FpmAction, HandOver, Manager, OnRollback, Recipe, Sandbox, Strategy, Then, Through,
 };
 
 pub(super) const RECIPE: Recipe = Recipe::None;
@@ -18,6 +18,12 @@ pub(super) const STEP_TIMEOUT: Duration = Duration::from_mins(15);
 pub(super) const STRATEGY: Strategy = Strategy::All;
 pub(super) const BATCH: u32 = 1;
 pub(super) const WATCH: Duration = Duration::ZERO;
+pub(super) const ALARMS_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const ALARMS_TIMES: u32 = 2;
+pub(super) const ALARM_THEN: Then = Then::RollBack;
+pub(super) const ACCESS_LOG_PERCENT: u32 = 5;
+pub(super) const ACCESS_LOG_REQUESTS: u32 = 50;
+pub(super) const QUEUE_OVERDUE: u32 = 0;
 pub(super) const DESTRUCTIVE: Destructive = Destructive::Refuse;
 pub(super) const ON_ROLLBACK: OnRollback = OnRollback::Keep;
 pub(super) const DATABASE: &str = "default";

@@ -12,6 +12,8 @@ use super::{
     defaults,
 };
 
+mod alarms;
+
 /// A configuration with nothing left out; its `Display` is TOML that reads back as the same configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Explained<'c>(pub(super) &'c Config);
@@ -122,6 +124,7 @@ impl Page<'_, '_> {
         let batch = Mark::unless(environment.batch != defaults::BATCH);
         self.key("batch", &environment.batch, batch)?;
         self.time("watch", environment.watch, defaults::WATCH)?;
+        self.alarms(&place, &environment.alarms)?;
         self.migrations(&place, environment.migrations)?;
         for host in &environment.hosts {
             self.host(&place, host, environment.hosts.len())?;

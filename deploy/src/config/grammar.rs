@@ -110,6 +110,39 @@ pub(super) fn field_path(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// Reads what an alarm is called in output.
+pub(super) fn alarm_name(text: &str) -> Result<String, Fault> {
+    let allowed = |c: char| c.is_alphanumeric() || " ._-".contains(c);
+    if text.trim() != text || text.is_empty() || text.len() > 60 || !text.chars().all(allowed) {
+        let message = format!("{} is not a name", quoted(text));
+        let help = "write at most 60 letters, digits, spaces, `.`, `_` and `-`";
+        return Err(Fault::new(message, help));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a query of Prometheus, which alone can judge it.
+pub(super) fn query(text: &str) -> Result<String, Fault> {
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.trim().is_empty() || text.contains(odd) {
+        let message = format!("{} is not a query", quoted(text));
+        return Err(Fault::new(message, "write what Prometheus takes"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads the variable that holds a token. Whoever may change the file could have any variable of a door sent anywhere, so
+/// none is but those that were made for it.
+pub(super) fn token_variable(text: &str) -> Result<String, Fault> {
+    let name = variable(text)?;
+    if name.starts_with("PROMETHEUS_") {
+        return Ok(name);
+    }
+    let message = format!("{} may not be sent anywhere", quoted(text));
+    let help = "name a variable that begins with `PROMETHEUS_`: `PROMETHEUS_TOKEN`";
+    Err(Fault::new(message, help))
+}
+
 /// Reads the name of a header.
 pub(super) fn header_name(text: &str) -> Result<String, Fault> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);

@@ -12,8 +12,10 @@ use super::{
     Strategy, Through,
 };
 
+mod alarms;
 mod containers;
 
+pub(super) use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts};
 pub(super) use containers::{Compose, Docker, Kubernetes};
 
 /// How a length of time is written.
@@ -157,6 +159,8 @@ pub(super) struct Environment {
     /// 0s to 24h. Default `0s`.
     #[schemars(extend("default" = "0s", "pattern" = DURATION))]
     pub(super) watch: Option<String>,
+    /// What is looked at for as long, beside health.
+    pub(super) alarms: Option<Alarms>,
     /// What migrations may do.
     pub(super) migrations: Option<Migrations>,
     /// The machines, at least one.

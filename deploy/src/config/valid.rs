@@ -10,6 +10,7 @@ use super::place::Place;
 use super::{Build, Config, Recipe, Steps, defaults, raw};
 use crate::names::{AppName, BadName, EnvironmentName};
 
+mod alarms;
 mod claims;
 mod containers;
 mod databases;

@@ -51,7 +51,7 @@ checks! {
         "Times of leases, releases and cache entries of several hosts then contradict each other.",
         "`timedatectl set-ntp true`";
     DISK = "host.disk", Risk,
-        "less than 5 % or 500 MB of the disk is free",
+        "less than 500 MB of the disk is free, or less than 5 % and 5 GB",
         "A deployment stops when the disk is full, and so does the app.",
         "`du -xsh PATH/releases/* PATH/shared`, a smaller `keep_releases`";
     INODES = "host.inodes", Risk,
@@ -116,6 +116,22 @@ checks! {
         "`autorestart` is not `true`",
         "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
         "`autorestart=true`";
+    TIMEOUT_STOP = "systemd.timeout-stop", Loses,
+        "`TimeoutStopSec` of a worker's unit is not longer than the longest job",
+        "Whatever stops the unit, a reboot included, kills the job that outlasts it.",
+        "`TimeoutStopSec=` longer than `--timeout`";
+    KILL_MODE = "systemd.kill-mode", Risk,
+        "`KillMode` of a worker's unit is not `mixed`",
+        "By default TERM also reaches the programs that a job has started: they die, and the job fails although its worker waited.",
+        "`KillMode=mixed`";
+    KILL_SIGNAL = "systemd.kill-signal", Loses,
+        "`KillSignal` of a worker's unit is not TERM",
+        "Not every Laravel finishes its job on another one.",
+        "`KillSignal=SIGTERM`";
+    RESTART = "systemd.restart", Loses,
+        "`Restart` of a worker's unit is not `always`",
+        "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
+        "`Restart=always`";
     DRAIN = "workers.drain", Loses,
         "`drain_timeout` is not longer than the longest job",
         "The deployment kills the job with `after_drain = \"force\"`, and goes back for it with `fail`.",
@@ -213,6 +229,18 @@ checks! {
         "the scheduler runs as another user than the one that deploys",
         "Files that it makes in `storage` cannot be written by the app, nor removed.",
         "the same line in the crontab of the user that deploys";
+    SHELL_FORM = "container.shell-form", Loses,
+        "a Dockerfile, Compose or Kubernetes file of the release starts a worker under a shell",
+        "The shell keeps TERM to itself: the worker takes more jobs and is killed in one. `init: true` does not help, it loses the job at once.",
+        "`[\"php\", \"artisan\", \"queue:work\"]`, or `sh -c 'exec php …'`";
+    GRACE = "container.grace", Loses,
+        "`stop_grace_period` or `terminationGracePeriodSeconds` of a worker is not longer than the longest job",
+        "What outlasts it is killed, with its job.",
+        "a time longer than `--timeout`; the defaults are 10 s and 30 s";
+    IMAGE_SIGNAL = "container.stop-signal", Loses,
+        "`STOPSIGNAL` is one that cuts work off",
+        "The job or request is cut off in the middle.",
+        "`STOPSIGNAL SIGTERM`, or `SIGQUIT` for PHP-FPM";
     SEVERAL = "cron.several", Remark,
         "the scheduler runs on several hosts",
         "Each task without `onOneServer()` runs once on every host.",
@@ -261,7 +289,7 @@ mod tests {
         let is_row = |line: &&str| line.starts_with("| `");
         if std::env::var_os("UPDATE_DOCS").is_some() {
             let (head, rest) = text.split_once("|---|---|---|---|---|\n").unwrap();
-            let rest: Vec<_> = rest.lines().skip_while(|line| is_row(&line)).collect();
+            let rest: Vec<_> = rest.lines().skip_while(|line| is_row(line)).collect();
             let text = format!(
                 "{head}|---|---|---|---|---|\n{}\n{}\n",
                 rows.join("\n"),

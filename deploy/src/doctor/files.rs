@@ -3,7 +3,7 @@
 use super::Severity::{Remark, Risk};
 use super::checks::{BODY, DEBUG, ENV_KEYS, ENV_RIGHTS, KEPT, LINKED};
 use super::{Diagnosis, Look};
-use crate::config::Role;
+use crate::config::{Recipe, Role};
 
 /// No more keys are named.
 const NAMED_KEYS: usize = 8;
@@ -20,15 +20,15 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     if look.host.roles.contains(&Role::Web) {
         body(look, told);
     }
-    if look.seen.silent.is_some() {
-        let checks = [&LINKED, &ENV_RIGHTS, &ENV_KEYS];
-        told.blind_to(&checks, "the host was not seen");
-        return;
-    }
     env(look, told);
     shared(look, told);
-    let Some(app) = &look.seen.app else { return };
-    let Some(config) = &app.config else { return };
+    let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
+    let Some(config) = config else {
+        if let (Recipe::Laravel, Some(why)) = (look.config.recipe, look.seen.trouble.get("php")) {
+            told.blind(&DEBUG, why.clone());
+        }
+        return;
+    };
     let debugs = config.debug && config.env != "local" && config.env != "testing";
     let found = format!("APP_DEBUG is on, and APP_ENV is {:?}", config.env);
     let mend = format!(

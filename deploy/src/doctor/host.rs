@@ -8,7 +8,8 @@ use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager,
 /// A clock may be so many seconds off.
 const SKEW_SECONDS: u64 = 30;
 const FREE_PERCENT: u64 = 5;
-const FREE_KIB: u64 = 500_000;
+/// So much is little on any disk, and so much is enough on any.
+const FREE_KIB: (u64, u64) = (500_000, 5_000_000);
 
 /// The commands that a deployment runs on a host through sudo, with all of their words.
 pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<String> {
@@ -132,7 +133,8 @@ fn room(look: Look<'_>, told: &mut Diagnosis) {
     match look.seen.disk {
         None => told.blind(&DISK, "`df` does not tell"),
         Some(room) => {
-            let short = room.percent() < FREE_PERCENT || room.free < FREE_KIB;
+            let (little, enough) = FREE_KIB;
+            let short = room.free < little || room.percent() < FREE_PERCENT && room.free < enough;
             let (percent, free) = (room.percent(), room.free / 1000);
             let found = format!("{percent} % of the disk below {root} is free, {free} MB");
             told.verdict(&DISK, short.then_some((Risk, found, mend.clone())));

@@ -37,7 +37,7 @@ impl Ini {
             return;
         }
         if let Some(name) = text.strip_prefix('[') {
-            self.section = name.trim_end_matches(']').to_owned();
+            name.trim_end_matches(']').clone_into(&mut self.section);
             self.key.clear();
             self.sections.entry(self.section.clone()).or_default();
             return;
@@ -52,14 +52,19 @@ impl Ini {
         }
     }
 
-    /// The programs of a group: those that it lists, or the one of its name.
+    /// The programs of a group: those that it lists, the one of its name, or those of its releases.
     pub(crate) fn programs(&self, group: &str) -> Vec<Program<'_>> {
         let program = |name: &str| self.sections.get(&format!("program:{name}"));
         let listed = self.sections.get(&format!("group:{group}"));
         let names = listed.and_then(|group| group.get("programs"));
         let names = names.map_or(group, String::as_str);
+        let of_releases = format!("program:{group}@");
+        let of_releases = self
+            .sections
+            .iter()
+            .filter_map(|(name, section)| name.starts_with(&of_releases).then_some(section));
         let programs = names.split(',').filter_map(|name| program(name.trim()));
-        programs.map(Program).collect()
+        programs.chain(of_releases).map(Program).collect()
     }
 }
 

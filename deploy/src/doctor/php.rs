@@ -17,7 +17,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let Some(app) = &look.seen.app else {
         let why = look.seen.trouble.get("php");
         let why = why.map_or(
-            "nothing is live yet, or the host was not seen",
+            "PHP of the command line does not tell of the app",
             String::as_str,
         );
         told.blind_to(&[&VERSIONS, &PLATFORM, &EXTENSIONS], why);

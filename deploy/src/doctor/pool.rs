@@ -20,7 +20,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let pool = match (&look.seen.pool, &fpm.pool) {
         (Some(Ok(pool)), _) => pool,
         (Some(Err(said)), Some(address)) => {
-            let found = format!("{address}: {said}");
+            let found = format!("{address}: {}", said.trim());
             let mend =
                 format!("ls -l {address}, systemctl status php*-fpm, and `pool` in cutover.toml");
             told.verdict(&POOL, Some((Risk, found, mend)));
@@ -45,7 +45,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     match &pool.opcache {
         Some(opcache) => room(opcache, told),
         None if pool.enabled => {
-            told.blind(&OPCACHE, "OPcache does not answer: `opcache.restrict_api`")
+            told.blind(&OPCACHE, "OPcache does not answer: `opcache.restrict_api`");
         }
         None => {}
     }

@@ -2,10 +2,11 @@
 
 use super::Severity::{Loses, Remark};
 use super::checks::{CACHE_PREFIX, CACHE_STORE, RETRY_AFTER};
+use super::ini::Program;
 use super::seen::AppConfig;
 use super::work::{Longest, Work};
 use super::{Diagnosis, Look};
-use crate::config::Role;
+use crate::config::{Manager, Recipe, Role, Workers};
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let works = look.host.roles.contains(&Role::Worker) && !look.environment.workers.is_empty();
@@ -13,17 +14,14 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
         return;
     }
     let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE];
-    let Some(app) = &look.seen.app else {
-        let why = look.seen.trouble.get("php");
-        told.blind_to(
-            &all,
-            why.map_or("the app's configuration was not seen", String::as_str),
-        );
-        return;
-    };
-    let Some(config) = &app.config else {
-        if let Some(trouble) = &app.trouble {
-            told.blind_to(&all, trouble);
+    let app = look.seen.app.as_ref();
+    let Some((app, config)) = app.and_then(|app| Some((app, app.config.as_ref()?))) else {
+        if look.config.recipe == Recipe::Laravel || app.is_none() {
+            let why = look.seen.trouble.get("php");
+            told.blind_to(
+                &all,
+                why.map_or("the app's configuration was not seen", String::as_str),
+            );
         }
         return;
     };
@@ -61,6 +59,10 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
 
 /// Whether a line of the user's relies on `queue:restart`.
 fn by_queue_restart(look: Look<'_>) -> bool {
+    let by_manager = |workers: &Workers| workers.manager == Manager::QueueRestart;
+    if look.environment.workers.iter().any(by_manager) {
+        return true;
+    }
     let steps = &look.config.steps;
     let lines = steps
         .after_swap
@@ -75,7 +77,7 @@ fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
         let of = look.seen.supervisors.iter();
         of.flat_map(|ini| ini.programs(&workers.group))
     });
-    let mut commands: Vec<Vec<String>> = programs.map(|program| program.words()).collect();
+    let mut commands: Vec<Vec<String>> = programs.map(Program::words).collect();
     commands.extend(
         look.seen
             .processes

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::ini::Ini;
+use super::units::Unit;
 use crate::pool::Pool;
 
 /// What a host said.
@@ -18,7 +19,7 @@ pub struct Seen {
     pub clock_ahead: Option<i64>,
     /// The user that deploys: number and name.
     pub user: Option<(u32, String)>,
-    /// Whether `ln` is BusyBox's.
+    /// Whether `ln` is that of `BusyBox`.
     pub busybox_ln: Option<bool>,
     /// Room on the disk below the path, in KiB.
     pub disk: Option<Room>,
@@ -42,6 +43,8 @@ pub struct Seen {
     pub processes: Vec<Process>,
     /// What each supervisor is configured with.
     pub supervisors: Vec<Ini>,
+    /// The units of groups that systemd manages.
+    pub units: BTreeMap<String, Vec<Unit>>,
     /// The app beside the command line's PHP.
     pub app: Option<App>,
     /// The pool; the error is what it answered instead.
@@ -54,6 +57,10 @@ pub struct Seen {
     pub file: Option<(String, u16, Option<String>)>,
     /// Lines of cron that run the scheduler: where they stand, whose they are, the line.
     pub cron: Vec<(String, String, String)>,
+    /// Lines of Dockerfiles of the live release, each with its file.
+    pub images: Vec<(String, String)>,
+    /// Lines of its Compose and Kubernetes files, each with its file.
+    pub yaml: Vec<(String, String)>,
 }
 
 /// Why a host said nothing.
@@ -125,9 +132,8 @@ pub struct App {
     /// The version of Laravel, without a `v`.
     pub laravel: Option<String>,
     /// The app's configuration; absent where it is none of Laravel, or could not be read.
+    #[serde(skip)]
     pub config: Option<AppConfig>,
-    /// Why the configuration could not be read.
-    pub trouble: Option<String>,
     /// The cache prefix of releases whose configuration is cached.
     pub prefixes: BTreeMap<String, String>,
 }
@@ -188,7 +194,13 @@ impl Seen {
                     ini.hear(rest);
                 }
             }
+            "unit" => self.hear_unit(rest),
             "app" => self.app = serde_json::from_str(rest).ok(),
+            "config" => {
+                if let Some(app) = &mut self.app {
+                    app.config = serde_json::from_str(rest).ok();
+                }
+            }
             "fpm" => {
                 let (pid, value) = rest.split_once(' ').unwrap_or((rest, ""));
                 let pid = pid.parse().ok();
@@ -202,6 +214,8 @@ impl Seen {
                     closed.get_or_insert(rest.to_owned());
                 }
             }
+            "image" => self.images.extend(parted(rest)),
+            "yaml" => self.yaml.extend(parted(rest)),
             "cron" => {
                 let mut parts = rest.splitn(3, ' ').map(str::to_owned);
                 if let (Some(place), Some(user), Some(line)) =
@@ -215,10 +229,31 @@ impl Seen {
         }
     }
 
+    /// A unit begins anew after an empty line, and whenever a key comes again.
+    fn hear_unit(&mut self, rest: &str) {
+        let (group, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let units = self.units.entry(group.to_owned()).or_default();
+        let Some((key, value)) = text.split_once('=') else {
+            units.push(Unit::new());
+            return;
+        };
+        if units.last().is_none_or(|unit| unit.contains_key(key)) {
+            units.push(Unit::new());
+        }
+        if let Some(unit) = units.last_mut() {
+            unit.insert(key.to_owned(), value.to_owned());
+        }
+    }
+
     fn hear_file(&mut self, rest: &str) {
         let told = rest.split_once(' ');
         self.file = told.map(|(status, path)| (path.to_owned(), status.parse().unwrap_or(0), None));
     }
+}
+
+fn parted(rest: &str) -> Option<(String, String)> {
+    let (file, line) = rest.split_once(' ')?;
+    Some((file.to_owned(), line.to_owned()))
 }
 
 /// The name `-` says that there is a file, and no key in it yet.

@@ -18,7 +18,7 @@ fn served(look: Look<'_>, told: &mut Diagnosis) {
     let why = match (&look.environment.health, look.seen.trouble.get("web")) {
         (None, _) => "needs `[health]`, whose address is asked",
         (Some(_), Some(trouble)) => trouble,
-        (Some(_), None) => "the host was not seen, or nothing is live yet",
+        (Some(_), None) => "the web server was not asked",
     };
     if look.seen.served.is_empty() {
         told.blind(&DOTFILES, why);
@@ -54,7 +54,7 @@ fn served(look: Look<'_>, told: &mut Diagnosis) {
 fn cron(look: Look<'_>, told: &mut Diagnosis) {
     let (seen, root) = (look.seen, &look.environment.path);
     let Some((uid, user)) = &seen.user else {
-        told.blind_to(&[&PINNED, &CRON_USER], "the host was not seen");
+        told.blind_to(&[&PINNED, &CRON_USER], "the host does not tell who deploys");
         return;
     };
     if seen.cron.is_empty() && *uid != 0 {

@@ -9,7 +9,7 @@ use super::ini::Program;
 use super::seen::{Listed, Process};
 use super::work::{Longest, Work};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, HandOver, Role, Workers};
+use crate::config::{AfterDrain, HandOver, Manager, Role, Workers};
 
 /// What supervisor waits when it is not told.
 const STOP_WAIT_SECONDS: u64 = 10;
@@ -23,9 +23,7 @@ const MANAGED: [&Check; 5] = [
 const TOLD: [&Check; 5] = [&DRAIN, &TIMEOUT, &TRIES, &RECYCLE, &LISTEN];
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
-    if look.seen.silent.is_none() {
-        unmanaged(look, told);
-    }
+    unmanaged(look, told);
     if !look.host.roles.contains(&Role::Worker) {
         return;
     }
@@ -40,21 +38,15 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
 
 fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     let name = &workers.group;
-    if look.seen.silent.is_some() {
-        told.blind_to(&MANAGED, "the host was not seen");
-        told.blind_to(&TOLD, "the host was not seen");
-        told.blind_to(&[&RUNNING, &STALE], "the host was not seen");
-        return;
-    }
     let of = |listed: &&Listed| listed.group == *name;
     let listed: Vec<&Listed> = look.seen.listed.iter().filter(of).collect();
     if listed.is_empty() {
         let why = look.seen.trouble.get("roster");
-        let why = why.map_or("supervisor does not list it", String::as_str);
+        let why = why.map_or("its manager does not list it", String::as_str);
         told.blind_to(&[&RUNNING, &STALE], &format!("group {name}: {why}"));
     } else {
         running(workers, &listed, told);
-        stale(look, workers, &listed, told);
+        stale(look, &listed, told);
     }
     let programs: Vec<Program<'_>> = look
         .seen
@@ -62,20 +54,9 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
         .iter()
         .flat_map(|ini| ini.programs(name))
         .collect();
-    if programs.is_empty() {
-        let why =
-            "no file of supervisor that may be read tells of it; needs a running worker, or root";
-        told.blind_to(&MANAGED, &format!("group {name}: {why}"));
-    }
-    for program in &programs {
-        managed(look, workers, *program, told);
-    }
     let pids: Vec<u32> = listed.iter().filter_map(|listed| listed.pid).collect();
-    let running = look
-        .seen
-        .processes
-        .iter()
-        .filter(|process| pids.contains(&process.pid));
+    let of = |process: &&Process| pids.contains(&process.pid);
+    let running = look.seen.processes.iter().filter(of);
     let mut commands: Vec<Vec<String>> = running.map(|process| process.words.clone()).collect();
     if commands.is_empty() {
         commands = programs.iter().map(|program| program.words()).collect();
@@ -88,6 +69,26 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
             options(look, workers, &work, told);
         }
     }
+    match workers.manager {
+        Manager::Supervisor => {
+            if programs.is_empty() {
+                let why = "no file of supervisor that may be read tells of it; needs a running worker, or root";
+                told.blind_to(&MANAGED, &format!("group {name}: {why}"));
+            }
+            for program in &programs {
+                managed(look, workers, *program, told);
+            }
+        }
+        Manager::Systemd | Manager::SystemdUser => {
+            let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
+            let work = commands.iter().find_map(|words| Work::read(words));
+            let longest = work
+                .filter(Work::takes_jobs)
+                .map(|work| work.longest(config));
+            super::units::judge(look, workers, longest, told);
+        }
+        _ => {}
+    }
 }
 
 fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
@@ -97,10 +98,18 @@ fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
         .count();
     let down: Vec<String> = listed
         .iter()
-        .filter(|listed| listed.state != "RUNNING")
+        .filter(|listed| !matches!(listed.state.as_str(), "RUNNING" | "ENDING"))
         .map(|listed| format!("{} is {}", listed.name, listed.state))
         .collect();
     let short = up < workers.expect as usize;
+    let starting = |listed: &&&Listed| listed.state == "STARTING";
+    if short && up + listed.iter().filter(starting).count() >= workers.expect as usize {
+        told.blind(
+            &RUNNING,
+            format!("{}: {}: look again", workers.group, down.join(", ")),
+        );
+        return;
+    }
     let mut found = format!(
         "{up} of {} workers of {} run",
         workers.expect, workers.group
@@ -115,19 +124,25 @@ fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
     told.verdict(&RUNNING, short.then_some((Loses, found, mend)));
 }
 
-fn stale(look: Look<'_>, workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
+fn stale(look: Look<'_>, listed: &[&Listed], told: &mut Diagnosis) {
     let Some(live) = &look.seen.live else {
         told.blind(&STALE, "nothing is live yet");
         return;
     };
-    for worker in listed.iter().filter(|worker| worker.pid.is_some()) {
+    for worker in listed.iter().filter(|worker| {
+        // One that finishes its last job is on the old release by right.
+        worker.pid.is_some() && worker.state != "ENDING"
+    }) {
         let Some(release) = &worker.release else {
             let whose = "only its own user and root may see which release it runs";
             told.blind(&STALE, format!("{}: {whose}", worker.name));
             continue;
         };
         let found = format!("{} runs {release}, and {live} is live", worker.name);
-        let mend = format!("supervisorctl signal TERM {}:*", workers.group);
+        let mend = format!(
+            "kill -TERM {}, once it is no longer needed",
+            worker.pid.unwrap_or(0)
+        );
         told.verdict(&STALE, (release != live).then_some((Loses, found, mend)));
     }
 }
@@ -231,7 +246,10 @@ fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagno
         &TIMEOUT,
         endless.then_some((Risk, found, "--timeout=60".to_owned())),
     );
-    if let Longest::Limit(longest) = longest {
+    // With an overlap nobody waits for old workers.
+    if let Longest::Limit(longest) = longest
+        && workers.hand_over != HandOver::Overlap
+    {
         let drain = workers.drain_timeout.as_secs();
         let longest = longest.as_secs();
         let (severity, does) = match workers.after_drain {
@@ -284,6 +302,16 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         return;
     }
     let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
+    // One that is just starting, or finishes its last job, is listed without a process.
+    let groups = look
+        .environment
+        .workers
+        .iter()
+        .map(|workers| &workers.group);
+    let ours: Vec<Vec<String>> = groups
+        .flat_map(|group| seen.supervisors.iter().flat_map(|ini| ini.programs(group)))
+        .map(Program::words)
+        .collect();
     // Horizon's own workers are children of children of the one that is listed.
     let family = |process: &Process| {
         let mut at = process.pid;
@@ -308,7 +336,7 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
             .words
             .iter()
             .any(|word| word == "--once" || word == "--stop-when-empty");
-        if lasting && !once && !family(process) {
+        if lasting && !once && !ours.contains(&process.words) && !family(process) {
             strays.push(format!("{} (pid {})", work.command, process.pid));
         }
     }

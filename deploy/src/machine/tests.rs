@@ -178,6 +178,7 @@ fn plan_of(story: &Story) -> Plan {
         health: true,
         outside: true,
         watch: true,
+        alarms: Vec::new(),
         keep: step(),
         removed: Vec::new(),
         undo: step(),

@@ -99,6 +99,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         },
         health,
         outside: false,
+        alarms: Vec::new(),
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },

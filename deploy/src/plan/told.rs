@@ -56,10 +56,11 @@ impl Plan {
         let Environment {
             health,
             watch,
+            alarms,
             php_fpm,
             ..
         } = environment;
-        take(&format!("{health:?} {watch:?} {php_fpm:?}"));
+        take(&format!("{health:?} {watch:?} {alarms:?} {php_fpm:?}"));
         for (name, host) in &self.hosts {
             take(name.as_str());
             take(&format!(
@@ -112,7 +113,13 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         "health" => one(plan.health, phase).collect(),
         "rejoin" => names(&plan.rejoin),
         "outside" => one(plan.outside, phase).collect(),
-        "watch" => one(plan.watch, phase).collect(),
+        "watch" => {
+            let alarms = plan.alarms.iter().map(|alarm| alarm.name().to_owned());
+            one(plan.watch && plan.health, "health")
+                .chain(one(plan.watch && plan.outside, "outside"))
+                .chain(alarms)
+                .collect()
+        }
         _ => names(&plan.keep),
     };
     (!steps.is_empty()).then(|| format!("{phase} on {host}: {}", steps.join(", ")))

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::pool::{call, pool_of, question};
 use super::{Access, ask, join_all};
-use crate::config::{Config, Environment, Host, Role};
+use crate::config::{Config, Environment, Host, Manager, Role};
 use crate::doctor::{self, Diagnosis, Listed, Seen, Silent};
 use crate::host::{ConnectReason, Connection, HostError, within};
 use crate::pool::Pool;
 use crate::script::{
-    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP, DOCTOR_PROCESSES,
-    DOCTOR_RIGHTS, DOCTOR_WEB,
+    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CONTAINERS, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP,
+    DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_UNITS, DOCTOR_WEB,
 };
 use crate::text::plain;
 use crate::{Failure, HostName, clock};
@@ -84,7 +84,9 @@ async fn look(
     }
     for (name, lines, trouble) in told {
         let now = clock::now().as_second();
-        lines.iter().for_each(|line| seen.hear(line, now));
+        for line in &lines {
+            seen.hear(line, now);
+        }
         seen.trouble.extend(trouble.map(|said| (name, said)));
     }
     match listed {
@@ -102,8 +104,19 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         (DOCTOR_HOST, "host", with_root(shared.cloned().collect())),
         (DOCTOR_PROCESSES, "processes", with_root(Vec::new())),
         (DOCTOR_CRON, "cron", with_root(Vec::new())),
+        (DOCTOR_CONTAINERS, "containers", with_root(Vec::new())),
         (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
     ];
+    let works = host.roles.contains(&Role::Worker);
+    for workers in environment.workers.iter().filter(|_| works) {
+        let scope = match workers.manager {
+            Manager::Systemd => "system",
+            Manager::SystemdUser => "user",
+            _ => continue,
+        };
+        let args = vec![scope.to_owned(), workers.group.clone()];
+        questions.push((DOCTOR_UNITS, "units", args));
+    }
     let commands = doctor::commands_with_sudo(environment, host);
     if !commands.is_empty() {
         questions.push((DOCTOR_RIGHTS, "rights", commands));
@@ -159,21 +172,24 @@ async fn list(
     host: &Host,
     connection: &Connection,
 ) -> Result<Vec<Listed>, String> {
-    if !host.roles.contains(&Role::Worker) {
-        return Ok(Vec::new());
-    }
-    let workers = ask::roster(environment, host, connection).await;
-    let workers = workers.map_err(|failure| failure.message)?;
-    Ok(workers
-        .into_iter()
-        .map(|worker| Listed {
-            group: worker.name.split(':').next().unwrap_or_default().to_owned(),
+    let works = host.roles.contains(&Role::Worker);
+    let mut listed = Vec::new();
+    for group in environment.workers.iter().filter(|_| works) {
+        let one = Environment {
+            workers: vec![group.clone()],
+            ..environment.clone()
+        };
+        let workers = ask::roster(&one, host, connection).await;
+        let workers = workers.map_err(|failure| failure.message)?;
+        listed.extend(workers.into_iter().map(|worker| Listed {
+            group: group.group.clone(),
             name: worker.name,
             state: worker.state,
             pid: worker.pid,
             release: worker.release,
-        })
-        .collect())
+        }));
+    }
+    Ok(listed)
 }
 
 /// Has the pool tell of itself, by a script that is there meanwhile.

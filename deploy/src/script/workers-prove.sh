@@ -1,9 +1,9 @@
-# workers-prove ROOT RELEASE EXPECT SECONDS AFTER ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
+# workers-prove ROOT RELEASE EXPECT SECONDS AFTER PROOF ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
 # Proves that a release has its workers and that all others only finish a job. That goes on after this script has ended, for
 # as long as their manager lets them, unless AFTER says to wait for it.
 # shellcheck disable=SC2016
-root=$1 release=$2 expect=$3 seconds=$4 after=$5 asked=$5 roster=$6 recipe=$7 manager=$8 group=$9
-shift 9 && sudo=$1 settings=$2
+root=$1 release=$2 expect=$3 seconds=$4 after=$5 asked=$5 proof=$6 roster=$7 recipe=$8 manager=$9
+shift 9 && group=$1 sudo=$2 settings=$3
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
 look() { table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings"); }
@@ -36,5 +36,4 @@ done
 # A container that did not end by itself took its job with it.
 with '$4 != release && index($2, "LOST") == 1 { print "lost", $1, $2, $4; n++ } END { exit n > 0 }' || [ "$asked" != fail ] ||
   { printf '%s\na job was lost with workers of %s\n' "$table" "$group" >&2 && exit 70; }
-with '$4 == release && $2 == "RUNNING" { print "proven", $1, $3, $4, $5 }
-      ($4 != release || $2 == "ENDING") && $3 != "-" { print "drains", $1, $3, $4, $5 }'
+exec sh -euc "$proof" proof "$root" "$release" "$group" "$table"

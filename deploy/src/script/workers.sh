@@ -1,8 +1,8 @@
-# workers ROOT RELEASE EXPECT SECONDS AFTER HAND_OVER ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
+# workers ROOT RELEASE EXPECT SECONDS AFTER HAND_OVER PROOF ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
 # Makes the workers that run what `current` leads to follow a release, and tells each that is proven to run it.
 # shellcheck disable=SC2016
-root=$1 release=$2 expect=$3 seconds=$4 after=$5 hand_over=$6 roster=$7 recipe=$8 manager=$9
-shift 9 && group=$1 sudo=$2 settings=$3
+root=$1 release=$2 expect=$3 seconds=$4 after=$5 hand_over=$6 proof=$7 roster=$8 recipe=$9
+shift 9 && manager=$1 group=$2 sudo=$3 settings=$4
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
 if [ "$hand_over" = restart ]; then manager restart; fi
@@ -36,5 +36,4 @@ STALE
   if [ "$#" != 0 ] && manager end "$@"; then told="$told$* "; fi
   sleep 0.2
 done
-with '$4 == release && $2 == "RUNNING" { print "proven", $1, $3, $4, $5 }
-      $4 != release && $1 != "" { print "kept", $1, $2, $3, $4 }'
+exec sh -euc "$proof" proof "$root" "$release" "$group" "$table"

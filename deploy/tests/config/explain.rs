@@ -121,6 +121,10 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     batch = 1  # default
     watch = "0s"  # default
 
+    [environments.production.alarms]
+    interval = "10s"  # default
+    times = 2  # default
+
     [environments.production.migrations]
     destructive = "refuse"  # default
     on_rollback = "keep"  # default

@@ -1,5 +1,6 @@
 //! `cutover doctor`: what would lose jobs or requests on the hosts of an environment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -61,8 +62,12 @@ fn text(told: &Diagnosis) -> String {
         write!(text, "\n    {}", finding.why).unwrap_or_default();
         write!(text, "\n    mend: {}", finding.mend).unwrap_or_default();
     }
-    for unseen in &told.unseen {
-        write!(text, "\n  not checked: {}: {}", unseen.id, unseen.why).unwrap_or_default();
+    let mut unseen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &told.unseen {
+        unseen.entry(&one.why).or_default().push(one.id);
+    }
+    for (why, ids) in unseen {
+        write!(text, "\n  not checked: {}\n    {why}", ids.join(", ")).unwrap_or_default();
     }
     write!(text, "\n  {} fine", checks(told.fine.len())).unwrap_or_default();
     text

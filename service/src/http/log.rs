@@ -197,6 +197,13 @@ fn note(at: Timestamp, event: &Event) -> Item {
             format!("health check {attempt} of {of}: {seen}"),
             Some(*healthy),
         ),
+        Event::Looked {
+            host,
+            alarm,
+            rings,
+            seen,
+            ..
+        } => (host.clone(), format!("{alarm}: {seen}"), Some(!*rings)),
         Event::WorkerProven {
             host,
             worker,

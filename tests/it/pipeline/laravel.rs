@@ -272,7 +272,7 @@ async fn a_job_that_outlasts_the_drain_may_finish_where_it_is_told_so() {
     let kept: Vec<_> = told
         .output()
         .into_iter()
-        .filter(|line| line.starts_with("kept "))
+        .filter(|line| line.starts_with("drains "))
         .collect();
     assert!(kept.len() == 1 && kept[0].contains(FIRST), "{kept:?}");
     nothing_lost(&scene).await;

@@ -93,6 +93,27 @@ fn proven(told: &Told, release: &ReleaseId) {
     );
 }
 
+/// Every step on the host and the phase that it was in, but of those that make a release.
+fn steps(told: &Told) -> Vec<(String, String)> {
+    let mut phase = String::new();
+    let mut steps = Vec::new();
+    for event in &told.events {
+        match event {
+            Event::PhaseBegan { phase: begun } => phase.clone_from(begun),
+            Event::StepEnded {
+                host: Some(_),
+                step,
+                ..
+            } if phase != "stage" && phase != "migrate" => {
+                steps.push((phase.clone(), step.clone()));
+            }
+            Event::Checked { healthy: true, .. } => steps.push((phase.clone(), "asked".to_owned())),
+            _ => {}
+        }
+    }
+    steps
+}
+
 /// Pushes short jobs one after another for as long as something takes.
 async fn meanwhile<T>(scene: &Scene, something: impl Future<Output = T>) -> T {
     let pushing = async {
@@ -110,6 +131,8 @@ async fn meanwhile<T>(scene: &Scene, something: impl Future<Output = T>) -> T {
 async fn overlap_loses_no_job_and_a_long_one_ends_after_the_deployment_and_the_way_back() {
     let scene = shop(Shop {
         workers: "hand_over = \"overlap\"",
+        fpm: "auto",
+        pool: true,
         ..Shop::default()
     })
     .await;
@@ -145,10 +168,35 @@ async fn overlap_loses_no_job_and_a_long_one_ends_after_the_deployment_and_the_w
         .into_iter()
         .filter(|line| line.starts_with("drains "));
     assert!(drains.count() >= 1, "{}", told.story());
+    let forth = steps(&told);
     let told = scene.rollback().await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_eq!(scene.live().as_ref(), Some(&second));
     proven(&told, &second);
+    // The way back is the way forth, workers and OPcache included.
+    assert_eq!(steps(&told), forth, "{}", told.story());
+    for step in [
+        "workers app-worker start",
+        "workers app-worker end",
+        "swap",
+        "workers app-worker",
+    ] {
+        assert!(
+            forth.iter().any(|(_, known)| known == step),
+            "{step}: {forth:?}"
+        );
+    }
+    let journal = scene.host().read(".cutover/log.jsonl").unwrap();
+    let kept = journal
+        .lines()
+        .rfind(|line| line.contains("\"did\":\"workers\""))
+        .unwrap();
+    let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+    assert_eq!(
+        kept["workers"][0]["since"].as_str().unwrap().len(),
+        10,
+        "{kept}"
+    );
     let (_, status) = scene.shell(&["status", "production"]).await;
     assert!(status.contains("finishes its job on"), "{status}");
     let jobs = scene.host().jobs().await;

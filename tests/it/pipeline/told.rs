@@ -184,6 +184,18 @@ fn line(event: &Event) -> Option<(String, String)> {
             let line = format!("{host} health {attempt} of {of}: {seen}");
             (host, line)
         }
+        Event::Looked {
+            host,
+            alarm,
+            rings,
+            seen,
+            ..
+        } => {
+            let host = named(host);
+            let word = if *rings { "ALARM " } else { "" };
+            let line = format!("{host} {word}{alarm}: {seen}");
+            (host, line)
+        }
         Event::WorkerProven {
             host,
             worker,

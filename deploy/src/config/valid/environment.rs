@@ -1,5 +1,6 @@
 //! One environment, and whether its parts fit together.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::findings::{Fault, Findings, Noted};
@@ -11,7 +12,7 @@ use super::super::{
 };
 use super::claims::Claims;
 use super::hosts::{self, Hosts};
-use super::{Time, databases, health, optional, processes, workers};
+use super::{Time, alarms, databases, health, optional, processes, workers};
 use crate::names::EnvironmentName;
 
 /// What is known around an environment.
@@ -51,6 +52,9 @@ pub(super) fn environment(
     let watch = Time::waiting(raw.watch.clone(), defaults::WATCH);
     let watch = watch.read(&at("watch"), findings);
     check_watch(&raw, watch, place, findings);
+    check_alarms(&raw, watch, hosts.roles.as_ref(), &at("alarms"), findings);
+    let alarms = raw.alarms.unwrap_or_default();
+    let alarms = alarms::alarms(alarms, &at("alarms"), findings);
     let branch = optional(raw.branch, &at("branch"), findings, grammar::branch);
     let path = optional(raw.path, &at("path"), findings, grammar::absolute_path);
     let url = optional(raw.url, &at("url"), findings, |text| {
@@ -89,6 +93,7 @@ pub(super) fn environment(
         strategy: raw.strategy.unwrap_or(defaults::STRATEGY),
         batch: raw.batch.unwrap_or(defaults::BATCH),
         watch: watch?,
+        alarms: alarms?,
         migrations,
         hosts: hosts.whole()?,
         health: health.transpose().ok()?,
@@ -124,10 +129,55 @@ fn check_watch(
     place: &Place,
     findings: &mut Findings<'_>,
 ) {
-    if raw.health.is_none() && watch.is_some_and(|watch| !watch.is_zero()) {
-        let help = "add a table `health` to the environment, or take `watch` out";
+    let alarms = raw.alarms.as_ref().is_some_and(has_alarms);
+    if raw.health.is_none() && !alarms && watch.is_some_and(|watch| !watch.is_zero()) {
+        let help = "add a table `health` or `alarms` to the environment, or take `watch` out";
         let message = "what is watched is health, and the app is not asked for it";
         findings.add(&place.key("watch"), Fault::new(message, help));
+    }
+}
+
+fn has_alarms(raw: &raw::Alarms) -> bool {
+    let listed = |count: Option<usize>| count.is_some_and(|count| count > 0);
+    raw.access_log.is_some()
+        || raw.queue.is_some()
+        || raw.workers.is_some()
+        || listed(raw.prometheus.as_ref().map(Vec::len))
+        || listed(raw.commands.as_ref().map(Vec::len))
+}
+
+/// Whether there is a time and a place for alarms to be looked at.
+fn check_alarms(
+    raw: &raw::Environment,
+    watch: Option<Duration>,
+    roles: Option<&BTreeSet<Role>>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) {
+    let Some(alarms) = raw.alarms.as_ref().filter(|raw| has_alarms(raw)) else {
+        return;
+    };
+    if watch.is_some_and(|watch| watch.is_zero()) {
+        let message = "alarms are looked at while a release is watched, which takes no time";
+        let help = "say for how long: `watch = \"5m\"` in the environment";
+        findings.add(place, Fault::new(message, help));
+    }
+    if alarms.workers.is_some() && raw.workers.as_ref().is_none_or(Vec::is_empty) {
+        let message = "there are no workers that could be looked at";
+        let help = "add a table `workers` to the environment, or take this one out";
+        findings.add(&place.key("workers"), Fault::new(message, help));
+    }
+    let wanted = [
+        ("access_log", alarms.access_log.is_some(), Role::Web),
+        ("queue", alarms.queue.is_some(), Role::Worker),
+    ];
+    for (key, given, role) in wanted {
+        if given && roles.is_some_and(|roles| !roles.contains(&role)) {
+            let word = role.word();
+            let message = format!("it is on hosts with the role `{word}`, and there is none");
+            let help = format!("add `\"{word}\"` to the roles of a host, or take `{key}` out");
+            findings.add(&place.key(key), Fault::new(message, help));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Site, Step};
 use crate::config::{HandOver, MadeFor, Manager, Role, Workers};
 use crate::names::{CommitSha, ReleaseId};
-use crate::script::{ROSTER, Script, recipe};
+use crate::script::{PROOF, ROSTER, Script, recipe};
 
 /// What the hand-over of workers takes at most beside the drain itself.
 const AFTER_DRAIN: Duration = Duration::from_mins(1);
@@ -60,9 +60,10 @@ impl Site<'_> {
             ];
             let name = format!("workers {}", workers.group);
             if overlap(workers) {
+                args.push(PROOF.to_owned());
                 return self.workers_step(&name, Script::WorkersProve, release, workers, args);
             }
-            args.push(workers.hand_over.word().to_owned());
+            args.extend([workers.hand_over.word().to_owned(), PROOF.to_owned()]);
             self.workers_step(&name, Script::Workers, release, workers, args)
         };
         self.groups(|_| true).map(hand_over).collect()

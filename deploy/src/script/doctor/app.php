@@ -30,51 +30,12 @@ $needs = array_filter($needs, static fn ($name) => !isset($provided["ext-$name"]
 $check = (string) @file_get_contents("$live/vendor/composer/platform_check.php");
 preg_match('/PHP_VERSION_ID >= (\d+)/', $check, $oldest);
 
-$config = $trouble = null;
-if (is_file("$live/artisan")) {
-    ob_start();
-    try {
-        $config = $cached($live);
-        if (!is_array($config)) {
-            require "$live/vendor/autoload.php";
-            $app = require "$live/bootstrap/app.php";
-            $app->make('Illuminate\Contracts\Console\Kernel')->bootstrap();
-            $config = $app['config']->all();
-        }
-    } catch (Throwable $error) {
-        $trouble = 'the app does not boot: ' . substr(strtok($error->getMessage(), "\n"), 0, 200);
-    }
-    ob_end_clean();
-}
 $prefixes = [];
 foreach (array_slice(array_reverse(glob("$root/releases/*", GLOB_ONLYDIR) ?: []), 0, 5) as $folder) {
     $of = $cached($folder);
     if (is_array($of)) {
         $prefixes[basename($folder)] = (string) ($of['cache']['prefix'] ?? '');
     }
-}
-$told = null;
-if (is_array($config)) {
-    $connections = $timeouts = [];
-    foreach ($config['queue']['connections'] ?? [] as $name => $connection) {
-        $after = $connection['retry_after'] ?? null;
-        $connections[$name] = ['driver' => (string) ($connection['driver'] ?? ''), 'retry_after' => $after === null ? null : (int) $after];
-    }
-    $env = (string) ($config['app']['env'] ?? '');
-    foreach (array_merge([$config['horizon']['defaults'] ?? []], [$config['horizon']['environments'][$env] ?? []]) as $set) {
-        foreach ($set as $supervisor) {
-            $timeouts[] = (int) ($supervisor['timeout'] ?? 60);
-        }
-    }
-    $store = (string) ($config['cache']['default'] ?? '');
-    $told = [
-        'env' => $env,
-        'debug' => (bool) ($config['app']['debug'] ?? false),
-        'queue' => (string) ($config['queue']['default'] ?? ''),
-        'connections' => (object) $connections,
-        'cache' => (string) ($config['cache']['stores'][$store]['driver'] ?? $store),
-        'horizon_timeout' => $timeouts ? max($timeouts) : null,
-    ];
 }
 echo "\napp ", json_encode([
     'php' => PHP_VERSION,
@@ -83,7 +44,44 @@ echo "\napp ", json_encode([
     'needs' => (object) $needs,
     'needs_php' => isset($oldest[1]) ? (int) $oldest[1] : null,
     'laravel' => $laravel,
-    'config' => $told,
-    'trouble' => $trouble,
     'prefixes' => (object) $prefixes,
+]), "\n";
+if (!is_file("$live/artisan")) {
+    return;
+}
+// From here on it is the app's own code that runs, and it may end as it likes.
+ob_start();
+try {
+    $config = $cached($live);
+    if (!is_array($config)) {
+        require "$live/vendor/autoload.php";
+        $app = require "$live/bootstrap/app.php";
+        $app->make('Illuminate\Contracts\Console\Kernel')->bootstrap();
+        $config = $app['config']->all();
+    }
+} catch (Throwable $error) {
+    ob_end_clean();
+    fwrite(STDERR, 'the app does not boot: ' . substr(strtok($error->getMessage(), "\n"), 0, 200) . "\n");
+    exit(69);
+}
+ob_end_clean();
+$connections = $timeouts = [];
+foreach ($config['queue']['connections'] ?? [] as $name => $connection) {
+    $after = $connection['retry_after'] ?? null;
+    $connections[$name] = ['driver' => (string) ($connection['driver'] ?? ''), 'retry_after' => $after === null ? null : (int) $after];
+}
+$env = (string) ($config['app']['env'] ?? '');
+foreach (array_merge([$config['horizon']['defaults'] ?? []], [$config['horizon']['environments'][$env] ?? []]) as $set) {
+    foreach ($set as $supervisor) {
+        $timeouts[] = (int) ($supervisor['timeout'] ?? 60);
+    }
+}
+$store = (string) ($config['cache']['default'] ?? '');
+echo "\nconfig ", json_encode([
+    'env' => $env,
+    'debug' => (bool) ($config['app']['debug'] ?? false),
+    'queue' => (string) ($config['queue']['default'] ?? ''),
+    'connections' => (object) $connections,
+    'cache' => (string) ($config['cache']['stores'][$store]['driver'] ?? $store),
+    'horizon_timeout' => $timeouts ? max($timeouts) : null,
 ]), "\n";

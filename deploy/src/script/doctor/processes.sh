@@ -27,7 +27,7 @@ grep -als artisan /proc/[0-9]*/cmdline | while read -r file; do
   case "$us$words" in *[/"$us"]artisan"$us"*) ;; *) continue ;; esac
   open=$(for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done 2>/dev/null | sed -n "s|^$root/releases/\([^/]*\)/.*|\1|p" | head -n 1)
   cwd=$(readlink "/proc/$pid/cwd" 2>/dev/null || true)
-  case "$open:$cwd/$us$words" in :*"$us$root/"* | :*"$us$1/"* | :"$root/"* | ?*:*) ;; *) continue ;; esac
+  if [ -z "$open" ]; then case "$cwd/:$us$words" in "$root"/*:* | *"$us$root/"* | *"$us$1/"*) ;; *) continue ;; esac; fi
   program=$(readlink "/proc/$pid/exe" 2>/dev/null || echo -)
   parent=$(status PPid "$pid" 2>/dev/null) || continue
   printf 'process %s %s %s %s %s %s\n' "$pid" "$parent" "$(status Uid "$pid")" "$program" "${open:--}" "$words"

@@ -221,3 +221,37 @@ fn two_environments_do_not_share_workers() {
     1 problem in cutover.toml
     "#);
 }
+
+#[test]
+fn a_manager_of_workers_knows_what_it_can() {
+    let tables = [
+        "manager = \"horizon\"\ngroup = \"a\"\nhand_over = \"overlap\"",
+        "manager = \"systemd\"\ngroup = \"b@c\"\nhand_over = \"overlap\"\nprocess = \"artisan\"\nend = \"true\"",
+        "manager = \"command\"\ngroup = \"d\"\nstart = \"two\\nlines\"",
+        "manager = \"command\"\ngroup = \"e\"\nstart = \"bin/start\"",
+        "manager = \"pm2\"\ngroup = \"f\"",
+    ];
+    let text: String = tables
+        .iter()
+        .map(|table| format!("[[environments.production.workers]]\n{table}\n"))
+        .collect();
+    assert_snapshot!(appended(&text), @r#"
+    cutover.toml:12:13: environments.production.workers[0].hand_over: horizon knows no overlap
+      help: write `hand_over = "drain"`
+    cutover.toml:15:9: environments.production.workers[1].group: with an overlap `@` stands between a group and a release
+      help: take the `@` out
+    cutover.toml:17:11: environments.production.workers[1].process: systemd knows its processes by their group
+      help: take it out
+    cutover.toml:18:7: environments.production.workers[1].end: systemd knows how to end workers
+      help: take it out, or write `manager = "command"`
+    cutover.toml:22:9: environments.production.workers[2].start: `two\nlines` is no line
+      help: write one line, or call a script of yours in it
+    cutover.toml:23:1: environments.production.workers[3]: nothing says which processes these workers are
+      help: add a text of their command line: `process = "artisan queue:work"`
+    cutover.toml:23:1: environments.production.workers[3]: `start` and an overlap belong together
+      help: write `hand_over = "overlap"`, or take `start` out
+    cutover.toml:28:11: environments.production.workers[4].manager: `pm2` is not known
+      help: write one of `supervisor`, `systemd`, `systemd_user`, `horizon`, `queue_restart`, `command`
+    8 problems in cutover.toml
+    "#);
+}

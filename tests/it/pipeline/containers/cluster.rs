@@ -66,7 +66,7 @@ impl Shop {
     /// What this template says of each pod whose container runs.
     async fn running(&self, template: &str) -> Vec<String> {
         let format = format!(
-            r#"go-template={{{{range .items}}}}{{{{if (index .status.containerStatuses 0).state.running}}}}{template}{{{{"\n"}}}}{{{{end}}}}{{{{end}}}}"#
+            r#"go-template={{{{range $pod := .items}}}}{{{{range .status.containerStatuses}}}}{{{{if .state.running}}}}{{{{with $pod}}}}{template}{{{{end}}}}{{{{"\n"}}}}{{{{end}}}}{{{{end}}}}{{{{end}}}}"#
         );
         let pods = self
             .cluster()

@@ -51,6 +51,8 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         // Only where the environment wants it; nothing of it runs on a host.
         outside: _,
         watch,
+        // Only where the environment wants them.
+        alarms: _,
         keep,
         removed: _,
         undo,

@@ -1,0 +1,245 @@
+//! Workers of real managers: system units and supervisor with the rights of the template, and the user's own systemd.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use kit::machine::{Machine, MachineOptions};
+use kit::{Repo, program, wait_for};
+use tokio::process::Command;
+
+const CONFIG: &str = r#"
+app = "shop"
+repository = "github:acme/shop"
+
+[build]
+sandbox = "off"
+
+[environments.production]
+branch = "main"
+path = "/srv/app"
+
+[[environments.production.hosts]]
+name = "web1"
+address = "@web1@"
+
+[[environments.production.workers]]
+manager = "systemd"
+group = "shop-worker"
+expect = 2
+hand_over = "overlap"
+
+[[environments.production.workers]]
+group = "shop-queue"
+expect = 2
+hand_over = "overlap"
+
+[[environments.production.workers]]
+manager = "systemd_user"
+group = "shop-own"
+hand_over = "overlap"
+
+[[environments.production.workers]]
+manager = "systemd"
+group = "shop-drain"
+drain_timeout = "20s"
+"#;
+
+/// Works until it is asked to end, and then for as long as there is a job.
+const WORKER: &str = r#"
+trap 'while [ -e /srv/app/shared/job ]; do sleep 0.1; done; exit 0' TERM
+while :; do sleep 0.1; done
+"#;
+
+fn template(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(root.join("templates").join(name)).unwrap();
+    text.replace("/srv/shop/", "/srv/app/")
+        .replace("php ", "sh ")
+}
+
+/// Sets the machine up as the templates say, and nothing else.
+async fn prepare(web1: &Machine) {
+    let write = |path: &str, text: String| {
+        let file = web1.root().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    let unit = template("worker@.service");
+    write("etc/systemd/system/shop-worker@.service", unit.clone());
+    let own = unit
+        .replace("User=deploy\n", "")
+        .replace("multi-user.target", "default.target");
+    write("home/deploy/.config/systemd/user/shop-own@.service", own);
+    let drained = unit.replace("releases/$${1%%-*}", "current");
+    write("etc/systemd/system/shop-drain.service", drained);
+    write(
+        "usr/local/sbin/cutover-supervisor",
+        template("cutover-supervisor"),
+    );
+    write(
+        "etc/supervisor/cutover/shop-queue.conf",
+        template("supervisor-overlap.conf"),
+    );
+    let rights = template("sudoers")
+        .replace("# Cmnd_Alias", "Cmnd_Alias")
+        .replace("# deploy", "deploy");
+    let rights = rights
+        .replace(
+            "cutover-supervisor ^(list shop-worker|(add|drop|keep) shop-worker",
+            "cutover-supervisor ^(list shop-queue|(add|drop|keep) shop-queue",
+        )
+        .replace("start shop-worker.service", "start shop-drain.service");
+    write("etc/sudoers.d/cutover", rights);
+    web1.sh_as_root(
+        "rm -f /etc/sudoers.d/deploy /etc/sudoers.d/kit; chmod 440 /etc/sudoers.d/cutover; chmod 755 /usr/local/sbin/cutover-supervisor
+         chown -R deploy /home/deploy/.config; visudo -c >/dev/null; systemctl daemon-reload; loginctl enable-linger deploy",
+    )
+    .await;
+}
+
+struct Site {
+    web1: Machine,
+    repo: Repo,
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    async fn cutover(&self, arguments: &[&str]) -> (i32, String) {
+        let mut cutover = Command::new(program("cutover"));
+        let file = |name: &str| self.dir.path().join(name);
+        cutover
+            .args(arguments)
+            .arg("--config")
+            .arg(file("cutover.toml"));
+        cutover.arg("--ssh-key").arg(self.web1.key_file());
+        cutover.arg("--known-hosts").arg(self.web1.known_hosts());
+        let ended = cutover.kill_on_drop(true).output().await.unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        (
+            ended.status.code().unwrap(),
+            String::from_utf8(said).unwrap(),
+        )
+    }
+
+    /// Deploys a commit and returns the release that is live then.
+    async fn deploy(&self, text: &str) -> String {
+        self.repo
+            .commit("change", [("artisan", WORKER), ("text", text)])
+            .await;
+        self.repo.push("main").await;
+        let (url, work) = (self.repo.url(), self.dir.path().join("work"));
+        let place = ["--repository", &url, "--work-dir", work.to_str().unwrap()];
+        let (exit, said) = self
+            .cutover(&[&["deploy", "production", "main"], &place[..]].concat())
+            .await;
+        assert_eq!(exit, 0, "{said}");
+        self.proven(&said).await
+    }
+
+    /// Every worker is told to run what is live, with pid and time.
+    async fn proven(&self, said: &str) -> String {
+        let live = self.web1.sh("basename \"$(readlink current)\"").await;
+        let runs = format!("runs {} since ", live.trim());
+        for (worker, count) in [
+            ("shop-worker@", 2),
+            ("shop-queue@", 2),
+            ("shop-own@", 1),
+            ("shop-drain", 1),
+        ] {
+            let told = said
+                .lines()
+                .filter(|line| line.contains(&format!("worker {worker}")) && line.contains(&runs));
+            assert_eq!(told.count(), count, "{worker}\n{said}");
+        }
+        live.trim().to_owned()
+    }
+
+    /// Waits until nobody but the workers of the live release runs, and nothing else would come back with the machine.
+    async fn alone(&self, live: &str) {
+        let look = "pgrep --full [a]rtisan -a | sed 's,.*/srv/app/,,; s, .*,,' | sort
+            ls /etc/supervisor/conf.d /etc/systemd/system/multi-user.target.wants ~deploy/.config/systemd/user/default.target.wants | grep '^shop-.*@' || true";
+        wait_for(
+            format!("workers of {live} alone"),
+            Duration::from_secs(20),
+            async || {
+                let seen = self.web1.sh_as_root(look).await;
+                let (mine, other): (Vec<_>, Vec<_>) = seen
+                    .lines()
+                    .partition(|line| line.contains(live) || line.starts_with("current"));
+                if other.is_empty() && mine.len() == 10 {
+                    Ok(())
+                } else {
+                    Err(seen.clone())
+                }
+            },
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn every_manager_hands_over_with_the_rights_of_the_template_and_drains_behind_the_deployment()
+{
+    let web1 = Machine::start(MachineOptions::named("web1")).await;
+    let repo = Repo::with([("artisan", WORKER)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("cutover.toml"),
+        CONFIG.replace("@web1@", &web1.address()),
+    )
+    .unwrap();
+    prepare(&web1).await;
+    let site = Site { web1, repo, dir };
+    let first = site.deploy("one").await;
+    site.alone(&first).await;
+
+    // A job runs on; the group on `current` is asked to wait for it and may not, so it is not asked here.
+    let without = CONFIG
+        .split("[[environments.production.workers]]\nmanager = \"systemd\"\ngroup = \"shop-drain\"")
+        .next()
+        .unwrap();
+    let file = site.dir.path().join("cutover.toml");
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&file, without.replace("@web1@", &site.web1.address())).unwrap();
+    site.web1.sh("touch shared/job").await;
+    site.repo.commit("change", [("text", "two")]).await;
+    site.repo.push("main").await;
+    let (url, work) = (site.repo.url(), site.dir.path().join("work"));
+    let deploy = [
+        "deploy",
+        "production",
+        "main",
+        "--repository",
+        &url,
+        "--work-dir",
+        work.to_str().unwrap(),
+    ];
+    let (exit, said) = site.cutover(&deploy).await;
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(said.matches("drains shop-").count(), 5, "{said}");
+    let (exit, said) = site.cutover(&["status", "production"]).await;
+    assert_eq!(
+        (
+            exit,
+            said.matches(&format!("finishes its job on {first}"))
+                .count()
+        ),
+        (0, 5),
+        "{said}"
+    );
+    // Back to the release whose workers still drain: it gets others beside them.
+    let (exit, said) = site.cutover(&["rollback", "production"]).await;
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(
+        said.matches(&format!("runs {first} since ")).count(),
+        5,
+        "{said}"
+    );
+    fs::write(&file, whole).unwrap();
+    site.web1.sh("rm shared/job").await;
+    site.alone(&first).await;
+    site.web1.close().await;
+}

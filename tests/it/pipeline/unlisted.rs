@@ -1,0 +1,161 @@
+//! Workers that no manager lists: Horizon, `queue:restart` alone, and lines of the user's.
+
+use std::fs;
+use std::time::Duration;
+
+use cutover_deploy::Event;
+use kit::{HostOptions, SampleApp, wait_for};
+
+use super::laravel::{Shop, deploy, shop};
+use super::scene::{Plot, Scene};
+use super::told::Told;
+
+/// Stands for Horizon, a master whose child works, and for a worker of the app's own.
+const ARTISAN: &str = r#"
+case $1 in
+  horizon)
+    sh "$0" horizon:work &
+    trap 'kill "$!"; wait "$!"; exit 0' TERM ;;
+  *) trap 'while [ -e "$2" ]; do sleep 0.1; done; exit 0' TERM ;;
+esac
+while :; do sleep 0.1; done
+"#;
+
+const GROUPS: &str = r#"
+[[environments.production.workers]]
+manager = "horizon"
+group = "horizon"
+expect = 2
+drain_timeout = "20s"
+
+[[environments.production.workers]]
+manager = "command"
+group = "import"
+process = "artisan shop:import"
+hand_over = "overlap"
+start = "setsid sh \"$CUTOVER_RELEASE_PATH/artisan\" shop:import \"$CUTOVER_PATH/job\" >/dev/null 2>&1 &"
+"#;
+
+/// Which release each worker was told to be proven on.
+fn proven(told: &Told) -> Vec<(String, String)> {
+    let proven = told.events.iter().filter_map(|event| match event {
+        Event::WorkerProven {
+            worker, release, ..
+        } => {
+            let group = worker.split(':').next().unwrap().to_owned();
+            Some((group, release.to_string()))
+        }
+        _ => None,
+    });
+    proven.collect()
+}
+
+#[tokio::test]
+async fn horizon_and_own_lines_follow_a_release_and_its_way_back_proven_by_their_processes() {
+    let scene = Scene::start(Plot {
+        hosts: vec![HostOptions {
+            workers: 1,
+            ..HostOptions::plain("web1")
+        }],
+        tables: GROUPS.to_owned(),
+        ..Plot::default()
+    })
+    .await;
+    // Horizon is started by supervisor, which is not asked for it.
+    let file = scene.host().dir().join("etc/supervisor/app-worker.conf");
+    let text = fs::read_to_string(&file).unwrap();
+    let command = text
+        .lines()
+        .find(|line| line.starts_with("command="))
+        .unwrap();
+    let master = format!(
+        "command=sh {}/current/artisan horizon",
+        scene.host().path().display()
+    );
+    let text = text.replace(
+        command,
+        &format!("{master}\nstartretries=1000\nstartsecs=0"),
+    );
+    fs::write(&file, text).unwrap();
+    scene.host().sh("supervisorctl update >/dev/null").await;
+
+    let told = scene.deploy(&[("artisan", ARTISAN)]).await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    let first = scene.live().unwrap();
+    scene.host().write("job", "");
+    let told = scene.deploy(&[("two", "")]).await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    let on = |group: &str, release: &str| (group.to_owned(), release.to_owned());
+    let second = scene.live().unwrap();
+    let all = [
+        ("horizon", &second),
+        ("horizon", &second),
+        ("import", &second),
+    ];
+    assert_eq!(
+        proven(&told),
+        all.map(|(group, id)| on(group, id.as_str())),
+        "{}",
+        told.story()
+    );
+    // Its job goes on behind the deployment, and the way back starts another one beside it.
+    assert!(
+        told.output()
+            .iter()
+            .any(|line| line.starts_with("drains import:")),
+        "{}",
+        told.story()
+    );
+    let told = scene.rollback().await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    let all = [("horizon", &first), ("horizon", &first), ("import", &first)];
+    assert_eq!(
+        proven(&told),
+        all.map(|(group, id)| on(group, id.as_str())),
+        "{}",
+        told.story()
+    );
+    scene.host().sh("rm job").await;
+    wait_for("one import", Duration::from_secs(20), async || {
+        let seen = scene
+            .host()
+            .sh("pgrep --full -a \"$PWD/.*[a]rtisan shop:import\" || true")
+            .await;
+        if seen.lines().count() == 1 {
+            Ok(())
+        } else {
+            Err(seen)
+        }
+    })
+    .await;
+    scene
+        .host()
+        .sh("kill $(pgrep --full \"$PWD/.*[a]rtisan shop:import\")")
+        .await;
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn queue_restart_alone_is_proven_and_loses_no_job() {
+    let scene = shop(Shop {
+        workers: "manager = \"queue_restart\"\ndrain_timeout = \"30s\"",
+        ..Shop::default()
+    })
+    .await;
+    scene.host().push_jobs(4, Duration::from_secs(1)).await;
+    let told = deploy(&scene, SampleApp::code("two")).await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    let live = scene.live().unwrap().to_string();
+    let proven: Vec<_> = proven(&told)
+        .into_iter()
+        .map(|(_, release)| release)
+        .collect();
+    assert_eq!(proven, [live.clone(), live], "{}", told.story());
+    let jobs = scene.host().jobs_done(Duration::from_mins(1)).await;
+    assert_eq!(
+        (jobs.finished, jobs.failed, jobs.lost),
+        (jobs.pushed, 0, 0),
+        "{jobs:#?}"
+    );
+    scene.close().await;
+}
