@@ -34,6 +34,6 @@ while look; do
   sleep 0.2
 done
 # A container that did not end by itself took its job with it.
-with '$4 != release && index($2, "LOST") == 1 { print "lost", $1, $2, $4; n++ } END { exit n > 0 }' || [ "$asked" != fail ] ||
-  { printf '%s\na job was lost with workers of %s\n' "$table" "$group" >&2 && exit 70; }
+lost=$(with '$4 != release && index($2, "LOST") == 1 { print "lost", $1, $2 }')
+[ -z "$lost" ] || { printf '%s\na job was lost with workers of %s\n' "$lost" "$group" >&2 && [ "$asked" != fail ]; } || exit 70
 exec sh -euc "$proof" proof "$root" "$release" "$group" "$table"

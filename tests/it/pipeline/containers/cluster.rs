@@ -160,7 +160,7 @@ impl Shop {
 
 /// What would lose a job, and an image that is nowhere, change nothing.
 async fn refused(shop: &mut Shop) {
-    let names = async |shop: &Shop| shop.cluster().ask(&["get", "pods", "--output=name"]).await;
+    let names = async |shop: &Shop| shop.running("{{.metadata.name}}").await;
     let (live, pods) = (shop.scene.live(), names(shop).await);
     shop.configure("drain_timeout = \"20s\"", "drain_timeout = \"2m\"");
     let told = shop.release("three").await;
