@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{AppName, DatabaseName, EnvironmentName, HostName};
 
 mod alarms;
+mod containers;
 mod defaults;
 mod document;
 mod explain;
@@ -26,6 +27,8 @@ mod valid;
 mod workers;
 
 pub use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts, Then};
+pub(crate) use containers::MadeFor;
+pub use containers::{Compose, Containers, Docker, Image, Kubernetes};
 pub use explain::Explained;
 pub use problem::{Problem, Problems};
 pub use schema::schema;

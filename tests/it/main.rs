@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod action;
-#[cfg(feature = "machines")]
-mod containers;
 mod github;
 mod gitlab;
 mod kit;

@@ -9,6 +9,8 @@ mod balancer;
 mod bring;
 mod budget;
 mod busybox;
+#[cfg(feature = "machines")]
+mod containers;
 mod database;
 mod doctor;
 mod fault;

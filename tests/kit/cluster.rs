@@ -51,8 +51,8 @@ impl Cluster {
         let cluster = async {
             let more = [runtime.as_str(), "--default-runtime=kit"];
             docker.run_daemon(&namespace, &more).await;
-            // What holds the namespaces of a pod only has to stay.
-            let pause = r#"ENTRYPOINT ["sleep", "infinity"]"#;
+            // What holds the namespaces of a pod has to stay, and to go at once when it is told to.
+            let pause = r#"ENTRYPOINT ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]"#;
             docker.image("pause:1", &[pause]).await;
             Self { docker, programs }
         };
@@ -79,10 +79,10 @@ impl Cluster {
         kubectl
     }
 
-    /// From now on `kubectl` on this host speaks to this cluster.
-    pub fn serve(&self, host: &Host) {
+    /// From now on `kubectl` on this host speaks to this cluster, as this user of it.
+    pub fn serve(&self, host: &Host, user: &str) {
         let text = format!(
-            "#!/bin/sh\nexec nsenter --net=/run/netns/{} {} --kubeconfig {} \"$@\"\n",
+            "#!/bin/sh\nexec nsenter --net=/run/netns/{} {} --kubeconfig {} --as={user} \"$@\"\n",
             self.docker.id(),
             self.programs.join("kubectl").display(),
             self.docker.dir().join("kubeconfig.yaml").display()

@@ -157,14 +157,14 @@ impl Docker {
         }
     }
 
-    /// Makes an image of the worker with this command, by Dockerfile lines: `CMD ["php", "/worker.php"]`.
+    /// Makes an image with the worker at `/artisan`, and with these lines of a Dockerfile: `CMD ["php", "artisan"]`.
     pub async fn image(&self, name: &str, lines: &[&str]) {
         let label = format!("LABEL name={name}");
         let base = command::succeed(self.docker().args(["create", BASE, "php"])).await;
         let base = base.trim();
-        let worker = self.dir.join("worker.php");
+        let worker = self.dir.join("artisan");
         fs::write(&worker, WORKER).expect("the folder can be written");
-        let place = format!("{base}:/worker.php");
+        let place = format!("{base}:/artisan");
         command::succeed(self.docker().arg("cp").arg(worker).arg(place)).await;
         let mut commit = self.docker();
         commit.arg("commit");
@@ -173,6 +173,26 @@ impl Docker {
         }
         command::succeed(commit.args([base, name])).await;
         command::succeed(self.docker().args(["rm", base])).await;
+    }
+
+    /// Builds an image from this Dockerfile, beside nothing but the worker as `artisan`.
+    pub async fn build(&self, name: &str, dockerfile: &str) {
+        let folder = tempfile::tempdir_in(&self.dir).expect("the folder can be written");
+        for (file, text) in [("Dockerfile", dockerfile), ("artisan", WORKER)] {
+            fs::write(folder.path().join(file), text).expect("it was just made");
+        }
+        let mut build = self.docker();
+        build.args(["build", "--network=host", "--tag", name]);
+        command::succeed(build.arg(folder.path())).await;
+    }
+
+    /// A client of Compose that speaks to this daemon.
+    pub fn compose(&self) -> Command {
+        let mut compose = Command::new("/usr/bin/docker-compose");
+        compose
+            .env("DOCKER_HOST", self.host())
+            .env("HOME", &self.dir);
+        compose
     }
 
     /// Its containers, a line each in order of their names, as this format of `docker ps` tells them.

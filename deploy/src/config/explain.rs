@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::grammar::spelled;
 use super::place::written;
-use super::{AfterDrain, Config, Environment, Health, Host, Migrations, PhpFpm, Workers, defaults};
+use super::{
+    AfterDrain, Config, Containers, Environment, Health, Host, Migrations, PhpFpm, Workers,
+    defaults,
+};
 
 mod alarms;
 
@@ -207,7 +210,7 @@ impl Page<'_, '_> {
         self.key(
             "hand_over",
             &workers.hand_over,
-            Mark::unless(workers.hand_over != defaults::WORKERS_HAND_OVER),
+            Mark::unless(workers.hand_over != workers.manager.usual()),
         )?;
         self.time(
             "drain_timeout",
@@ -226,8 +229,16 @@ impl Page<'_, '_> {
         self.key(
             "sudo",
             &workers.sudo,
-            Mark::unless(workers.sudo != defaults::WORKERS_SUDO),
-        )
+            Mark::unless(workers.sudo != workers.manager.usually_by_sudo()),
+        )?;
+        match &workers.containers {
+            None => Ok(()),
+            Some(Containers::Docker(docker)) => self.key("docker", docker, Mark::Given),
+            Some(Containers::Compose(compose)) => self.key("compose", compose, Mark::Given),
+            Some(Containers::Kubernetes(kubernetes)) => {
+                self.key("kubernetes", kubernetes, Mark::Given)
+            }
+        }
     }
 
     fn php_fpm(&mut self, place: &str, php_fpm: &PhpFpm) -> fmt::Result {

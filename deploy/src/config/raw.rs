@@ -13,8 +13,10 @@ use super::{
 };
 
 mod alarms;
+mod containers;
 
 pub(super) use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts};
+pub(super) use containers::{Compose, Docker, Kubernetes};
 
 /// How a length of time is written.
 const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
@@ -257,22 +259,21 @@ pub(super) struct Workers {
     /// Who starts workers and ends them. Default `supervisor`.
     #[schemars(extend("default" = "supervisor"))]
     pub(super) manager: Option<Manager>,
-    /// The name of the supervisor program or group, or of the systemd unit; with other managers, a name for output.
+    /// The name of the supervisor program or group, of the systemd unit, of the service of Compose or of the Deployment; with
+    /// other managers, a name for output.
     #[schemars(required, example = &"shop-worker")]
     pub(super) group: Option<String>,
     /// Processes that must run the release in the end, on each host with the role `worker`. Default 1.
     #[schemars(extend("default" = 1), range(min = 1, max = 1000))]
     pub(super) expect: Option<u32>,
-    /// How workers of a release take over. Default `drain`.
-    #[schemars(extend("default" = "drain"))]
+    /// How workers of a release take over. Default `drain`; containers only know `overlap`.
     pub(super) hand_over: Option<HandOver>,
     /// How long old ones may finish their job: 1s to 24h. Default `1m`.
     #[schemars(extend("default" = "1m", "pattern" = DURATION))]
     pub(super) drain_timeout: Option<String>,
     /// What is done with those that have not finished by then. Default `fail`; with an overlap `keep`.
     pub(super) after_drain: Option<AfterDrain>,
-    /// Whether the manager is asked through `sudo -n`. Default true.
-    #[schemars(extend("default" = true))]
+    /// Whether the manager is asked through `sudo -n`. Default true; with `kubernetes` false.
     pub(super) sudo: Option<bool>,
     /// A text in the command line of the processes, where no manager lists them. Default with `horizon`
     /// `artisan horizon`, with `queue_restart` `artisan queue:work`; wanted for `command`.
@@ -284,6 +285,12 @@ pub(super) struct Workers {
     /// With `command`: the shell line that asks old workers to finish. Without it each gets TERM.
     #[schemars(example = &"kill -TERM $CUTOVER_PIDS")]
     pub(super) end: Option<String>,
+    /// What containers are made of; wanted for `docker`.
+    pub(super) docker: Option<Docker>,
+    /// Where a service is found; wanted for `compose`.
+    pub(super) compose: Option<Compose>,
+    /// Where a Deployment is found; wanted for `kubernetes`.
+    pub(super) kubernetes: Option<Kubernetes>,
 }
 
 /// How PHP-FPM comes to serve a release.

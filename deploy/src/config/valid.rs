@@ -12,6 +12,7 @@ use crate::names::{AppName, BadName, EnvironmentName};
 
 mod alarms;
 mod claims;
+mod containers;
 mod databases;
 mod environment;
 mod health;

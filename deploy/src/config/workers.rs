@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::containers::{Containers, MadeFor};
+
 /// A group of worker processes and how it follows a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workers {
@@ -28,6 +30,8 @@ pub struct Workers {
     pub start: Option<String>,
     /// The user's line that asks workers to end, for [`Manager::Command`]. Without it each gets TERM.
     pub end: Option<String>,
+    /// What they are made of, where they are containers.
+    pub containers: Option<Containers>,
 }
 
 /// Who starts workers and ends them.
@@ -46,6 +50,12 @@ pub enum Manager {
     QueueRestart,
     /// The user's own lines.
     Command,
+    /// Containers of plain Docker.
+    Docker,
+    /// Containers of a service of Docker Compose.
+    Compose,
+    /// Pods of a Deployment of Kubernetes.
+    Kubernetes,
 }
 
 /// How workers of a release take over from older ones.
@@ -82,6 +92,9 @@ impl Manager {
             Self::Horizon => "horizon",
             Self::QueueRestart => "queue_restart",
             Self::Command => "command",
+            Self::Docker => "docker",
+            Self::Compose => "compose",
+            Self::Kubernetes => "kubernetes",
         }
     }
 
@@ -93,7 +106,23 @@ impl Manager {
             }
             Self::Horizon | Self::QueueRestart => &[HandOver::Drain],
             Self::Command => &[HandOver::Overlap, HandOver::Drain],
+            // A container has its release for life.
+            Self::Docker | Self::Compose | Self::Kubernetes => &[HandOver::Overlap],
         }
+    }
+
+    /// What stands where a file says nothing.
+    pub(super) fn usual(self) -> HandOver {
+        match self.hand_overs() {
+            [only] => *only,
+            _ => super::defaults::WORKERS_HAND_OVER,
+        }
+    }
+
+    /// Whether it is asked through sudo where a file says nothing.
+    pub(super) fn usually_by_sudo(self) -> bool {
+        // A cluster is reached by a file of the user's own.
+        self != Self::Kubernetes && super::defaults::WORKERS_SUDO
     }
 
     /// What stands in the command line of its processes; `None` where it lists them itself or a file must say it.
@@ -151,6 +180,8 @@ impl Workers {
             Manager::Systemd => format!("systemctl list-units --all '{group}*'"),
             Manager::SystemdUser => format!("systemctl --user list-units --all '{group}*'"),
             Manager::Horizon | Manager::QueueRestart | Manager::Command => "ps ax".to_owned(),
+            Manager::Docker | Manager::Compose => "docker ps --all".to_owned(),
+            Manager::Kubernetes => format!("kubectl describe deployment {group}"),
         }
     }
 
@@ -166,6 +197,17 @@ impl Workers {
             .into_iter()
             .filter_map(|(key, value)| Some(format!("{key} {}", value.as_ref()?)));
         lines.extend(given);
+        if let Some(containers) = &self.containers {
+            lines.push(format!("grace {}", self.drain_timeout.as_secs()));
+            lines.extend(containers.found_by());
+        }
+        lines.join("\n")
+    }
+
+    /// The same, with all that it needs to make those of one release.
+    pub(crate) fn settings_for(&self, made: MadeFor<'_>) -> String {
+        let made = self.containers.iter().flat_map(|all| all.made_by(made));
+        let lines: Vec<_> = [self.settings()].into_iter().chain(made).collect();
         lines.join("\n")
     }
 }

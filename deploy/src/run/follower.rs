@@ -352,6 +352,22 @@ fn hint(message: &str) -> Option<&'static str> {
             "Name the supervisor program as `supervisorctl status` shows it before the colon.",
         ),
         (
+            "SHELL",
+            "A shell is its first process and keeps TERM from PHP: let its last line begin with `exec`.",
+        ),
+        (
+            "a job was lost",
+            "137 is a kill: for want of memory, or because its grace was over. What it worked on is in the queue's log.",
+        ),
+        (
+            "NeverPull",
+            "No node has the image of this commit: push it before the deployment.",
+        ),
+        (
+            "ImagePull",
+            "No node can bring the image of this commit: push it before the deployment, and look at the pull secrets.",
+        ),
+        (
             "came up on the release",
             "See why in their own log; `drain` starts them after the swap instead. What was there before still runs.",
         ),

@@ -16,6 +16,11 @@
 //! | `drop RELEASE` | Overlap: sees to it that those of RELEASE never come back (not at a boot either), then has them finish and end in the background, detached from the line and bounded by the manager's own patience. Returns at once. |
 //! | `keep RELEASE` | Overlap: the same for all that were started for any other release, and only for these. |
 //!
+//! Containers have a release for life, so their recipes know `list`, `add`, `drop`, `keep` and `kill`. Two more states are
+//! theirs: `LOST:STATUS` ended otherwise than well after it was told to, and its job with it; `SHELL` has a shell before PHP,
+//! which keeps TERM from it. `add` refuses, before anything is ended, what would lose a job. A recipe may consist of several
+//! files, one behind the other.
+//!
 //! A manager that knows only `list`, `end` and `kill` can `drain`; [`Manager::hand_overs`](crate::config::Manager) says which.
 
 use crate::config::Manager;
@@ -28,5 +33,84 @@ pub fn recipe(manager: Manager) -> &'static str {
         Manager::Horizon | Manager::QueueRestart | Manager::Command => {
             include_str!("manager/command.sh")
         }
+        Manager::Docker => concat!(
+            include_str!("manager/docker.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/made.sh"),
+            include_str!("manager/verbs.sh"),
+        ),
+        Manager::Compose => concat!(
+            include_str!("manager/compose.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/made.sh"),
+            include_str!("manager/verbs.sh"),
+        ),
+        Manager::Kubernetes => concat!(
+            include_str!("manager/pods.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/template.sh"),
+            include_str!("manager/kubernetes.sh"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    /// What the judge says of a command, by the first line that it prints.
+    fn judged(command: &str, seconds: u32, grace: u32) -> String {
+        let judge = concat!(
+            include_str!("manager/form.sh"),
+            "\nif would_lose \"$@\"; then :; else echo fine >&2; fi\n"
+        );
+        let mut shell = Command::new("sh");
+        shell.args(["-eu", "-c", judge, "judge", command]);
+        shell.args([
+            &seconds.to_string(),
+            &grace.to_string(),
+            "stop_grace_period: 60s",
+        ]);
+        let said = shell.output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        let said = String::from_utf8(said.stderr).unwrap();
+        said.lines().next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_shell_before_php_would_lose_a_job_unless_it_becomes_php() {
+        for command in [
+            r#""php" "artisan" "queue:work""#,
+            r#""docker-php-entrypoint" "php" "artisan" "queue:work""#,
+            r#""sh" "-c" "exec php artisan queue:work""#,
+            r#""/bin/bash" "-lc" "cd /app && exec php artisan queue:work --name=\"a b\" 2>&1""#,
+            r#""sh" "-c" "umask 2\nexec php artisan queue:work""#,
+            r#""php" "sh" "-v""#,
+        ] {
+            assert_eq!(judged(command, 60, 60), "fine", "{command}");
+        }
+        for command in [
+            r#""/bin/sh" "-c" "php artisan queue:work""#,
+            r#""sh" "-ec" "cd /app && php artisan queue:work""#,
+            r#""tini" "--" "sh" "-c" "php artisan queue:work""#,
+            r#""bash" "-o" "pipefail" "-c" "php artisan queue:work | tee log""#,
+            r#""sh" "-c" "exec php artisan queue:work | tee log""#,
+            r#""sh" "-c" "exec php artisan migrate; php artisan queue:work""#,
+            r#""sh" "-c" "php artisan queue:work # exec""#,
+        ] {
+            let said = judged(command, 60, 60);
+            assert!(
+                said.starts_with("a shell runs its command"),
+                "{command}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_grace_shorter_than_a_job_may_be_would_lose_it() {
+        let said = judged(r#""php""#, 59, 60);
+        assert!(said.ends_with("write: stop_grace_period: 60s"), "{said}");
     }
 }

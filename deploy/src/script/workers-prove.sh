@@ -2,7 +2,7 @@
 # Proves that a release has its workers and that all others only finish a job. That goes on after this script has ended, for
 # as long as their manager lets them, unless AFTER says to wait for it.
 # shellcheck disable=SC2016
-root=$1 release=$2 expect=$3 seconds=$4 after=$5 proof=$6 roster=$7 recipe=$8 manager=$9
+root=$1 release=$2 expect=$3 seconds=$4 after=$5 asked=$5 proof=$6 roster=$7 recipe=$8 manager=$9
 shift 9 && group=$1 sudo=$2 settings=$3
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
@@ -19,10 +19,11 @@ done
 [ -z "$(with '$4 != release && $2 == "RUNNING"')" ] || manager keep "$release"
 until=$(($(date +%s) + seconds))
 while look; do
-  stale=$(with '($4 != release || $2 == "ENDING") && $3 != "-" { print $1, $3, $4, $5 }')
-  if [ "$after" = keep ] || [ -z "$stale" ]; then break; fi
+  # On a way back, who still finishes a job of this very release is nobody to wait for.
+  stale=$(with '$4 != release && $3 != "-" { print $1, $3, $4, $5 }')
+  if [ -z "$stale" ] || { [ "$after" = keep ] && [ -z "$(with '$4 != release && $2 == "RUNNING"')" ]; }; then break; fi
   if [ "$(date +%s)" -ge "$until" ]; then
-    if [ "$after" = fail ]; then
+    if [ "$after" != force ]; then
       printf '%s\nafter %s s there are workers of %s that have not finished\n' "$table" "$seconds" "$group" >&2
       exit 70
     fi
@@ -32,4 +33,7 @@ while look; do
   fi
   sleep 0.2
 done
+# A container that did not end by itself took its job with it.
+lost=$(with '$4 != release && index($2, "LOST") == 1 { print "lost", $1, $2 }')
+[ -z "$lost" ] || { printf '%s\na job was lost with workers of %s\n' "$lost" "$group" >&2 && [ "$asked" != fail ]; } || exit 70
 exec sh -euc "$proof" proof "$root" "$release" "$group" "$table"

@@ -14,7 +14,7 @@ start() {
     fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l)
     if [ "$fresh" -ge "$expect" ]; then break; fi
     # What its manager has given up never comes; managers name workers that are added by release.
-    given_up=$(with 'index($1, "@" release "-") && $2 == "FATAL"')
+    given_up=$(with 'index($1, "@" release "-") && index($2, "FATAL") == 1')
     if [ -n "$given_up" ] || [ "$(date +%s)" -ge "$until" ]; then
       printf '%s\n%s of %s workers of %s came up on the release\n' "$table" "$fresh" "$expect" "$group" >&2
       return 70

@@ -4,6 +4,7 @@ use cutover_deploy::Config;
 use insta::assert_snapshot;
 
 mod alarms;
+mod containers;
 mod shape;
 mod together;
 mod words;

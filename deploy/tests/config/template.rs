@@ -82,7 +82,7 @@ fn the_template_works_with_every_option_switched_on() {
     let config = parse(&with_every_option());
     assert_eq!(config.environments.len(), 2);
     let production = config.environment("production").unwrap();
-    assert_eq!(production.workers.len(), 2);
+    assert_eq!(production.workers.len(), 5);
     assert!(production.php_fpm.is_some());
 }
 

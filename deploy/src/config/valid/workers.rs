@@ -7,7 +7,7 @@ use super::super::findings::{Fault, Findings};
 use super::super::grammar;
 use super::super::place::Place;
 use super::super::{AfterDrain, HandOver, Manager, Workers, defaults, raw};
-use super::{Time, optional};
+use super::{Time, containers, optional};
 
 /// Reads the groups of workers, the good ones with their position in the file.
 pub(super) fn workers(
@@ -41,9 +41,15 @@ fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Optio
         findings.take(&place.key("group"), read)
     };
     let group = raw.group.and_then(named);
-    let hand_over = raw.hand_over.unwrap_or(defaults::WORKERS_HAND_OVER);
+    let hand_over = raw.hand_over.unwrap_or(manager.usual());
     let drain = Time::running(raw.drain_timeout, defaults::WORKERS_DRAIN_TIMEOUT);
     let drain_timeout = drain.read(&place.key("drain_timeout"), findings);
+    let tables = containers::Tables {
+        docker: raw.docker,
+        compose: raw.compose,
+        kubernetes: raw.kubernetes,
+    };
+    let containers = containers::containers(manager, group.as_ref(), tables, place, findings);
     let lines = [
         ("process", raw.process),
         ("start", raw.start),
@@ -62,10 +68,11 @@ fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Optio
         hand_over,
         drain_timeout: drain_timeout?,
         after_drain: raw.after_drain.unwrap_or(AfterDrain::usual(hand_over)),
-        sudo: raw.sudo.unwrap_or(defaults::WORKERS_SUDO),
+        sudo: raw.sudo.unwrap_or(manager.usually_by_sudo()),
         process,
         start,
         end,
+        containers: containers.ok()?,
     };
     for (key, fault) in misfits(&workers) {
         findings.add(&key.map_or(place.clone(), |key| place.key(key)), fault);
@@ -78,7 +85,9 @@ fn called(manager: Manager) -> &'static str {
     match manager {
         Manager::Supervisor => "a supervisor group",
         Manager::Systemd | Manager::SystemdUser => "a systemd unit",
-        Manager::Horizon | Manager::QueueRestart | Manager::Command => "a group",
+        Manager::Compose => "a service of Compose",
+        Manager::Kubernetes => "a Deployment",
+        Manager::Horizon | Manager::QueueRestart | Manager::Command | Manager::Docker => "a group",
     }
 }
 

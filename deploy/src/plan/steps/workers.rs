@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Site, Step};
-use crate::config::{AfterDrain, HandOver, Role, Workers};
-use crate::names::ReleaseId;
+use crate::config::{AfterDrain, HandOver, MadeFor, Manager, Role, Workers};
+use crate::names::{CommitSha, ReleaseId};
 use crate::script::{PROOF, ROSTER, Script, recipe};
 
 /// What the hand-over of workers takes at most beside the drain itself.
@@ -31,7 +31,7 @@ impl Site<'_> {
     /// With an overlap, workers of a release start beside the old ones, before anything else changes.
     pub(super) fn start_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let start = |workers: &Workers| {
-            let come_up = COME_UP.as_secs().to_string();
+            let come_up = come_up(workers.manager).as_secs().to_string();
             let args = vec![workers.expect.to_string(), come_up, way.need()];
             let name = format!("workers {} start", workers.group);
             self.workers_step(&name, Script::WorkersStart, release, workers, args)
@@ -78,9 +78,18 @@ impl Site<'_> {
     pub(super) fn restore_workers(&self) -> Vec<Step> {
         let live = self.facts.live().map_or("-", ReleaseId::as_str);
         let restore = |workers: &Workers| {
-            let args = vec![live.to_owned(), workers.expect.to_string()];
+            let args = vec![
+                self.root(),
+                self.release.to_string(),
+                live.to_owned(),
+                workers.expect.to_string(),
+                ROSTER.to_owned(),
+            ];
+            // What is made again is of the live release.
+            let made_for = self.facts.live().unwrap_or(self.release);
+            let args = [args, self.managed(workers, made_for)].concat();
             let name = format!("workers {} restore", workers.group);
-            self.workers_step(&name, Script::WorkersRestore, self.release, workers, args)
+            self.step(name, Script::WorkersRestore, args)
         };
         self.groups(overlap).map(restore).collect()
     }
@@ -110,11 +119,34 @@ impl Site<'_> {
             vec![self.root(), release.to_string()],
             more,
             vec![ROSTER.to_owned()],
-            managed(workers),
+            self.managed(workers, release),
         ];
         let mut step = self.step(name, script, args.concat());
-        step.limit = step.limit.max(workers.drain_timeout + AFTER_DRAIN);
+        let longest = workers.drain_timeout.max(come_up(workers.manager));
+        step.limit = step.limit.max(longest + AFTER_DRAIN);
         step
+    }
+
+    /// The words by which every script that speaks to a manager knows it, and what it makes workers of a release from.
+    fn managed(&self, workers: &Workers, release: &ReleaseId) -> Vec<String> {
+        let commit = if release == self.release {
+            self.commit()
+        } else {
+            self.facts.commit(release).cloned()
+        };
+        let made = MadeFor {
+            root: &self.wish.environment.path,
+            release,
+            commit: commit.as_ref().map(CommitSha::as_str).unwrap_or_default(),
+            grace: workers.drain_timeout.as_secs(),
+        };
+        vec![
+            recipe(workers.manager).to_owned(),
+            workers.manager.word().to_owned(),
+            workers.group.clone(),
+            super::yes(workers.sudo),
+            workers.settings_for(made),
+        ]
     }
 }
 
@@ -122,13 +154,11 @@ fn overlap(workers: &Workers) -> bool {
     workers.hand_over == HandOver::Overlap
 }
 
-/// The words by which every script that speaks to a manager knows it.
-fn managed(workers: &Workers) -> Vec<String> {
-    vec![
-        recipe(workers.manager).to_owned(),
-        workers.manager.word().to_owned(),
-        workers.group.clone(),
-        super::yes(workers.sudo),
-        workers.settings(),
-    ]
+/// How long new workers of a manager may take to come up.
+fn come_up(manager: Manager) -> Duration {
+    match manager {
+        // A node may have to bring their image first.
+        Manager::Kubernetes => COME_UP * 10,
+        _ => COME_UP,
+    }
 }

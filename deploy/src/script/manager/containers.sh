@@ -1,0 +1,37 @@
+# What comes behind docker.sh or compose.sh: containers, whoever made them. One says its release by its label
+# `cutover.release`, and by its name that it was told to end. One that ended well is removed then.
+# shellcheck disable=SC2154,SC2086
+if [ "$sudo" = yes ]; then as='sudo -n'; else as=; fi
+docker() { command $as docker "$@"; }
+value() { printf '%s\n' "$settings" | sed -n "s/^$1 //p"; }
+# Each container: id, name, state, pid, exit status, how often it was started again, release.
+rows() {
+  ids=$(mine)
+  # One that is removed just now is no fault.
+  [ -z "$ids" ] || docker inspect --format '{{printf "%.12s" .Id}} {{.Name}} {{.State.Status}} {{.State.Pid}} {{.State.ExitCode
+    }} {{.RestartCount}} {{or (index .Config.Labels "cutover.release") "-"}}' $ids 2>/dev/null || true
+}
+# A shell that waits for PHP keeps TERM from it. One that only prepares becomes PHP within ten seconds.
+is_shell() {
+  read -r program <"/proc/$1/comm" && case $program in docker-init | tini | dumb-init)
+    read -r child _ <"/proc/$1/task/$1/children" && read -r program <"/proc/$child/comm" ;;
+  esac
+  case $program in sh | dash | ash | bash | busybox) ;; *) return 1 ;; esac
+}
+is_old() { awk 'NR == 1 { up = $1; next } { sub(/.*\) /, ""); exit up - $20 / 100 < 10 }' /proc/uptime "/proc/$1/stat" 2>/dev/null; }
+list() {
+  table=$(rows)
+  printf '%s\n' "$table" | while read -r id name state pid code restarts release; do
+    case $name:$state in
+      :) continue ;;
+      # What did not end well stays until it was said.
+      /ending.*:exited) if [ "$code" = 0 ]; then continue; else state=LOST:$code; fi ;;
+      /ending.*) state=ENDING ;;
+      *:running) if ! is_shell "$pid" 2>/dev/null; then state=RUNNING; elif is_old "$pid"; then state=FATAL:SHELL; else state=SHELL; fi ;;
+      *:created) state=STARTING ;;
+      *) if [ "$restarts" -ge 2 ]; then state=FATAL; else state=BACKOFF; fi ;;
+    esac
+    if [ "$pid" = 0 ]; then pid=-; fi
+    printf '%s@%s-%s %s %s %s\n' "$group" "$release" "$id" "$state" "$pid" "$release"
+  done
+}

@@ -1,0 +1,153 @@
+//! Workers in containers, under a real Docker daemon and a real Kubernetes. Their jobs are files, so a test says when one ends.
+
+mod cluster;
+mod compose;
+mod plain;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kit::{Cluster, Docker, WORKER, wait_for};
+
+use super::scene::{Plot, Scene};
+use super::told::Told;
+
+/// A host whose workers run in containers.
+struct Shop {
+    scene: Scene,
+    ground: Ground,
+}
+
+/// What runs the containers.
+enum Ground {
+    Docker(Docker),
+    Cluster(Cluster),
+}
+
+/// The queue of the workers, as they see it.
+const QUEUE: &str = "@dir@/srv/app/shared/storage/queue";
+
+impl Shop {
+    /// A host with a Docker daemon. Lines of its group of workers follow; nothing is deployed yet.
+    async fn start(workers: &str) -> Self {
+        let docker = Docker::start().await;
+        docker.image("php:cli", &[r#"CMD ["php"]"#]).await;
+        Self::on(Ground::Docker(docker), workers).await
+    }
+
+    async fn on(ground: Ground, workers: &str) -> Self {
+        let scene = Scene::start(Plot {
+            tables: format!(
+                "[[environments.production.workers]]\ngroup = \"shop-worker\"\nexpect = 2\n{workers}"
+            )
+            .replace("@queue@", QUEUE),
+            ..Plot::default()
+        })
+        .await;
+        match &ground {
+            Ground::Docker(docker) => docker.serve(scene.host()),
+            Ground::Cluster(cluster) => {
+                // What templates/kubernetes.yaml allows is all that cutover may do.
+                cluster.serve(scene.host(), "system:serviceaccount:default:cutover");
+            }
+        }
+        let shop = Self { scene, ground };
+        for folder in ["waiting", "running", "let", "done"] {
+            std::fs::create_dir_all(shop.queue().join(folder)).unwrap();
+        }
+        shop
+    }
+
+    fn docker(&self) -> &Docker {
+        match &self.ground {
+            Ground::Docker(docker) => docker,
+            Ground::Cluster(cluster) => cluster.docker(),
+        }
+    }
+
+    fn queue(&self) -> PathBuf {
+        self.scene.host().path().join("shared/storage/queue")
+    }
+
+    /// Changes how the workers are configured.
+    fn configure(&mut self, from: &str, to: &str) {
+        assert!(self.scene.text.contains(from), "{}", self.scene.text);
+        self.scene.text = self.scene.text.replace(from, to);
+        self.scene.config = cutover_deploy::Config::parse("cutover.toml", &self.scene.text)
+            .unwrap_or_else(|problems| panic!("{problems}"));
+    }
+
+    /// Deploys the worker with this in a file beside it.
+    async fn deploy(&self, mark: &str) -> Told {
+        let files = [("artisan", WORKER), ("mark", mark)];
+        self.scene.deploy(&files).await
+    }
+
+    /// Puts a job on the queue and waits until somebody works on it; who that is.
+    async fn begin(&self, job: &str) -> String {
+        std::fs::write(self.queue().join("waiting").join(job), "").unwrap();
+        self.in_folder("running", job).await
+    }
+
+    /// Lets a job end, and waits until it has; who did it.
+    async fn end(&self, job: &str) -> String {
+        std::fs::write(self.queue().join("let").join(job), "").unwrap();
+        self.in_folder("done", job).await
+    }
+
+    async fn in_folder(&self, folder: &str, job: &str) -> String {
+        let file = self.queue().join(folder).join(job);
+        let what = format!("the job {job} to be in {folder}");
+        let by = wait_for(what, Duration::from_secs(20), async || {
+            let by = std::fs::read_to_string(&file).unwrap_or_default();
+            if by.is_empty() {
+                Err(self.containers().await.join("\n"))
+            } else {
+                Ok(by)
+            }
+        });
+        self.scene.tame(&by.await)
+    }
+
+    /// The containers: release and state, and `told` where it was told to end.
+    async fn containers(&self) -> Vec<String> {
+        let format = r#"{{.Label "cutover.release"}} {{.State}} {{.Names}}"#;
+        let list = self.docker().containers(format).await;
+        let shown = list.iter().map(|line| {
+            let (line, name) = line.rsplit_once(' ').unwrap();
+            let told = if name.starts_with("ending.") {
+                " told"
+            } else {
+                ""
+            };
+            self.scene.tame(&format!("{line}{told}"))
+        });
+        shown.collect()
+    }
+
+    /// Waits until the containers are these.
+    async fn settles(&self, wanted: &[&str]) {
+        let what = format!("the containers to be {wanted:?}");
+        wait_for(what, Duration::from_secs(20), async || {
+            let all = self.containers().await;
+            if all == wanted {
+                Ok(())
+            } else {
+                Err(all.join("\n"))
+            }
+        })
+        .await;
+    }
+
+    /// Ends the host. What still runs goes first, as on a machine that is switched off.
+    async fn close(self) {
+        drop(self.ground);
+        self.scene.close().await;
+    }
+}
+
+/// Panics with the story unless a deployment ended so.
+#[track_caller]
+fn ended(told: &Told, exit: u8) {
+    assert_eq!(told.exit(), exit, "{}\n{}", told.outcome(), told.story());
+}

@@ -1,0 +1,220 @@
+//! Kubernetes, by the template that users copy and the rights that it gives. One cluster for all, since it takes a while to come up.
+
+use std::time::Duration;
+
+use cutover_deploy::Kind;
+use kit::{Cluster, wait_for};
+
+use super::{Ground, Shop, ended};
+use crate::pipeline::told::Told;
+
+const WORKERS: &str = r#"manager = "kubernetes"
+kubernetes = { namespace = "default", image = "shop:{commit}" }
+drain_timeout = "20s"
+after_drain = "fail""#;
+
+/// The template, with an image that is here and the network of a node without a network of its own for pods.
+fn manifest(shop: &Shop) -> String {
+    let mut text = include_str!("../../../../templates/kubernetes.yaml").to_owned();
+    let queue = shop.queue().display().to_string();
+    for (word, value) in [
+        ("image: registry.example.com/shop:first", "image: shop:first\n          imagePullPolicy: Never\n          volumeMounts: [{name: queue, mountPath: /queue}]".to_owned()),
+        (r#"["php", "artisan", "queue:work", "--sleep=1", "--max-time=3600"]"#, r#"["php", "artisan"]"#.to_owned()),
+        ("          env:\n", "          env:\n            - {name: QUEUE, value: /queue}\n".to_owned()),
+        ("      containers:\n", format!("      hostNetwork: true\n      volumes: [{{name: queue, hostPath: {{path: {queue}}}}}]\n      containers:\n")),
+    ] {
+        assert!(text.contains(word), "{word}");
+        text = text.replace(word, &value);
+    }
+    text
+}
+
+impl Shop {
+    fn cluster(&self) -> &Cluster {
+        match &self.ground {
+            Ground::Cluster(cluster) => cluster,
+            Ground::Docker(_) => unreachable!("these tests have a cluster"),
+        }
+    }
+
+    /// Commits a change, makes its image and deploys it.
+    async fn release(&self, mark: &str) -> Told {
+        let request = self.scene.wish(&[("mark", mark)]).await;
+        self.image(&request.kind).await;
+        self.scene.run(&request).await
+    }
+
+    async fn image(&self, kind: &Kind) {
+        let Kind::Deploy { commit } = kind else {
+            unreachable!("it is a deployment")
+        };
+        let lines = [r#"CMD ["php", "artisan"]"#];
+        self.docker().image(&format!("shop:{commit}"), &lines).await;
+    }
+
+    /// The pods that run something: release, and `told` where it was told to end.
+    async fn pods(&self) -> Vec<String> {
+        let pods = self.running(
+            r#"{{with .metadata.annotations}}{{index . "cutover/release"}}{{else}}-{{end}}{{if
+            .metadata.deletionTimestamp}} told{{end}}"#,
+        );
+        let mut pods: Vec<_> = pods.await.iter().map(|pod| self.scene.tame(pod)).collect();
+        pods.sort();
+        pods
+    }
+
+    /// What this template says of each pod whose container runs.
+    async fn running(&self, template: &str) -> Vec<String> {
+        let format = format!(
+            r#"go-template={{{{range $pod := .items}}}}{{{{range .status.containerStatuses}}}}{{{{if .state.running}}}}{{{{with $pod}}}}{template}{{{{end}}}}{{{{"\n"}}}}{{{{end}}}}{{{{end}}}}{{{{end}}}}"#
+        );
+        let pods = self
+            .cluster()
+            .ask(&["get", "pods", "--output", &format])
+            .await;
+        pods.lines().map(str::to_owned).collect()
+    }
+
+    async fn pods_settle(&self, wanted: &[&str]) {
+        let what = format!("the pods to be {wanted:?}");
+        wait_for(what, Duration::from_secs(60), async || {
+            let pods = self.pods().await;
+            if pods == wanted {
+                Ok(())
+            } else {
+                Err(pods.join("\n"))
+            }
+        })
+        .await;
+    }
+
+    /// The images that pods run.
+    async fn images(&self) -> Vec<String> {
+        self.running("{{(index .status.containerStatuses 0).image}}")
+            .await
+    }
+}
+
+#[tokio::test]
+async fn pods_follow_a_release_and_a_lost_job_takes_it_back() {
+    let Some(cluster) = Cluster::start().await else {
+        return;
+    };
+    let mut shop = Shop::on(Ground::Cluster(cluster), WORKERS).await;
+    shop.docker()
+        .image("shop:first", &[r#"CMD ["php", "artisan"]"#])
+        .await;
+    shop.cluster().apply(&manifest(&shop)).await;
+    shop.cluster()
+        .ask(&["rollout", "status", "deployment/shop-worker"])
+        .await;
+
+    ended(&shop.release("one").await, 0);
+    shop.pods_settle(&["r1", "r1"]).await;
+    let first = shop.images().await;
+
+    // The deployment is over when the job of the old release is.
+    assert_eq!(shop.begin("long").await, "r1");
+    let request = shop.scene.wish(&[("mark", "two")]).await;
+    shop.image(&request.kind).await;
+    let running = shop.scene.begin(&request);
+    shop.in_pods("r1 told").await;
+    assert_eq!(shop.end("long").await, "r1");
+    let told = running.end().await;
+    ended(&told, 0);
+    assert_eq!(
+        told.story().matches(" runs r2").count(),
+        2,
+        "{}",
+        told.story()
+    );
+    shop.pods_settle(&["r2", "r2"]).await;
+    assert_ne!(shop.images().await, first);
+
+    ended(&shop.scene.rollback().await, 0);
+    shop.pods_settle(&["r1", "r1"]).await;
+    assert_eq!(shop.images().await, first);
+
+    refused(&mut shop).await;
+    lost(&shop).await;
+    shop.close().await;
+}
+
+impl Shop {
+    async fn in_pods(&self, wanted: &str) {
+        wait_for(
+            format!("a pod {wanted}"),
+            Duration::from_secs(60),
+            async || {
+                let pods = self.pods().await;
+                if pods.iter().any(|pod| pod == wanted) {
+                    Ok(())
+                } else {
+                    Err(pods.join("\n"))
+                }
+            },
+        )
+        .await;
+    }
+}
+
+/// What would lose a job, and an image that is nowhere, change nothing.
+async fn refused(shop: &mut Shop) {
+    let names = async |shop: &Shop| shop.running("{{.metadata.name}}").await;
+    let (live, pods) = (shop.scene.live(), names(shop).await);
+    shop.configure("drain_timeout = \"20s\"", "drain_timeout = \"2m\"");
+    let told = shop.release("three").await;
+    ended(&told, 1);
+    assert!(
+        told.outcome()
+            .contains("write: terminationGracePeriodSeconds: 120"),
+        "{}",
+        told.outcome()
+    );
+    shop.configure("drain_timeout = \"2m\"", "drain_timeout = \"20s\"");
+    assert_eq!(names(shop).await, pods);
+
+    let told = shop.scene.deploy(&[("mark", "nowhere")]).await;
+    ended(&told, 1);
+    assert!(told.outcome().contains("NeverPull"), "{}", told.outcome());
+    shop.pods_settle(&["r1", "r1"]).await;
+    assert_eq!(names(shop).await, pods);
+    assert_eq!(shop.scene.live(), live);
+}
+
+/// A pod that is killed in its job is named, and the release before it is live again.
+async fn lost(shop: &Shop) {
+    let ask = async |arguments: &[&str]| shop.cluster().ask(arguments).await;
+    let patience = async |seconds: u8| {
+        let patch = format!(
+            r#"{{"spec":{{"template":{{"spec":{{"terminationGracePeriodSeconds":{seconds}}}}}}}}}"#
+        );
+        ask(&["patch", "deployment", "shop-worker", "--patch", &patch]).await;
+    };
+    // Pods from before somebody mended their grace, together with the release to come.
+    patience(3).await;
+    ask(&["rollout", "status", "deployment/shop-worker"]).await;
+    shop.pods_settle(&["r1", "r1"]).await;
+    ask(&["rollout", "pause", "deployment/shop-worker"]).await;
+    patience(60).await;
+
+    assert_eq!(shop.begin("lost").await, "r1");
+    let request = shop.scene.wish(&[("mark", "four")]).await;
+    shop.image(&request.kind).await;
+    let running = shop.scene.begin(&request);
+    let format = r#"go-template={{index .spec.template.metadata.annotations "cutover/release"}}"#;
+    wait_for("the patch", Duration::from_secs(60), async || {
+        let release = ask(&["get", "deployment", "shop-worker", "--output", format]).await;
+        if shop.scene.tame(&release) == "r1" {
+            Err(release)
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    ask(&["rollout", "resume", "deployment/shop-worker"]).await;
+    let told = running.end().await;
+    ended(&told, 1);
+    assert!(told.outcome().contains("LOST:137"), "{}", told.outcome());
+    shop.pods_settle(&["r1", "r1"]).await;
+}

@@ -1,0 +1,190 @@
+//! Plain Docker.
+
+use std::time::Duration;
+
+use kit::{WORKER, wait_for};
+
+use super::{Shop, ended};
+use crate::pipeline::told::Told;
+
+/// One image for all releases, whose folder is brought in.
+const MOUNTED: &str = r#"manager = "docker"
+docker = { image = "php:cli", command = ["php", "artisan", "queue:work"], options = ["--network=host"] }"#;
+
+const COMMAND: &str = r#"["php", "artisan", "queue:work"]"#;
+
+#[tokio::test]
+async fn a_long_job_ends_in_its_old_container_while_the_new_release_is_live() {
+    let shop = Shop::start(MOUNTED).await;
+    ended(&shop.deploy("one").await, 0);
+    assert_eq!(shop.containers().await, ["r1 running", "r1 running"]);
+    assert_eq!(shop.begin("long").await, "r1");
+
+    let told = shop.deploy("two").await;
+    ended(&told, 0);
+    let proven = |told: &Told| told.story().matches(" runs r2").count();
+    assert_eq!(proven(&told), 2, "{}", told.story());
+    shop.settles(&["r1 running told", "r2 running", "r2 running"])
+        .await;
+    assert_eq!(shop.begin("next").await, "r2");
+    assert_eq!(shop.end("next").await, "r2");
+    assert_eq!(shop.end("long").await, "r1");
+    shop.settles(&["r2 running", "r2 running"]).await;
+
+    ended(&shop.scene.rollback().await, 0);
+    shop.settles(&["r1 running", "r1 running"]).await;
+    assert_eq!(shop.begin("back").await, "r1");
+    assert_eq!(shop.end("back").await, "r1");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
+    let mut shop = Shop::start(&format!("{MOUNTED}\ndrain_timeout = \"2s\"")).await;
+    ended(&shop.deploy("one").await, 0);
+    let running = async |shop: &Shop| {
+        let mut all = shop.docker().containers("{{.State}} {{.ID}}").await;
+        all.retain(|line| line.starts_with("running"));
+        all
+    };
+    let ids = running(&shop).await;
+    let live = shop.scene.live();
+    for (command, reason) in [
+        (
+            r#"["sh", "-c", "php artisan queue:work"]"#,
+            "a shell runs its command",
+        ),
+        // Nothing in the command tells it, but the kernel does.
+        (r#"["sh", "start.sh"]"#, "SHELL"),
+    ] {
+        shop.configure(COMMAND, command);
+        let files = [
+            ("artisan", WORKER),
+            ("start.sh", "php artisan queue:work\ntrue\n"),
+        ];
+        let told = shop.scene.deploy(&files).await;
+        ended(&told, 1);
+        assert!(told.outcome().contains(reason), "{}", told.outcome());
+        assert_eq!(shop.scene.live(), live);
+        let only_those = "only the containers from before";
+        wait_for(only_those, Duration::from_secs(20), async || {
+            let now = running(&shop).await;
+            if now == ids {
+                Ok(())
+            } else {
+                Err(format!("{now:?}"))
+            }
+        })
+        .await;
+        shop.configure(command, COMMAND);
+    }
+    // A shell that becomes PHP is none.
+    shop.configure(
+        COMMAND,
+        r#"["sh", "-c", "umask 2 && exec php artisan queue:work"]"#,
+    );
+    ended(&shop.deploy("two").await, 0);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_container_that_is_killed_in_its_job_is_named_and_takes_the_release_back() {
+    let waits = format!("{MOUNTED}\nafter_drain = \"fail\"\ndrain_timeout = \"1m\"");
+    let shop = Shop::start(&waits).await;
+    ended(&shop.deploy("one").await, 0);
+    assert_eq!(shop.begin("lost").await, "r1");
+
+    let request = shop
+        .scene
+        .wish(&[("artisan", WORKER), ("mark", "two")])
+        .await;
+    let running = shop.scene.begin(&request);
+    let killed = wait_for(
+        "the old container to be told",
+        Duration::from_secs(60),
+        async || {
+            let all = shop.docker().containers("{{.Names}} {{.State}}").await;
+            let told = all
+                .iter()
+                .find(|line| line.starts_with("ending.") && line.ends_with("running"));
+            told.map(|line| line.split(' ').next().unwrap().to_owned())
+                .ok_or(all.join("\n"))
+        },
+    )
+    .await;
+    // As the kernel does where memory runs out.
+    let kill = shop
+        .docker()
+        .docker()
+        .args(["kill", &killed])
+        .status()
+        .await;
+    assert!(kill.unwrap().success());
+    let told = running.end().await;
+    ended(&told, 1);
+    assert!(
+        told.outcome()
+            .contains("a job was lost with workers of shop-worker"),
+        "{}",
+        told.outcome()
+    );
+    assert!(told.outcome().contains("LOST:137"), "{}", told.outcome());
+    let running: Vec<_> = shop
+        .containers()
+        .await
+        .into_iter()
+        .filter(|line| line.ends_with("running"))
+        .collect();
+    assert_eq!(running, ["r1 running", "r1 running"], "{}", told.story());
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn every_release_has_its_image_and_a_rollback_has_the_old_one() {
+    let image = r#"manager = "docker"
+docker = { image = "shop:{commit}", options = ["--network=host", "--env=QUEUE=@queue@", "--volume=@queue@:@queue@"] }"#;
+    let shop = Shop::start(image).await;
+    let mut commits = Vec::new();
+    for mark in ["one", "two"] {
+        let request = shop.scene.wish(&[("mark", mark)]).await;
+        let cutover_deploy::Kind::Deploy { commit } = &request.kind else {
+            unreachable!("it was wished for")
+        };
+        let name = format!("shop:{commit}");
+        shop.docker().build(&name, &dockerfile(mark)).await;
+        commits.push(name);
+        ended(&shop.scene.run(&request).await, 0);
+    }
+    let images = async || shop.docker().containers("{{.Image}}").await;
+    shop.settles(&["r2 running", "r2 running"]).await;
+    assert_eq!(images().await, [&*commits[1], &*commits[1]]);
+    assert_eq!(shop.begin("job").await, "r2");
+    let rollback = shop.scene.rollback().await;
+    ended(&rollback, 0);
+    assert_eq!(shop.end("job").await, "r2");
+    shop.settles(&["r1 running", "r1 running"]).await;
+    assert_eq!(images().await, [&*commits[0], &*commits[0]]);
+
+    // A release without an image comes nowhere near the live one.
+    let told = shop.scene.deploy(&[("mark", "three")]).await;
+    ended(&told, 1);
+    assert!(told.outcome().contains("shop:"), "{}", told.outcome());
+    assert_eq!(shop.containers().await, ["r1 running", "r1 running"]);
+    shop.close().await;
+}
+
+/// The template, without what only the internet has.
+fn dockerfile(mark: &str) -> String {
+    let mut text = include_str!("../../../../templates/Dockerfile").to_owned();
+    let pcntl = r#"RUN php -r 'exit(extension_loaded("pcntl") ? 0 : 1);'"#;
+    let label = format!("WORKDIR /app\nLABEL mark={mark}");
+    for (line, here) in [
+        ("FROM php:8.4-cli", "FROM php:cli"),
+        ("RUN docker-php-ext-install pcntl", pcntl),
+        ("WORKDIR /app", &label),
+    ] {
+        assert!(text.contains(line), "{line}");
+        text = text.replace(line, here);
+    }
+    text
+}
