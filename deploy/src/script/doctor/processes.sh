@@ -23,7 +23,7 @@ supervisor() {
 grep -als artisan /proc/[0-9]*/cmdline | while read -r file; do
   pid=${file#/proc/} pid=${pid%/cmdline}
   words=$(tr '\000\n' '\037 ' <"$file" 2>/dev/null) || continue
-  # A word of its own, as in `php artisan queue:work`; elsewhere it is somebody who speaks of it.
+  # A word of its own, as in php artisan queue:work; elsewhere it is somebody who speaks of it.
   case "$us$words" in *[/"$us"]artisan"$us"*) ;; *) continue ;; esac
   open=$(for fd in /proc/"$pid"/fd/*; do readlink "$fd" || true; done 2>/dev/null | sed -n "s|^$root/releases/\([^/]*\)/.*|\1|p" | head -n 1)
   cwd=$(readlink "/proc/$pid/cwd" 2>/dev/null || true)
