@@ -25,7 +25,9 @@ list() {
   { cat "$seen" 2>/dev/null || true && printf '%s\n' "$table"; } | awk -v group="$group" '
     function say(pod, release, state, pid) { print group "@" release "-" substr(pod, length(group) + 2), state, pid, release, "-" }
     NF == 3 { of[$1] = $2; if ($3 != "-" && !($1 in end)) end[$1] = $3 }
-    NF == 8 { there[$1] = 1; runs = $5 == "running"; if (!($2 in image)) image[$2] = $8
+    NF == 8 { there[$1] = 1; runs = $5 == "running"
+      # One that ends may tell no digest any more.
+      if (runs && $3 == "-" && !($2 in image)) image[$2] = $8
       state = runs && $6 == "true" ? "RUNNING" : "STARTING"
       if ($5 ~ /NeverPull|BackOff|Invalid|Config/) state = "FATAL:" $5
       # Pods of one release run one image, or some of them run something else than was tried.

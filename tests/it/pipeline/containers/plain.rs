@@ -104,9 +104,9 @@ async fn a_container_that_is_killed_in_its_job_is_named_and_takes_the_release_ba
         Duration::from_secs(60),
         async || {
             let all = shop.docker().containers("{{.Names}} {{.State}}").await;
-            let told = all
-                .iter()
-                .find(|line| line.starts_with("ending.") && line.ends_with("running"));
+            // Two are new, and of the old ones only the one with the job is left.
+            let told = all.iter().find(|line| line.starts_with("ending."));
+            let told = told.filter(|line| all.len() == 3 && line.ends_with("running"));
             told.map(|line| line.split(' ').next().unwrap().to_owned())
                 .ok_or(all.join("\n"))
         },
