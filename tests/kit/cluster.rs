@@ -31,11 +31,16 @@ pub struct Cluster {
 impl Cluster {
     /// Starts the cluster and waits until its node is ready. `None`, and a word why, where no Kubernetes was built by
     /// `tests/fetch-kubernetes.sh`; with the feature `matrix` that is a panic.
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever runs the tests sees what was left out"
+    )]
     pub async fn start() -> Option<Self> {
         let programs = cache::root().join("kubernetes/bin");
         let Ok(programs) = programs.canonicalize() else {
             let what = "no Kubernetes here: run tests/fetch-kubernetes.sh, which builds one in some minutes";
-            assert!(!cfg!(feature = "matrix"), "{what}");
+            let is_demanded = cfg!(feature = "matrix");
+            assert!(!is_demanded, "{what}");
             eprintln!("skipped: {what}");
             return None;
         };

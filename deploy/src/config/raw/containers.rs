@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+const COMMAND: &[&str] = &["php", "artisan", "queue:work"];
+const OPTIONS: &[&str] = &["--network=host"];
+
 /// With `docker`: what its containers are made of.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -12,10 +15,10 @@ pub(in super::super) struct Docker {
     #[schemars(required, example = &"registry.example.com/shop:{commit}")]
     pub(in super::super) image: Option<String>,
     /// The words of the command. Without it the image's own.
-    #[schemars(example = &["php", "artisan", "queue:work"])]
+    #[schemars(example = COMMAND)]
     pub(in super::super) command: Option<Vec<String>>,
     /// Options of `docker create`. Default none.
-    #[schemars(example = &["--network=host"])]
+    #[schemars(example = OPTIONS)]
     pub(in super::super) options: Option<Vec<String>>,
 }
 

@@ -231,10 +231,8 @@ fn a_manager_of_workers_knows_what_it_can() {
         "manager = \"command\"\ngroup = \"e\"\nstart = \"bin/start\"",
         "manager = \"pm2\"\ngroup = \"f\"",
     ];
-    let text: String = tables
-        .iter()
-        .map(|table| format!("[[environments.production.workers]]\n{table}\n"))
-        .collect();
+    let text = tables.map(|table| format!("[[environments.production.workers]]\n{table}\n"));
+    let text = text.concat();
     assert_snapshot!(appended(&text), @r#"
     cutover.toml:12:13: environments.production.workers[0].hand_over: horizon knows no overlap
       help: write `hand_over = "drain"`
