@@ -43,7 +43,7 @@ test-matrix: setup ## Debian 12, 13 and testing with Laravel 8, 10 and 13, and a
 
 check: ## Format, lints, scripts, the pure build
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features it/matrix -- -D warnings
 	cargo clippy -p cutover-deploy --no-default-features -- -D warnings
 	shellcheck -s sh deploy/src/script/*.sh deploy/src/script/*/*.sh tests/*.sh tests/kit/*/bin/* benches/*.sh benches/src/*/*.sh
 
