@@ -77,7 +77,7 @@ impl Shop {
 
     async fn pods_settle(&self, wanted: &[&str]) {
         let what = format!("the pods to be {wanted:?}");
-        wait_for(what, Duration::from_secs(60), async || {
+        wait_for(what, Duration::from_mins(1), async || {
             let pods = self.pods().await;
             if pods == wanted {
                 Ok(())
@@ -144,7 +144,7 @@ impl Shop {
     async fn in_pods(&self, wanted: &str) {
         wait_for(
             format!("a pod {wanted}"),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             async || {
                 let pods = self.pods().await;
                 if pods.iter().any(|pod| pod == wanted) {
@@ -203,7 +203,7 @@ async fn lost(shop: &Shop) {
     shop.image(&request.kind).await;
     let running = shop.scene.begin(&request);
     let format = r#"go-template={{index .spec.template.metadata.annotations "cutover/release"}}"#;
-    wait_for("the patch", Duration::from_secs(60), async || {
+    wait_for("the patch", Duration::from_mins(1), async || {
         let release = ask(&["get", "deployment", "shop-worker", "--output", format]).await;
         if shop.scene.tame(&release) == "r1" {
             Err(release)

@@ -101,7 +101,7 @@ async fn a_container_that_is_killed_in_its_job_is_named_and_takes_the_release_ba
     let running = shop.scene.begin(&request);
     let killed = wait_for(
         "the old container to be told",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         async || {
             let all = shop.docker().containers("{{.Names}} {{.State}}").await;
             // Two are new, and of the old ones only the one with the job is left.
