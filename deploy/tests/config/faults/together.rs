@@ -249,7 +249,7 @@ fn a_manager_of_workers_knows_what_it_can() {
     cutover.toml:23:1: environments.production.workers[3]: `start` and an overlap belong together
       help: write `hand_over = "overlap"`, or take `start` out
     cutover.toml:28:11: environments.production.workers[4].manager: `pm2` is not known
-      help: write one of `supervisor`, `systemd`, `systemd_user`, `horizon`, `queue_restart`, `command`
+      help: write one of `supervisor`, `systemd`, `systemd_user`, `horizon`, `queue_restart`, `command`, `docker`, `compose`, `kubernetes`
     8 problems in cutover.toml
     "#);
 }
