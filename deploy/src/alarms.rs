@@ -261,21 +261,16 @@ pub fn ended(command: &Command, status: i32, said: &str) -> Look {
     Look::above(&command.name, status.into(), 0.0, said)
 }
 
-/// How often each alarm rang in a row.
+/// How often an alarm rang in a row.
 #[derive(Debug, Clone, Default)]
-pub struct InARow(BTreeMap<String, u32>);
+pub struct InARow(u32);
 
 impl InARow {
-    /// Takes in a look; how often it rang in a row now.
-    pub fn hear(&mut self, look: &Look) -> u32 {
-        let times = self.0.entry(look.alarm.clone()).or_default();
-        *times = if look.rings { *times + 1 } else { 0 };
-        *times
-    }
-
-    /// Whether the last look at everything was quiet.
-    pub fn is_quiet(&self) -> bool {
-        self.0.values().all(|times| *times == 0)
+    /// Takes in all that one look at an alarm came to; how often in a row something of it rang now.
+    pub fn hear(&mut self, looks: &[Look]) -> u32 {
+        let rings = looks.iter().any(|look| look.rings);
+        self.0 = if rings { self.0 + 1 } else { 0 };
+        self.0
     }
 }
 

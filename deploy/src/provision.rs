@@ -2,6 +2,7 @@
 //! in. Pure, and nothing here runs it. Values are plain words, or there is no script.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::config::{
     AfterDrain, Environment, FpmAction, HandOver, Host, Manager, PoolAddress, Recipe, Role, Workers,
@@ -65,7 +66,7 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
         rights.extend(rights_of(workers));
     }
     rights.extend(reload(order));
-    sudoers(&mut text, user, &rights);
+    sudoers(&mut text, order, user, &rights);
     text.push_str("\necho 'This host is ready.'\n");
     if order.recipe == Recipe::Laravel {
         writeln!(
@@ -75,6 +76,11 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
         .unwrap_or_default();
     }
     Ok(text)
+}
+
+/// What files of the environment are called where other apps and environments have theirs.
+fn called(order: Order<'_>) -> String {
+    format!("{}-{}", order.app, order.environment.name)
 }
 
 /// A value that means itself in a shell, in nginx, PHP-FPM, supervisor and sudo.
@@ -139,14 +145,7 @@ fn by_supervisor(workers: &Workers) -> bool {
 }
 
 fn account(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
-    let path = &order.environment.path;
-    write!(
-        text,
-        "\n# Who deploys, and the folders, which are theirs.\n\
-         id -u {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}\n\
-         install -d -o {user} -g {user} {path} {path}/releases {path}/shared\n"
-    )
-    .unwrap_or_default();
+    folders(text, &order.environment.path, user);
     let Some(key) = order.key else {
         writeln!(
             text,
@@ -163,12 +162,37 @@ fn account(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String
     }
     write!(
         text,
-        "home=$(getent passwd {user} | cut -d: -f6)\ninstall -d -m 0700 -o {user} -g {user} \"$home/.ssh\"\n\
-         grep -qxF '{key}' \"$home/.ssh/authorized_keys\" 2>/dev/null || echo '{key}' >>\"$home/.ssh/authorized_keys\"\n\
-         chown {user}:{user} \"$home/.ssh/authorized_keys\" && chmod 0600 \"$home/.ssh/authorized_keys\"\n"
+        "home=$(getent passwd {user} | cut -d: -f6)\nas_user sh -s \"$home\" '{key}' <<'{END}'\n\
+         set -eu\numask 077\nmkdir -p \"$1/.ssh\"\ncd \"$1/.ssh\"\n\
+         grep -qxF \"$2\" authorized_keys 2>/dev/null || echo \"$2\" >>authorized_keys\n{END}\n"
     )
     .unwrap_or_default();
     Ok(())
+}
+
+/// Root makes the folder of the environment, among folders of its own only. What is below is made by the owner, who could
+/// have put a link there.
+fn folders(text: &mut String, path: &str, user: &str) {
+    let above: Vec<&str> = Path::new(path)
+        .ancestors()
+        .skip(1)
+        .filter_map(Path::to_str)
+        .collect();
+    write!(
+        text,
+        "\n# Who deploys, and the folders, which are theirs. Below those root changes nothing: a link could lead anywhere.\n\
+         id -u {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}\n\
+         # In a session of its own, from where nothing can type into root's terminal.\n\
+         as_user() {{ setsid -w runuser -u {user} -- \"$@\"; }}\n\
+         refuse() {{ echo \"$1\" >&2 && exit 1; }}\n\
+         if [ -L {path} ]; then refuse '{path} is a link: give the folder itself as the path'; fi\n\
+         if [ ! -d {path} ] && ! as_user mkdir -p {path} 2>/dev/null; then\n  for above in {above}; do\n    \
+         if [ -e \"$above\" ] && [ \"$(stat -Lc %u \"$above\")\" != 0 ]; then refuse \"$above is not of root: make {path} yourself, for {user}\"; fi\n  \
+         done\n  install -d -o {user} -g {user} {path}\nfi\n\
+         as_user mkdir -p -m 0755 {path}/releases {path}/shared || refuse '{path} must belong to {user}'\n",
+        above = above.join(" "),
+    )
+    .unwrap_or_default();
 }
 
 /// Writes a file with this content.
@@ -182,28 +206,28 @@ fn file(text: &mut String, path: &str, mode: &str, content: &str) {
 }
 
 fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
-    let (app, environment) = (order.app, order.environment);
+    let (called, environment) = (called(order), order.environment);
     let fpm = environment.php_fpm.as_ref();
     let socket = match fpm.and_then(|fpm| fpm.pool.as_ref()) {
         Some(PoolAddress::Socket(path)) => path.clone(),
         Some(PoolAddress::Port(..)) => {
             return Err("a pool on a port is not made here: give `pool` a socket".to_owned());
         }
-        None => format!("/run/php/{app}.sock"),
+        None => format!("/run/php/{called}.sock"),
     };
     plain("`pool`", &socket)?;
     let name = server_name(environment);
     plain("the name of the site", &name)?;
     if speaks_php(order) {
         let pool = POOL
-            .replace("[shop]", &format!("[{app}]"))
+            .replace("[shop]", &format!("[{called}]"))
             .replace("user = deploy", &format!("user = {user}"))
             .replace("group = deploy", &format!("group = {user}"))
             .replace("/run/php/shop.sock", &socket);
-        text.push_str("\n# PHP-FPM: a pool of the app's own.\nphp=$(php -r 'echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;')\n");
+        text.push_str("\n# PHP-FPM: a pool of its own.\nphp=$(php -r 'echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;')\n");
         file(
             text,
-            &format!("\"/etc/php/$php/fpm/pool.d/{app}.conf\""),
+            &format!("\"/etc/php/$php/fpm/pool.d/{called}.conf\""),
             "0644",
             &pool,
         );
@@ -225,13 +249,13 @@ fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
     text.push_str("\n# nginx: the site, and not Debian's own.\n");
     file(
         text,
-        &format!("/etc/nginx/sites-available/{app}"),
+        &format!("/etc/nginx/sites-available/{called}"),
         "0644",
         &site,
     );
     write!(
         text,
-        "ln -sfn ../sites-available/{app} /etc/nginx/sites-enabled/{app}\nrm -f /etc/nginx/sites-enabled/default\n\
+        "ln -sfn ../sites-available/{called} /etc/nginx/sites-enabled/{called}\nrm -f /etc/nginx/sites-enabled/default\n\
          nginx -t\nsystemctl reload-or-restart nginx\n"
     )
     .unwrap_or_default();
@@ -327,6 +351,17 @@ fn rights_of(workers: &Workers) -> Vec<String> {
             "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{release})?[.]service)+$"
         )];
     }
+    if workers.manager == Manager::Systemd {
+        let verb = if workers.hand_over == HandOver::Drain {
+            "start"
+        } else {
+            "restart"
+        };
+        return vec![format!(
+            "/usr/bin/systemctl {verb} {}.service",
+            workers.group
+        )];
+    }
     if !by_supervisor(workers) {
         return Vec::new();
     }
@@ -360,7 +395,7 @@ fn reload(order: Order<'_>) -> Option<String> {
     Some(format!("/usr/bin/systemctl reload {service}"))
 }
 
-fn sudoers(text: &mut String, user: &str, rights: &[String]) {
+fn sudoers(text: &mut String, order: Order<'_>, user: &str, rights: &[String]) {
     if rights.is_empty() {
         return;
     }
@@ -370,13 +405,13 @@ fn sudoers(text: &mut String, user: &str, rights: &[String]) {
         .iter()
         .map(|right| format!("{user} ALL = (root) CWD=/ NOPASSWD: {right}"))
         .collect();
-    file(
-        text,
-        "/etc/sudoers.d/.cutover.new",
-        "0440",
-        &lines.join("\n"),
+    // sudo passes over names with a dot: the file counts only once it is checked and moved.
+    let (new, name) = (
+        format!("/etc/sudoers.d/.cutover-{}.new", called(order)),
+        format!("/etc/sudoers.d/cutover-{}", called(order)),
     );
-    text.push_str("visudo -cqf /etc/sudoers.d/.cutover.new\nmv /etc/sudoers.d/.cutover.new /etc/sudoers.d/cutover\n");
+    file(text, &new, "0440", &lines.join("\n"));
+    writeln!(text, "visudo -cqf {new}\nmv {new} {name}").unwrap_or_default();
 }
 
 #[cfg(test)]

@@ -250,6 +250,8 @@ async fn run(
         } else {
             cancel
         };
+        // Whoever sees something wrong while a wave is watched ends that for all hosts: they go back together.
+        let over = &cancel_phase.child_token();
         let running = hosts
             .iter_mut()
             .filter(|(name, _)| names.contains(name))
@@ -257,8 +259,12 @@ async fn run(
                 let host_plan = &plan.hosts[name];
                 async move {
                     let began = Instant::now();
-                    let report =
-                        phase::run(phase, plan, host_plan, job, host, events, cancel_phase).await;
+                    let report = phase::run(phase, plan, host_plan, job, host, events, over).await;
+                    if phase == machine::Phase::Watch
+                        && matches!(report, machine::Report::Failed { .. })
+                    {
+                        over.cancel();
+                    }
                     (name, report, began.elapsed())
                 }
             });

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use cutover_deploy::health::Answer;
 use cutover_deploy::run::{Answering, Outside, Question};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 /// This much of a body is read.
 const BODY_BYTES: usize = 64 * 1024;
@@ -20,6 +20,8 @@ const BODY_BYTES: usize = 64 * 1024;
 pub struct Web {
     /// Made when it is wanted: a machine that trusts nobody may still deploy.
     client: OnceLock<Result<Client, String>>,
+    /// The same without a proxy, for this machine itself: a token for it goes nowhere else.
+    near: OnceLock<Result<Client, String>>,
     variable: fn(&str) -> Option<String>,
 }
 
@@ -28,12 +30,20 @@ impl Web {
     pub fn new(variable: fn(&str) -> Option<String>) -> Self {
         Self {
             client: OnceLock::new(),
+            near: OnceLock::new(),
             variable,
         }
     }
 
     async fn answer(&self, question: Question) -> Result<Answer, String> {
-        let client = self.client.get_or_init(client).as_ref();
+        let near = question.token_env.is_some() && !question.url.starts_with("https://");
+        let client = if near {
+            self.near
+                .get_or_init(|| client(Client::builder().no_proxy()))
+        } else {
+            self.client.get_or_init(|| client(Client::builder()))
+        };
+        let client = client.as_ref();
         let client = client.map_err(Clone::clone)?;
         let mut request = client.get(&question.url).timeout(question.timeout);
         if let Some(name) = &question.token_env {
@@ -81,8 +91,8 @@ impl Outside for Web {
     }
 }
 
-fn client() -> Result<Client, String> {
-    let client = Client::builder()
+fn client(builder: ClientBuilder) -> Result<Client, String> {
+    let client = builder
         .user_agent(concat!("cutover/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .pool_max_idle_per_host(0)

@@ -33,6 +33,7 @@ mod source;
 mod table;
 mod takers;
 mod told;
+mod unasked;
 mod unlisted;
 mod watched;
 mod waves;

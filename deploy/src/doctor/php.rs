@@ -103,6 +103,12 @@ fn platform(side: &str, version: &str, needs: Option<u64>, told: &mut Diagnosis)
     told.verdict(&PLATFORM, (has < needs).then_some((Risk, found, mend)));
 }
 
+/// Whether a name may stand in a command that somebody copies: it comes from a release.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    !name.is_empty() && name.chars().all(plain)
+}
+
 fn missing(
     side: &str,
     version: &str,
@@ -121,11 +127,51 @@ fn missing(
     let found = format!("PHP {version} of {side} lacks {}", named.join(", "));
     let packages: Vec<String> = lacks
         .iter()
+        .filter(|(name, _)| is_plain(name))
         .map(|(name, _)| format!("php{}-{name}", minor(version)))
         .collect();
-    let mend = format!("sudo apt-get install {}", packages.join(" "));
+    let mend = if packages.is_empty() {
+        "the name of an extension after `ext-`, in composer.json".to_owned()
+    } else {
+        format!("sudo apt-get install {}", packages.join(" "))
+    };
     told.verdict(
         &EXTENSIONS,
         (!lacks.is_empty()).then_some((Risk, found, mend)),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HostName;
+    use crate::doctor::Finding;
+
+    fn found(names: &[&str]) -> Finding {
+        let mut told = Diagnosis {
+            host: HostName::parse("web1").unwrap(),
+            findings: Vec::new(),
+            unseen: Vec::new(),
+            fine: Vec::new(),
+        };
+        let needs = names.iter().map(|name| (*name).to_owned());
+        let needs = needs.map(|name| (name, "acme/shop".to_owned())).collect();
+        missing("PHP-FPM", "8.2.29", &needs, &BTreeSet::new(), &mut told);
+        told.findings.remove(0)
+    }
+
+    #[test]
+    fn only_plain_names_of_extensions_stand_in_a_command() {
+        let finding = found(&["gd", "x; reboot", "pdo_mysql"]);
+        assert_eq!(
+            finding.mend,
+            "sudo apt-get install php8.2-gd php8.2-pdo_mysql"
+        );
+        assert!(finding.found.contains("x; reboot"), "{finding:?}");
+        let finding = found(&["$(reboot)"]);
+        assert_eq!(
+            finding.mend,
+            "the name of an extension after `ext-`, in composer.json"
+        );
+    }
 }

@@ -72,7 +72,29 @@ fn by_queue_restart(look: Look<'_>) -> bool {
     lines.into_iter().any(|line| line.contains("queue:restart"))
 }
 
+/// Tells of the groups of whose workers no command line can be read.
+fn unread(look: Look<'_>, told: &mut Diagnosis) {
+    let read = |words: &[String]| Work::read(words).is_some();
+    for workers in &look.environment.workers {
+        let listed = look.seen.listed.iter();
+        let of = listed.filter(|listed| listed.group == workers.group);
+        let pids: Vec<u32> = of.filter_map(|listed| listed.pid).collect();
+        let mut running = look.seen.processes.iter();
+        let runs = running.any(|process| pids.contains(&process.pid) && read(&process.words));
+        let files = look.seen.supervisors.iter();
+        let mut programs = files.flat_map(|ini| ini.programs(&workers.group));
+        if !runs && !programs.any(|program| read(&program.words())) {
+            let why = format!(
+                "group {}: no command line of artisan was seen",
+                workers.group
+            );
+            told.blind(&RETRY_AFTER, why);
+        }
+    }
+}
+
 fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
+    unread(look, told);
     let programs = look.environment.workers.iter().flat_map(|workers| {
         let of = look.seen.supervisors.iter();
         of.flat_map(|ini| ini.programs(&workers.group))
@@ -106,5 +128,55 @@ fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
         let found = format!("retry_after of {name} is {after} s, and a job may take {takes}");
         let mend = format!("'retry_after' => MORE THAN {takes}, in config/queue.php; then deploy");
         told.verdict(&RETRY_AFTER, short.then_some((Loses, found, mend)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::HostName;
+    use crate::config::Config;
+    use crate::doctor::{App, AppConfig, Connection, Diagnosis, Seen, diagnose};
+
+    fn told(lines: &[&str]) -> Diagnosis {
+        let text = "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
+             [environments.production]\npath = \"/srv/app\"\n\
+             [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n\
+             [[environments.production.workers]]\ngroup = \"w\"\n";
+        let config = Config::parse("x", text).unwrap();
+        let redis = Connection {
+            driver: "redis".to_owned(),
+            retry_after: Some(90),
+        };
+        let mut seen = Seen {
+            app: Some(App {
+                config: Some(AppConfig {
+                    queue: "redis".to_owned(),
+                    connections: [("redis".to_owned(), redis)].into(),
+                    ..AppConfig::default()
+                }),
+                ..App::default()
+            }),
+            ..Seen::default()
+        };
+        for line in lines {
+            seen.hear(line, 0);
+        }
+        let environment = config.environment("production").unwrap();
+        let host = HostName::parse("a").unwrap();
+        diagnose(&config, environment, &[(host, seen)]).remove(0)
+    }
+
+    #[test]
+    fn without_a_command_line_nothing_is_said_of_retry_after() {
+        let id = "queue.retry-after";
+        let blind = |told: &Diagnosis| told.unseen.iter().any(|unseen| unseen.id == id);
+        let program = ["supervisor 1 /etc/supervisord.conf", "ini [program:w]"];
+        let read = told(&[&program[..], &["ini command=php artisan queue:work"]].concat());
+        assert_eq!((read.fine.contains(&id), blind(&read)), (true, false));
+        let wrapped = told(&[&program[..], &["ini command=/srv/run-worker"]].concat());
+        let nothing = told(&[]);
+        for told in [wrapped, nothing] {
+            assert_eq!((told.fine.contains(&id), blind(&told)), (false, true));
+        }
     }
 }

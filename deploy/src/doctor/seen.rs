@@ -41,6 +41,8 @@ pub struct Seen {
     pub listed: Vec<Listed>,
     /// The app's processes that run its `artisan`.
     pub processes: Vec<Process>,
+    /// Processes that run an `artisan` of which may not be seen whose it is.
+    pub hidden: Vec<Process>,
     /// What each supervisor is configured with.
     pub supervisors: Vec<Ini>,
     /// The units of groups that systemd manages.
@@ -53,6 +55,8 @@ pub struct Seen {
     pub control: BTreeMap<u32, String>,
     /// Paths that must never be served, and whether they are.
     pub served: BTreeMap<String, bool>,
+    /// Paths that were asked for in vain, and why.
+    pub unasked: BTreeMap<String, String>,
     /// A file of the release that was asked for: its path, the status, the folder above that others may not enter.
     pub file: Option<(String, u16, Option<String>)>,
     /// Lines of cron that run the scheduler: where they stand, whose they are, the line.
@@ -188,6 +192,7 @@ impl Seen {
             "allowed" => drop(self.rights.insert(rest.to_owned(), true)),
             "denied" => drop(self.rights.insert(rest.to_owned(), false)),
             "process" => self.processes.extend(Process::read(rest)),
+            "hidden" => self.hidden.extend(Process::read(rest)),
             "supervisor" => self.supervisors.push(Ini::at(rest)),
             "ini" => {
                 if let Some(ini) = self.supervisors.last_mut() {
@@ -208,6 +213,7 @@ impl Seen {
             }
             "served" => drop(self.served.insert(rest.to_owned(), true)),
             "unserved" => drop(self.served.insert(rest.to_owned(), false)),
+            "unasked" => self.unasked.extend(parted(rest)),
             "file" => self.hear_file(rest),
             "closed" => {
                 if let Some((_, _, closed)) = &mut self.file {

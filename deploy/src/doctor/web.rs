@@ -20,8 +20,16 @@ fn served(look: Look<'_>, told: &mut Diagnosis) {
         (Some(_), Some(trouble)) => trouble,
         (Some(_), None) => "the web server was not asked",
     };
-    if look.seen.served.is_empty() {
+    if look.seen.served.is_empty() && look.seen.unasked.is_empty() {
         told.blind(&DOTFILES, why);
+    }
+    if look.seen.file.is_none() && look.seen.trouble.contains_key("web") {
+        told.blind(&STATIC, why);
+    }
+    for (path, why) in &look.seen.unasked {
+        let secret = matches!(path.as_str(), ".env" | ".git/HEAD");
+        let check = if secret { &DOTFILES } else { &STATIC };
+        told.blind(check, format!("/{path}: {why}"));
     }
     for (path, served) in &look.seen.served {
         let found = format!("/{path} is handed out");
@@ -85,5 +93,44 @@ pub(super) fn several_schedulers(looks: &[Look<'_>], told: &mut [Diagnosis]) {
         let found = format!("the scheduler runs on {} as well", first.host.name);
         let mend = "->onOneServer() in the schedule, and a cache that hosts share".to_owned();
         told.verdict(&SEVERAL, Some((Remark, found, mend)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::HostName;
+    use crate::config::Config;
+    use crate::doctor::{Seen, diagnose};
+
+    #[test]
+    fn what_was_asked_for_in_vain_is_not_called_fine() {
+        let text = "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
+             [environments.production]\npath = \"/srv/app\"\n\
+             [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n";
+        let config = Config::parse("x", text).unwrap();
+        let mut seen = Seen::default();
+        for line in [
+            "unasked .env the answer is 301",
+            "unserved .git/HEAD",
+            "unasked app.css the answer is error 28 of curl",
+        ] {
+            seen.hear(line, 0);
+        }
+        let environment = config.environment("production").unwrap();
+        let host = HostName::parse("a").unwrap();
+        let told = diagnose(&config, environment, &[(host, seen)]).remove(0);
+        let of_web = told
+            .unseen
+            .iter()
+            .filter(|unseen| unseen.id.starts_with("web."));
+        let whys: Vec<&str> = of_web.map(|unseen| unseen.why.as_str()).collect();
+        assert_eq!(
+            whys,
+            [
+                "/.env: the answer is 301",
+                "/app.css: the answer is error 28 of curl"
+            ]
+        );
+        assert!(told.fine.iter().all(|id| !id.starts_with("web.")));
     }
 }

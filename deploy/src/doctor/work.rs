@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use super::Diagnosis;
+use super::Severity::{Loses, Remark, Risk};
+use super::checks::DRAIN;
 use super::seen::AppConfig;
+use crate::config::{AfterDrain, Workers};
 
 /// What `queue:work` takes when it is not told.
 const TIMEOUT_SECONDS: u64 = 60;
@@ -46,8 +50,10 @@ impl<'a> Work<'a> {
     pub(super) fn read(words: &'a [String]) -> Option<Self> {
         let artisan = |word: &String| word == "artisan" || word.ends_with("/artisan");
         let at = words.iter().position(artisan)?;
-        let command = words.get(at + 1)?;
-        let rest = &words[at + 2..];
+        // Options of artisan itself may stand before the command.
+        let after = &words[at + 1..];
+        let at = after.iter().position(|word| !word.starts_with('-'))?;
+        let (command, rest) = (&after[at], &after[at + 1..]);
         let mut bare = None;
         let mut words = rest.iter();
         while let Some(word) = words.next() {
@@ -102,6 +108,35 @@ impl<'a> Work<'a> {
     }
 }
 
+/// Whether a deployment waits longer than a job may take.
+pub(super) fn drain(workers: &Workers, longest: Longest, told: &mut Diagnosis) {
+    let (group, drain) = (&workers.group, workers.drain_timeout.as_secs());
+    let (severity, does) = match workers.after_drain {
+        AfterDrain::Force => (Loses, "is killed then"),
+        AfterDrain::Fail => (Risk, "takes the deployment back"),
+        AfterDrain::Keep => (Remark, "goes on with old code"),
+    };
+    match longest {
+        Longest::Limit(longest) => {
+            let longest = longest.as_secs();
+            let found = format!(
+                "{group}: drain_timeout is {drain} s, and a job that takes {longest} s {does}"
+            );
+            let mend = format!("drain_timeout = \"{}s\"", longest + 10);
+            let short = drain <= longest;
+            told.verdict(&DRAIN, short.then_some((severity, found, mend)));
+        }
+        // Where no job is killed, that nothing limits it is said already.
+        Longest::None if workers.after_drain != AfterDrain::Force => {}
+        Longest::None => {
+            let found =
+                format!("{group}: drain_timeout is {drain} s, and a job that takes longer {does}");
+            let mend = format!("--timeout= shorter than {drain}, or after_drain = \"fail\"");
+            told.verdict(&DRAIN, Some((severity, found, mend)));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +161,13 @@ mod tests {
         );
         assert_eq!(work.longest(None), Longest::Limit(Duration::from_secs(90)));
         assert_eq!(Work::read(&words("vim artisan.php")), None);
+        let line = words("php artisan --env=production -n queue:work redis");
+        let work = Work::read(&line).unwrap();
+        assert_eq!(
+            (work.command, work.connection),
+            ("queue:work", Some("redis"))
+        );
+        assert_eq!(Work::read(&words("php artisan --version")), None);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use super::checks::{
 };
 use super::ini::Program;
 use super::seen::{Listed, Process};
-use super::work::{Longest, Work};
+use super::work::{Longest, Work, drain};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, HandOver, Manager, Role, Workers};
+use crate::config::{HandOver, Manager, Recipe, Role, Workers};
 
 /// What supervisor waits when it is not told.
 const STOP_WAIT_SECONDS: u64 = 10;
@@ -61,14 +61,7 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     if commands.is_empty() {
         commands = programs.iter().map(|program| program.words()).collect();
     }
-    if commands.is_empty() {
-        told.blind_to(&TOLD, &format!("group {name}: no command line was seen"));
-    }
-    for words in &commands {
-        if let Some(work) = Work::read(words) {
-            options(look, workers, &work, told);
-        }
-    }
+    read(look, workers, &commands, told);
     match workers.manager {
         Manager::Supervisor => {
             if programs.is_empty() {
@@ -89,6 +82,28 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
         }
         _ => {}
     }
+}
+
+/// What the command lines of a group say. A program of the user's own may start anything.
+fn read(look: Look<'_>, workers: &Workers, commands: &[Vec<String>], told: &mut Diagnosis) {
+    let name = &workers.group;
+    if commands.is_empty() {
+        told.blind_to(&TOLD, &format!("group {name}: no command line was seen"));
+    }
+    for words in commands {
+        match Work::read(words) {
+            Some(work) => options(look, workers, &work, told),
+            None if look.config.recipe == Recipe::Laravel => {
+                told.blind_to(&TOLD, &unread(name, words));
+            }
+            None => {}
+        }
+    }
+}
+
+fn unread(group: &str, words: &[String]) -> String {
+    let program = words.first().map_or("nothing", String::as_str);
+    format!("group {group}: its command is {program}, and what that starts was not seen")
 }
 
 fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
@@ -170,6 +185,9 @@ fn managed(look: Look<'_>, workers: &Workers, program: Program<'_>, told: &mut D
             told.verdict(&STOP_WAIT, short.then_some((Loses, found, mend)));
         }
         Some(Longest::None) => told.blind(&STOP_WAIT, format!("{group}: nothing limits a job")),
+        None if work.is_none() && look.config.recipe == Recipe::Laravel => {
+            told.blind(&STOP_WAIT, unread(group, &words));
+        }
         None => {}
     }
     stop_signal(look, group, program, told);
@@ -247,20 +265,8 @@ fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagno
         endless.then_some((Risk, found, "--timeout=60".to_owned())),
     );
     // With an overlap nobody waits for old workers.
-    if let Longest::Limit(longest) = longest
-        && workers.hand_over != HandOver::Overlap
-    {
-        let drain = workers.drain_timeout.as_secs();
-        let longest = longest.as_secs();
-        let (severity, does) = match workers.after_drain {
-            AfterDrain::Force => (Loses, "is killed then"),
-            AfterDrain::Fail => (Risk, "takes the deployment back"),
-            AfterDrain::Keep => (Remark, "goes on with old code"),
-        };
-        let found =
-            format!("{group}: drain_timeout is {drain} s, and a job that takes {longest} s {does}");
-        let mend = format!("drain_timeout = \"{}s\"", longest + 10);
-        told.verdict(&DRAIN, (drain < longest).then_some((severity, found, mend)));
+    if workers.hand_over != HandOver::Overlap {
+        drain(workers, longest, told);
     }
     if !work.is_plain() {
         return;
@@ -301,6 +307,34 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         told.blind(&UNMANAGED, "supervisor lists no workers to compare with");
         return;
     }
+    let known = strays(look, &seen.processes);
+    let hidden = strays(look, &seen.hidden);
+    if known.is_empty() && !hidden.is_empty() {
+        for (_, pid) in hidden {
+            let why =
+                format!("process {pid} runs an artisan of another user; who is root could look");
+            told.blind(&UNMANAGED, why);
+        }
+        return;
+    }
+    let named: Vec<String> = known
+        .iter()
+        .map(|(command, pid)| format!("{command} (pid {pid})"))
+        .collect();
+    let found = format!("no group of the configuration has {}", named.join(", "));
+    let mend = format!(
+        "[[environments.{}.workers]] with its group, or end it",
+        look.environment.name
+    );
+    told.verdict(
+        &UNMANAGED,
+        (!named.is_empty()).then_some((Loses, found, mend)),
+    );
+}
+
+/// The command and pid of each lasting one that belongs to no group.
+fn strays<'a>(look: Look<'a>, among: &'a [Process]) -> Vec<(&'a str, u32)> {
+    let seen = look.seen;
     let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
     // One that is just starting, or finishes its last job, is listed without a process.
     let groups = look
@@ -319,7 +353,8 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
             if listed.contains(&at) {
                 return true;
             }
-            match seen.processes.iter().find(|other| other.pid == at) {
+            let mut all = seen.processes.iter().chain(&seen.hidden);
+            match all.find(|other| other.pid == at) {
                 Some(other) => at = other.parent,
                 None => return false,
             }
@@ -327,7 +362,7 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         false
     };
     let mut strays = Vec::new();
-    for process in &seen.processes {
+    for process in among {
         let Some(work) = Work::read(&process.words) else {
             continue;
         };
@@ -337,16 +372,115 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
             .iter()
             .any(|word| word == "--once" || word == "--stop-when-empty");
         if lasting && !once && !ours.contains(&process.words) && !family(process) {
-            strays.push(format!("{} (pid {})", work.command, process.pid));
+            strays.push((work.command, process.pid));
         }
     }
-    let found = format!("no group of the configuration has {}", strays.join(", "));
-    let mend = format!(
-        "[[environments.{}.workers]] with its group, or end it",
-        look.environment.name
-    );
-    told.verdict(
-        &UNMANAGED,
-        (!strays.is_empty()).then_some((Loses, found, mend)),
-    );
+    strays
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::HostName;
+    use crate::config::Config;
+    use crate::doctor::{Diagnosis, Listed, Seen, diagnose};
+
+    /// What is told of a host with one listed worker, which has said these lines.
+    fn told(more: &str, lines: &[&str]) -> Diagnosis {
+        let text = format!(
+            "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
+             [environments.production]\npath = \"/srv/app\"\n\
+             [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n\
+             [[environments.production.workers]]\ngroup = \"w\"\n{more}"
+        );
+        let config = Config::parse("x", &text).unwrap();
+        let mut seen = Seen::default();
+        seen.listed.push(Listed {
+            group: "w".to_owned(),
+            name: "w:w_00".to_owned(),
+            state: "RUNNING".to_owned(),
+            pid: Some(7),
+            release: None,
+        });
+        for line in lines {
+            seen.hear(line, 0);
+        }
+        let environment = config.environment("production").unwrap();
+        let host = HostName::parse("a").unwrap();
+        diagnose(&config, environment, &[(host, seen)]).remove(0)
+    }
+
+    fn is_fine(told: &Diagnosis, id: &str) -> bool {
+        told.fine.contains(&id)
+    }
+
+    fn unseen<'a>(told: &'a Diagnosis, id: &str) -> Vec<&'a str> {
+        let of = told.unseen.iter().filter(|unseen| unseen.id == id);
+        of.map(|unseen| unseen.why.as_str()).collect()
+    }
+
+    fn found<'a>(told: &'a Diagnosis, id: &str) -> Vec<&'a str> {
+        let of = told.findings.iter().filter(|finding| finding.id == id);
+        of.map(|finding| finding.found.as_str()).collect()
+    }
+
+    const LISTED: &str =
+        "process 7 1 0 - - php\u{1f}/srv/app/current/artisan\u{1f}queue:work\u{1f}";
+
+    #[test]
+    fn a_hidden_worker_of_no_group_is_not_called_fine() {
+        let id = "workers.unmanaged";
+        let hidden = "hidden 9 1 33 - - php\u{1f}artisan\u{1f}queue:work\u{1f}";
+        let why = "process 9 runs an artisan of another user; who is root could look";
+        assert!(is_fine(&told("", &[LISTED]), id));
+        let blind = told("", &[LISTED, hidden]);
+        assert_eq!(
+            (unseen(&blind, id), is_fine(&blind, id)),
+            (vec![why], false)
+        );
+        // One that a group lists, and one that ends by itself, are nobody's concern.
+        assert!(is_fine(&told("", &[&hidden.replace(" 9 ", " 7 ")]), id));
+        assert!(is_fine(
+            &told("", &[&hidden.replace("queue:work", "migrate")]),
+            id
+        ));
+        let stray = LISTED.replace("process 7", "process 8");
+        let stray = told("", &[LISTED, hidden, &stray]);
+        assert_eq!(
+            found(&stray, id),
+            ["no group of the configuration has queue:work (pid 8)"]
+        );
+    }
+
+    #[test]
+    fn a_program_that_starts_the_worker_leaves_open_what_it_was_told() {
+        let ini = [
+            "supervisor 1 /etc/supervisord.conf",
+            "ini [program:w]",
+            "ini command=/srv/run-worker mail",
+        ];
+        let told = told("", &ini);
+        for id in ["workers.drain", "workers.tries", "supervisor.stopwaitsecs"] {
+            let why = "group w: its command is /srv/run-worker, and what that starts was not seen";
+            assert_eq!((unseen(&told, id), is_fine(&told, id)), (vec![why], false));
+        }
+    }
+
+    #[test]
+    fn a_drain_as_long_as_the_longest_job_is_too_short() {
+        let drain = |more: &str, line: &str| {
+            let told = told(more, &[line]);
+            found(&told, "workers.drain").join(", ")
+        };
+        assert_eq!(
+            drain("drain_timeout = \"60s\"", LISTED),
+            "w: drain_timeout is 60 s, and a job that takes 60 s takes the deployment back"
+        );
+        assert_eq!(drain("drain_timeout = \"61s\"", LISTED), "");
+        let endless = format!("{LISTED}--timeout=0\u{1f}");
+        assert_eq!(drain("", &endless), "");
+        assert_eq!(
+            drain("after_drain = \"force\"", &endless),
+            "w: drain_timeout is 60 s, and a job that takes longer is killed then"
+        );
+    }
 }

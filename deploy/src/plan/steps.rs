@@ -111,7 +111,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         },
         abandon: match goal {
             Goal::Fresh { .. } => site.abandon(&incoming),
-            Goal::Return { .. } if !runs => site.restore_workers(),
+            Goal::Return { .. } if !runs => site.restore_workers(facts.live()),
             _ => Vec::new(),
         },
         incoming: fresh.then_some(incoming),
@@ -254,7 +254,9 @@ impl Site<'_> {
         let mark = self.mark_if_possible("mark rolled back", self.release, rolled_back, "undo");
         let Some(previous) = &self.previous else {
             let args = vec![self.root(), self.release.to_string()];
-            return vec![self.step("withdraw", Script::Withdraw, args), mark];
+            let mut steps = self.restore_workers(None);
+            steps.extend([self.step("withdraw", Script::Withdraw, args), mark]);
+            return steps;
         };
         let mut steps = self.follow(previous, Way::Back);
         if previous != self.release {
@@ -275,7 +277,7 @@ impl Site<'_> {
     }
 
     fn abandon(&self, incoming: &str) -> Vec<Step> {
-        let mut steps = self.restore_workers();
+        let mut steps = self.restore_workers(self.facts.live());
         // Room is made first: a full disk may be why this is needed.
         steps.push(self.step(
             "clean",

@@ -1,5 +1,9 @@
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use super::*;
 use crate::Config;
+use crate::doctor::commands_with_sudo;
 
 const CONFIG: &str = r#"
 app = "shop"
@@ -73,14 +77,23 @@ fn nothing_of_the_templates_own_names_is_left() {
     if [ -n "$missing" ]; then
     fi
     id -u carol >/dev/null 2>&1 || useradd --create-home --shell /bin/bash carol
-    install -d -o carol -g carol /srv/store /srv/store/releases /srv/store/shared
+    as_user() { setsid -w runuser -u carol -- "$@"; }
+    refuse() { echo "$1" >&2 && exit 1; }
+    if [ -L /srv/store ]; then refuse '/srv/store is a link: give the folder itself as the path'; fi
+    if [ ! -d /srv/store ] && ! as_user mkdir -p /srv/store 2>/dev/null; then
+    fi
+    as_user mkdir -p -m 0755 /srv/store/releases /srv/store/shared || refuse '/srv/store must belong to carol'
     home=$(getent passwd carol | cut -d: -f6)
-    install -d -m 0700 -o carol -g carol "$home/.ssh"
-    grep -qxF 'ssh-ed25519 AAAA carol@laptop' "$home/.ssh/authorized_keys" 2>/dev/null || echo 'ssh-ed25519 AAAA carol@laptop' >>"$home/.ssh/authorized_keys"
-    chown carol:carol "$home/.ssh/authorized_keys" && chmod 0600 "$home/.ssh/authorized_keys"
+    as_user sh -s "$home" 'ssh-ed25519 AAAA carol@laptop' <<'END_OF_FILE'
+    set -eu
+    umask 077
+    mkdir -p "$1/.ssh"
+    cd "$1/.ssh"
+    grep -qxF "$2" authorized_keys 2>/dev/null || echo "$2" >>authorized_keys
+    END_OF_FILE
     php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
-    cat >"/etc/php/$php/fpm/pool.d/shop.conf" <<'END_OF_FILE'
-    [shop]
+    cat >"/etc/php/$php/fpm/pool.d/shop-production.conf" <<'END_OF_FILE'
+    [shop-production]
     user = carol
     group = carol
     listen = /run/php/shop.sock
@@ -95,16 +108,16 @@ fn nothing_of_the_templates_own_names_is_left() {
     request_terminate_timeout = 55s
     catch_workers_output = yes
     END_OF_FILE
-    chmod 0644 "/etc/php/$php/fpm/pool.d/shop.conf"
+    chmod 0644 "/etc/php/$php/fpm/pool.d/shop-production.conf"
     sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' "/etc/php/$php/fpm/php-fpm.conf"
     "php-fpm$php" -t
     systemctl reload-or-restart "php$php-fpm"
-    cat >/etc/nginx/sites-available/shop <<'END_OF_FILE'
+    cat >/etc/nginx/sites-available/shop-production <<'END_OF_FILE'
     server {
     }
     END_OF_FILE
-    chmod 0644 /etc/nginx/sites-available/shop
-    ln -sfn ../sites-available/shop /etc/nginx/sites-enabled/shop
+    chmod 0644 /etc/nginx/sites-available/shop-production
+    ln -sfn ../sites-available/shop-production /etc/nginx/sites-enabled/shop-production
     rm -f /etc/nginx/sites-enabled/default
     nginx -t
     systemctl reload-or-restart nginx
@@ -184,16 +197,16 @@ fn nothing_of_the_templates_own_names_is_left() {
     END_OF_FILE
     chmod 0644 /etc/systemd/system/search@.service
     systemctl daemon-reload
-    cat >/etc/sudoers.d/.cutover.new <<'END_OF_FILE'
+    cat >/etc/sudoers.d/.cutover-shop-production.new <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl signal TERM mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/local/sbin/cutover-supervisor ^(list orders|(add|drop|keep) orders [A-Za-z0-9][A-Za-z0-9._-]*)$
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( search(@[A-Za-z0-9][A-Za-z0-9._-]*)?[.]service)+$
     END_OF_FILE
-    chmod 0440 /etc/sudoers.d/.cutover.new
-    visudo -cqf /etc/sudoers.d/.cutover.new
-    mv /etc/sudoers.d/.cutover.new /etc/sudoers.d/cutover
+    chmod 0440 /etc/sudoers.d/.cutover-shop-production.new
+    visudo -cqf /etc/sudoers.d/.cutover-shop-production.new
+    mv /etc/sudoers.d/.cutover-shop-production.new /etc/sudoers.d/cutover-shop-production
     echo 'This host is ready.'
     echo 'Now write /srv/store/shared/.env, for carol and nobody else, and deploy.'
     "#);
@@ -219,4 +232,110 @@ fn what_is_no_plain_word_makes_no_script() {
     the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`
     the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`
     "#);
+}
+
+#[test]
+fn every_environment_has_files_of_its_own() {
+    let bare = CONFIG.replace("pool = \"/run/php/shop.sock\"", "after_swap = \"nothing\"");
+    let staging = bare
+        .replace("environments.production", "environments.staging")
+        .replace("/srv/store", "/srv/staging");
+    let staging = Config::parse("cutover.toml", &staging).unwrap();
+    let environment = staging.environment("staging").unwrap();
+    let staging = script(Order {
+        app: staging.app.as_str(),
+        recipe: staging.recipe,
+        environment,
+        host: &environment.hosts[0],
+        key: None,
+    });
+    let named = |text: String| -> Vec<String> {
+        let apart = ["sites-", "pool.d/", "sudoers.d/", "/run/php/", "[shop"];
+        text.lines()
+            .filter(|line| !line.trim_start().starts_with(['#', ';']))
+            .flat_map(|line| line.split([' ', '"', '>', ';']))
+            .filter(|word| apart.iter().any(|part| word.contains(part)))
+            .filter(|word| !word.ends_with("/sites-enabled/default"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let (production, staging) = (named(told(&bare, None).unwrap()), named(staging.unwrap()));
+    let ours = |all: &[String], environment: &str| {
+        let name = format!("shop-{environment}");
+        all.iter().find(|word| !word.contains(&name)).cloned()
+    };
+    assert!(production.len() > 5);
+    assert_eq!(
+        (ours(&production, "production"), ours(&staging, "staging")),
+        (None, None)
+    );
+}
+
+#[test]
+fn sudo_allows_every_command_that_a_deployment_gives_to_it() {
+    let config = Config::parse("cutover.toml", CONFIG).unwrap();
+    let mut environment = config.environment("production").unwrap().clone();
+    environment.workers.truncate(1);
+    let fpm = environment.php_fpm.as_mut().unwrap();
+    fpm.after_swap = FpmAction::Reload;
+    fpm.service = Some("php8.2-fpm".to_owned());
+    let managers = [
+        Manager::Supervisor,
+        Manager::Systemd,
+        Manager::SystemdUser,
+        Manager::Horizon,
+        Manager::QueueRestart,
+        Manager::Command,
+        Manager::Docker,
+        Manager::Compose,
+        Manager::Kubernetes,
+    ];
+    let hand_overs = [HandOver::Overlap, HandOver::Drain, HandOver::Restart];
+    for (manager, hand_over) in managers
+        .into_iter()
+        .flat_map(|manager| hand_overs.map(|hand_over| (manager, hand_over)))
+    {
+        let workers = &mut environment.workers[0];
+        workers.group = "shop.mail".to_owned();
+        (workers.manager, workers.hand_over) = (manager, hand_over);
+        workers.after_drain = AfterDrain::Force;
+        let host = &environment.hosts[0];
+        let text = script(Order {
+            app: config.app.as_str(),
+            recipe: config.recipe,
+            environment: &environment,
+            host,
+            key: None,
+        });
+        let text = text.unwrap();
+        let rights: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("carol ALL = (root) CWD=/ NOPASSWD: "))
+            .collect();
+        for command in commands_with_sudo(&environment, host) {
+            let allowed = rights.iter().any(|right| allows(right, &command));
+            assert!(allowed, "{command} of {manager:?}: {rights:#?}");
+        }
+    }
+}
+
+/// Whether sudo would take the command by this right: its words are literal, or a regular expression.
+fn allows(right: &str, command: &str) -> bool {
+    let (program, words) = right.split_once(' ').unwrap();
+    let program = program.rsplit('/').next().unwrap();
+    let Some((called, given)) = command.split_once(' ') else {
+        return false;
+    };
+    if called != program || !words.starts_with('^') {
+        return called == program && words.replace('\\', "").replace("[0-9][0-9]", "00") == given;
+    }
+    let mut grep = Command::new("grep")
+        .args(["-Eq", "-e", words])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = grep.stdin.take().unwrap();
+    stdin.write_all(given.as_bytes()).unwrap();
+    drop(stdin);
+    grep.wait().unwrap().success()
 }

@@ -1,9 +1,9 @@
 # access-log ROOT LOG FROM
 # Counts the requests in an access log and those of them that ended with 5xx: from FROM on, which is what this printed
-# first the last time, or else since the swap. Of a log that is large the last 16 MiB are enough for that.
+# first the last time, or else after the second of the swap. Of a log that is large the last 16 MiB are enough for that.
 root=$1 log=$2 from=$3
 [ -r "$log" ] || { echo "$log cannot be read" >&2; exit 66; }
-here=$(stat -c '%i:%s' "$log")
+here=$(stat -L -c '%i:%s' "$log")
 size=${here#*:} since=0 start=0 rest=
 case $from in
   '')
@@ -11,7 +11,7 @@ case $from in
     start=$((size > 16777216 ? size - 16777216 : 0)) ;;
   "${here%:*}":*) start=${from#*:} ;;
   # It was rotated: what came after FROM is in the file before.
-  *) if [ "$(stat -c %i "$log.1" 2>/dev/null || true)" = "${from%:*}" ]; then rest=${from#*:}; fi ;;
+  *) if [ "$(stat -L -c %i "$log.1" 2>/dev/null || true)" = "${from%:*}" ]; then rest=${from#*:}; fi ;;
 esac
 if [ "$start" -gt "$size" ]; then start=0; fi
 counts=$({
@@ -32,7 +32,7 @@ counts=$({
   !match($0, /" [1-5][0-9][0-9] /) { other++; next }
   { failed = substr($0, RSTART + 2, 1) == 5 }
   since && match($0, /\[[0-9]+\/[A-Z][a-z][a-z]\/[0-9: ]+[-+][0-9]+\]/) &&
-    moment(substr($0, RSTART + 1, RLENGTH - 2)) < since { next }
+    moment(substr($0, RSTART + 1, RLENGTH - 2)) <= since { next }
   { all++; bad += failed }
   END { print all + 0, bad + 0, other + 0 }')
 echo "$here $counts"

@@ -12,5 +12,18 @@ if [ "$need" = no ]; then
   [ "$(count '$4 == release && $2 == "RUNNING"')" -ge "$expect" ] || exit 0
 fi
 sh -euc "$recipe" "$manager" keep "$root" "$group" "$sudo" "$settings" "$release" || [ "$need" = no ]
-until=$(($(date +%s) + 1))
-while look && [ "$(count '$4 != release && $3 != "-"')" != 0 ] && [ "$(date +%s)" -le "$until" ]; do sleep 0.1; done
+now=$(date +%s)
+idle=$((now + 1)) until=$((now + 60))
+while :; do
+  look || [ "$need" = no ]
+  now=$(date +%s)
+  if [ "$(count 'NF && $4 != release && $3 != "-"')" = 0 ]; then break; fi
+  untold=$(count '$4 != release && $2 == "RUNNING"')
+  if [ "$now" -gt "$idle" ] && { [ "$untold" = 0 ] || [ "$need" = no ]; }; then break; fi
+  # A cluster ends old ones only when new ones are ready.
+  if [ "$now" -gt "$until" ]; then
+    printf '%s\nafter 60 s %s older workers of %s were not told to end\n' "$table" "$untold" "$group" >&2
+    exit 70
+  fi
+  sleep 0.1
+done

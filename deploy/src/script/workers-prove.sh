@@ -6,12 +6,13 @@ root=$1 release=$2 expect=$3 seconds=$4 after=$5 asked=$5 proof=$6 roster=$7 rec
 shift 9 && group=$1 sudo=$2 settings=$3
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
-look() { table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings"); }
+# Who cannot be asked proves nothing.
+look() { table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings") || exit; }
+running() { with '$4 == release && $2 == "RUNNING"' | wc -l; }
 until=$(($(date +%s) + 15))
-while look && fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l) && [ "$fresh" -lt "$expect" ]; do
+while look && fresh=$(running) && [ "$fresh" -lt "$expect" ]; do
   if [ "$(date +%s)" -ge "$until" ]; then
-    printf '%s\n%s of %s workers of %s run the release\n' "$table" "$fresh" "$expect" "$group" >&2
-    exit 70
+    printf '%s\n%s of %s workers of %s run the release\n' "$table" "$fresh" "$expect" "$group" >&2 && exit 70
   fi
   sleep 0.2
 done
@@ -20,15 +21,15 @@ done
 until=$(($(date +%s) + seconds))
 while look; do
   # On a way back, who still finishes a job of this very release is nobody to wait for.
-  stale=$(with '$4 != release && $3 != "-" { print $1, $3, $4, $5 }')
-  if [ -z "$stale" ] || { [ "$after" = keep ] && [ -z "$(with '$4 != release && $2 == "RUNNING"')" ]; }; then break; fi
+  stale=$(with 'NF && $4 != release && $3 != "-" { print $1, $3, $4, $5 }')
+  if [ "$after" = keep ]; then stale=$(with '$4 != release && $2 == "RUNNING"'); fi
+  if [ -z "$stale" ] && [ "$(running)" -ge "$expect" ]; then break; fi
   if [ "$(date +%s)" -ge "$until" ]; then
     if [ "$after" != force ]; then
-      printf '%s\nafter %s s there are workers of %s that have not finished\n' "$table" "$seconds" "$group" >&2
-      exit 70
+      printf '%s\nafter %s s there are workers of %s that have not finished\n' "$table" "$seconds" "$group" >&2 && exit 70
     fi
     echo "drain is over: killing what has not finished"
-    printf '%s\n' "$stale" | while read -r name pid _; do manager kill "$name" "$pid"; done
+    printf '%s\n' "$stale" | while read -r name pid _; do manager kill "$name" "$pid" || true; done
     after=fail until=$(($(date +%s) + 15))
   fi
   sleep 0.2

@@ -17,7 +17,7 @@ while :; do
       keep) if [ "$(with '$4 != "-"' | wc -l)" -ge "$expect" ] && [ -z "$(with '$4 == "-"')" ]; then break; fi ;;
       force)
         echo "drain is over: killing what has not finished"
-        with '$4 != release && $3 != "-" { print $1, $3 }' | while read -r name pid; do manager kill "$name" "$pid"; done
+        with 'NF && $4 != release && $3 != "-" { print $1, $3 }' | while read -r name pid; do manager kill "$name" "$pid" || true; done
         after=fail until=$(($(date +%s) + 15)) told=' ' && continue ;;
     esac
     printf '%s\nafter %s s %s of %s workers of %s run the release\n' "$table" "$seconds" "$fresh" "$expect" "$group" >&2

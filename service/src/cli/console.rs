@@ -52,9 +52,9 @@ pub(super) fn conclude(ended: Result<u8, Trouble>) -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
-            eprintln!("error: {}", trouble.message);
+            eprintln!("error: {}", printable(&trouble.message));
             if let Some(hint) = trouble.hint {
-                eprintln!("  {hint}");
+                eprintln!("  {}", printable(&hint));
             }
             ExitCode::from(trouble.exit)
         }
@@ -73,7 +73,7 @@ pub(super) fn with_hint(failure: &Failure) -> String {
 
 /// Prints a text.
 pub(super) fn print(text: &str) {
-    println!("{text}");
+    println!("{}", printable(text));
 }
 
 /// Prints a value as JSON.
@@ -86,7 +86,7 @@ pub(super) fn print_json(value: &impl Serialize) {
 
 /// Says something to the person who waits, beside the output.
 pub(super) fn say(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", printable(text));
 }
 
 /// Shows a deployment as it runs.
@@ -126,9 +126,23 @@ impl Show {
     }
 }
 
-/// A line that cannot steer the terminal.
-fn printable(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() && c != '\t' { '·' } else { c })
+/// A text whose lines cannot steer the terminal: parts of it may come from a host.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\t' || c == '\n';
+    text.chars()
+        .map(|c| if harmless(c) { c } else { '·' })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_cannot_steer_the_terminal() {
+        assert_eq!(
+            printable("web1\n\tis \u{1b}[2Jgone\r\u{9b}1A\n"),
+            "web1\n\tis ·[2Jgone··1A\n"
+        );
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cutover_deploy::{Config, Event};
 use insta::assert_snapshot;
+use jiff::ToSpan as _;
 use kit::{SampleApp, wait_for};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -76,9 +77,9 @@ async fn plain() -> Scene {
     scene
 }
 
-/// A line of a web server's log, now.
+/// A line of a web server's log, of the next second: what it says of that of the swap may be of the release before.
 fn logged(status: u16) -> String {
-    let now = cutover_deploy::now()
+    let now = (cutover_deploy::now() + 1.second())
         .strftime("%d/%b/%Y:%H:%M:%S +0000")
         .to_string();
     format!("127.0.0.1 - - [{now}] \"GET / HTTP/1.1\" {status} 12 \"-\" \"curl\"\n")
@@ -123,6 +124,7 @@ async fn requests_that_fail_and_a_line_that_does_take_a_release_back() {
     ");
     serves(&scene, "two");
 
+    std::fs::write(&log, "").unwrap();
     let running = watched(&scene, "four").await;
     scene.host().write("shared/bad", "");
     let told = running.end().await;

@@ -75,8 +75,10 @@ impl Site<'_> {
     }
 
     /// On a host that did not swap, what was started is taken back and what was told to end starts again.
-    pub(super) fn restore_workers(&self) -> Vec<Step> {
-        let live = self.facts.live().map_or("-", ReleaseId::as_str);
+    pub(super) fn restore_workers(&self, live: Option<&ReleaseId>) -> Vec<Step> {
+        // What is made again is of the live release.
+        let made_for = live.unwrap_or(self.release);
+        let live = live.map_or("-", ReleaseId::as_str);
         let restore = |workers: &Workers| {
             let args = vec![
                 self.root(),
@@ -85,8 +87,6 @@ impl Site<'_> {
                 workers.expect.to_string(),
                 ROSTER.to_owned(),
             ];
-            // What is made again is of the live release.
-            let made_for = self.facts.live().unwrap_or(self.release);
             let args = [args, self.managed(workers, made_for)].concat();
             let name = format!("workers {} restore", workers.group);
             self.step(name, Script::WorkersRestore, args)

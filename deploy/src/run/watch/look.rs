@@ -73,9 +73,9 @@ impl<'a> Watchman<'a> {
                 () = over.cancelled() => return Ok(()),
             };
             let due = last || self.is_due(job);
+            let times = self.row.hear(&looks);
             for look in &looks {
-                let times = self.row.hear(look);
-                let counts = times >= alarms.times;
+                let counts = look.rings && times >= alarms.times;
                 if look.rings || due {
                     self.tell(look, leased, events);
                 }
@@ -83,7 +83,7 @@ impl<'a> Watchman<'a> {
                     return Err(Unwell::Said(self.failure(look, times, leased)));
                 }
             }
-            let waits = self.alarm.then() == Then::RollBack && !self.row.is_quiet();
+            let waits = self.alarm.then() == Then::RollBack && times > 0;
             if last && !waits {
                 return Ok(());
             }
@@ -278,7 +278,13 @@ async fn bounded(
         }
     });
     let asked = within(&leased.host.name, LOOK + GRACE, Box::pin(asking)).await;
-    let (status, stderr) = asked.and_then(|asked| asked)?;
+    let (status, stderr) = match asked.and_then(|asked| asked) {
+        // The line stands, so it is what was asked that hangs: something that it has left behind holds its output open.
+        Err(HostError::Silent { .. }) if leased.connection.stands().await => {
+            (124, "it does not end".to_owned())
+        }
+        ended => ended?,
+    };
     Ok(Said {
         status,
         last,

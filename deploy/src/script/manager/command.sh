@@ -36,5 +36,5 @@ case $verb in
   end) while [ "$#" -gt 1 ]; do pids="$pids $2" && shift 2; done ;;
 esac
 told() { for pid in $(cat "$ending") $pids; do [ ! -d "/proc/$pid" ] || echo "$pid"; done; }
-[ "$verb" = end ] || [ -z "$pids" ] || { told >"$ending.new" 2>/dev/null && mv "$ending.new" "$ending"; }
 [ -z "$pids" ] || end $pids
+[ "$verb" = end ] || [ -z "$pids" ] || { told >"$ending.new" 2>/dev/null && mv "$ending.new" "$ending"; }

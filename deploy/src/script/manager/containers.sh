@@ -6,10 +6,12 @@ docker() { command $as docker "$@"; }
 value() { printf '%s\n' "$settings" | sed -n "s/^$1 //p"; }
 # Each container: id, name, state, pid, exit status, how often it was started again, release.
 rows() {
-  ids=$(mine)
-  # One that is removed just now is no fault.
-  [ -z "$ids" ] || docker inspect --format '{{printf "%.12s" .Id}} {{.Name}} {{.State.Status}} {{.State.Pid}} {{.State.ExitCode
-    }} {{.RestartCount}} {{or (index .Config.Labels "cutover.release") "-"}}' $ids 2>/dev/null || true
+  ids=$(mine) || exit
+  [ -n "$ids" ] || return 0
+  docker inspect --format '{{printf "%.12s" .Id}} {{.Name}} {{.State.Status}} {{.State.Pid}} {{.State.ExitCode
+    }} {{.RestartCount}} {{or (index .Config.Labels "cutover.release") "-"}}' $ids 2>/dev/null ||
+    # One that is removed just now is no fault; nobody to ask is one.
+    docker version >/dev/null || exit
 }
 # A shell that waits for PHP keeps TERM from it. One that only prepares becomes PHP within ten seconds.
 is_shell() {
@@ -20,7 +22,7 @@ is_shell() {
 }
 is_old() { awk 'NR == 1 { up = $1; next } { sub(/.*\) /, ""); exit up - $20 / 100 < 10 }' /proc/uptime "/proc/$1/stat" 2>/dev/null; }
 list() {
-  table=$(rows)
+  table=$(rows) || exit
   printf '%s\n' "$table" | while read -r id name state pid code restarts release; do
     case $name:$state in
       :) continue ;;

@@ -2,7 +2,7 @@
 # would_lose COMMAND SECONDS GRACE LINE: COMMAND is quoted words; it is killed SECONDS after TERM, and may need GRACE, which
 # a file says by LINE. Tells why and what mends it, or is false.
 would_lose() {
-  # The text that a shell is given, without the quotes around it and what only looks like `&`.
+  # The text that a shell is given, without the quotes around it and what only looks like an ampersand.
   text=$(printf '%s\n' "$1" | sed -nE 's/^(.* )?"([^" ]*\/)?(ba|da|a|k|z)?sh"( "-[^"]*"| "pipefail")* "-[A-Za-z]*c" "(.*)$/\5/p' |
     sed 's/[0-9]*>&[0-9]*//g')
   if [ -n "$text" ] && ! printf '%s\n' "$text" | grep -qE '(^|[&;]|\\n) *exec [^;&|]*$'; then

@@ -14,14 +14,15 @@ watch='seen=$1 release=$2 container=$3 seconds=$4 labels=$5 template=$6
         *) if expr "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "<" "$killed" >/dev/null; then end=0; else end=137; fi ;;
       esac
       echo "$pod $of $end" >>"$seen"
-      "$@" get pods --selector "$labels" --output "go-template={{range .items}}$template{{end}}" |
-        grep -qv "^[^ ]* $release " || kill 0
+      left=$("$@" get pods --selector "$labels" --output "go-template={{range .items}}$template{{end}}") || continue
+      printf "%s\n" "$left" | grep -qv "^[^ ]* $release " || kill 0
     done'
 add() {
   if refuse; then exit 70; fi
   if [ "$(now)" = "$1" ]; then return; fi
-  rows | awk -v release="$1" 'NF == 8 && $2 != release { print $1, $2, "-" }' >"$seen"
-  setsid sh -euc "$watch" watch "$seen" "$1" "$container" "$(($(value grace) + 90))" "$(selector)" "$pod" \
+  table=$(rows) || exit
+  printf '%s\n' "$table" | awk -v release="$1" 'NF == 8 && $2 != release { print $1, $2, "-" }' >"$seen"
+  setsid sh -euc "$watch" watch "$seen" "$1" "$container" "$(($(value grace) + 390))" "$(selector)" "$pod" \
     $as kubectl --namespace "$(value namespace)" </dev/null >/dev/null 2>&1 &
   kube patch deployment "$group" --patch "$(value patch)" >/dev/null
 }

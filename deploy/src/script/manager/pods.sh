@@ -16,12 +16,12 @@ pod='{{$p := .}}{{range .status.containerStatuses}}{{$p.metadata.name}} {{with $
   }}exit:{{.exitCode}}{{else}}{{with .state.waiting}}{{.reason}}{{else}}-{{end}}{{end}}{{end}} {{.ready}} {{.restartCount}} {{or .imageID "-"}}{{"\n"}}{{end}}'
 selector() { deployment '{{range $key, $value := .spec.selector.matchLabels}},{{$key}}={{$value}}{{end}}' | cut -c 2-; }
 rows() {
-  labels=$(selector)
-  all=$(kube get pods --selector "${labels:?has no labels}" --output "go-template={{range .items}}$pod{{end}}")
+  labels=$(selector) || exit
+  all=$(kube get pods --selector "${labels:?has no labels}" --output "go-template={{range .items}}$pod{{end}}") || exit
   printf '%s\n' "$all" | awk -v container="$container" '$4 == container'
 }
 list() {
-  table=$(rows)
+  table=$(rows) || exit
   { cat "$seen" 2>/dev/null || true && printf '%s\n' "$table"; } | awk -v group="$group" '
     function say(pod, release, state, pid) { print group "@" release "-" substr(pod, length(group) + 2), state, pid, release, "-" }
     NF == 3 { of[$1] = $2; if ($3 != "-" && !($1 in end)) end[$1] = $3 }

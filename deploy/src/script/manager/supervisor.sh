@@ -7,7 +7,7 @@ as() { if [ "$sudo" = yes ]; then sudo -n "$@"; else "$@"; fi; }
 ctl() { as supervisorctl "$@"; }
 groups() { as cutover-supervisor "$1" "$group" ${2:+"$2"}; }
 listed() {
-  case $settings in *'hand_over overlap'*) groups list && return ;; esac
+  case $settings in 'hand_over overlap'*) groups list || exit; return ;; esac
   status=0
   table=$(ctl status "$group:*" 2>&1) || status=$?
   # 3 says that some process does not run, which is for the caller to judge.

@@ -8,8 +8,8 @@ shift 5
 look() { if [ "$0" = systemd ]; then systemctl "$@"; else systemctl --user "$@"; fi; }
 ctl() { if [ "$0" = systemd ] && [ "$sudo" = yes ]; then sudo -n systemctl "$@"; else look "$@"; fi; }
 units() {
-  look show --property=Id,LoadState,ActiveState,MainPID,UnitFileState "$group.service" "$group@*.service" |
-    awk -v settings="$settings" 'function tell() {
+  shown=$(look show --property=Id,LoadState,ActiveState,MainPID,UnitFileState "$group.service" "$group@*.service") || exit
+  printf '%s\n' "$shown" | awk -v settings="$settings" 'function tell() {
         pid = v["MainPID"] + 0 ? v["MainPID"] : "-"; state = word[v["ActiveState"]]
         if (settings ~ /^hand_over overlap/ && v["Id"] ~ /@/ && v["UnitFileState"] !~ /^enabled/) state = pid == "-" ? "" : "ENDING"
         if (v["LoadState"] == "loaded" && state != "") print v["Id"], state, pid
@@ -19,15 +19,15 @@ units() {
       NF { v[$1] = $2; next } { tell() } END { if ($0 != "") tell() }'
 }
 # Units that are to stay: those of a release (-h), or all others (-v), also one that ran without a template before.
-staying() { units | awk '$2 != "ENDING" && ($1 ~ /@/ || $3 != "-") { print $1 }' | grep "$1" -e "^$group@$2-[0-9]*\.service\$" || true; }
+staying() { printf '%s\n' "$all" | awk '$2 != "ENDING" && ($1 ~ /@/ || $3 != "-") { print $1 }' | grep "$1" -e "^$group@$2-[0-9]*\.service\$" || true; }
+case $verb in add | drop | keep) all=$(units) ;; esac
 case $verb in
   list) units ;;
-  begin) ctl start "$1" ;;
-  kill) kill -KILL "$2" ;;
+  begin) ctl start "$1" ;; kill) kill -KILL "$2" ;;
   end) while [ "$#" -gt 1 ]; do kill -TERM "$2" || true && shift 2; done ;;
   restart) units | while read -r unit _; do ctl restart "$unit"; done ;;
   add)
-    wanted=$2 number=0 release=$1 used=" $(units | awk '{ print $1 }' | tr '\n' ' ')"
+    wanted=$2 number=0 release=$1 used=" $(printf '%s\n' "$all" | awk '{ print $1 }' | tr '\n' ' ')"
     set -- $(staying -h "$release")
     while [ "$#" -lt "$wanted" ]; do
       number=$((number + 1))

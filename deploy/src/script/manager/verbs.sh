@@ -13,27 +13,28 @@ end() {
 }
 # Those that go, and run something or do not. Who was told to end and may not have heard it is told again.
 chosen() {
-  rows | awk -v verb="$verb" -v release="$1" -v runs="$2" '{ told = $2 ~ /^\/ending/ }
-    (told || ($7 == release) == (verb == "drop")) && (told || $3 == "running") == runs { print $1 }'
+  table=$(rows) || exit
+  printf '%s\n' "$table" | awk -v verb="$verb" -v release="$1" -v runs="$2" '{ told = $2 ~ /^\/ending/ }
+    NF && (told || ($7 == release) == (verb == "drop")) && (told || $3 == "running") == runs { print $1 }'
 }
+case $verb in keep | drop) idle=$(chosen "$1" 0); busy=$(chosen "$1" 1) ;; add) table=$(rows) ;; esac
 case $verb in
   list) list ;;
   kill) docker kill "${1##*-}" >/dev/null ;;
   keep | drop)
-    idle=$(chosen "$1" 0)
     [ -z "$idle" ] || docker rm --force $idle >/dev/null
-    # shellcheck disable=SC2046
-    end $(chosen "$1" 1) ;;
+    end $busy ;;
   add)
-    rows | while read -r id name state _ code _ release; do
+    printf '%s\n' "$table" | while read -r id name state _ code _ release; do
       case $name:$state in /ending.*:exited) ;; *) continue ;; esac
       [ "$code" = 0 ] || echo "lost: a worker of $release ended with exit $code after the deployment that ended it, in a job most likely"
       docker rm "$id" >/dev/null 2>&1 || true
     done
     make "$@"
-    made=$(rows | awk -v release="$1" '$3 == "created" && ($7 == release || $7 == "-") { print $1 }')
+    table=$(rows)
+    made=$(printf '%s\n' "$table" | awk -v release="$1" '$3 == "created" && ($7 == release || $7 == "-") { print $1 }')
     for id in $made; do
-      if refuse "$id" "$1"; then docker rm $made >/dev/null && exit 70; fi
+      if refuse "$id" "$1"; then docker rm $made >/dev/null || true; exit 70; fi
     done
     [ -z "$made" ] || docker start $made >/dev/null ;;
 esac

@@ -52,6 +52,7 @@ async fn a_machine_without_room_time_or_rights_is_named() {
     not checked supervisor.stopsignal: group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root
     not checked supervisor.stopwaitsecs: group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root
     not checked web.dotfiles: nothing is live yet
+    not checked web.static: nothing is live yet
     not checked workers.drain: group app-worker: no command line was seen
     not checked workers.listen: group app-worker: no command line was seen
     not checked workers.max-time: group app-worker: no command line was seen
