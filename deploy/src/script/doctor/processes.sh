@@ -1,6 +1,6 @@
 # doctor-processes ROOT
 # Tells of the processes that run an app's `artisan`, and what a supervisor that started one is configured with.
-root=$(cd "$1" && pwd -P) us=$(printf '\037') supervisors=' '
+root=$(cd "$1" && pwd -P) us=$(printf '\037') me=$(id -u) supervisors=' '
 status() { sed -n "s/^$1:[[:space:]]*\([0-9]*\).*/\1/p" "/proc/$2/status"; }
 # Only lines that decide how a worker ends, and its command; `environment` may hold secrets.
 settings() {
@@ -18,8 +18,7 @@ supervisor() {
   # shellcheck disable=SC2086
   (cd "${conf%/*}" && for file in $files; do [ ! -r "$file" ] || settings "$file"; done)
 }
-# Whether words name an artisan whose folder is known to be none of the app's.
-elsewhere() {
+elsewhere() { # Whether words name an artisan whose folder is known to be none of the app's.
   named=$us${1%%/artisan"$us"*} named=${named##*"$us"}
   case $(cd "/${named#/}" 2>/dev/null && pwd -P)/:$named in "$root"/*:* | /:* | *:[!/]* | *:) return 1 ;; esac
 }
@@ -31,7 +30,8 @@ grep -als artisan /proc/[0-9]*/cmdline | while read -r file; do
   cwd=$(readlink "/proc/$pid/cwd" 2>/dev/null || true)
   case "$open:$cwd/:$us$words" in
     [!:]* | :"$root"/*:* | *"$us$root/"* | *"$us$1/"*) kind=process ;;
-    :/:*) if elsewhere "$words"; then continue; else kind=hidden; fi ;;
+    # Of our own what cannot be seen has just ended, and root sees all.
+    :/:*) if [ "$me" = 0 ] || [ "$(status Uid "$pid" 2>/dev/null)" = "$me" ] || elsewhere "$words"; then continue; fi; kind=hidden ;;
     *) continue ;;
   esac
   program=$(readlink "/proc/$pid/exe" 2>/dev/null || echo -) parent=$(status PPid "$pid" 2>/dev/null) || continue
