@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cutover_deploy::config::FpmAction;
 use insta::assert_snapshot;
-use kit::Daemon;
+use kit::{Daemon, wait_for};
 
 use super::super::scene::{Plot, Scene};
 use super::{diagnosis, diagnosis_with, edit, file, healthy, picture, shim, visit, well};
@@ -49,7 +50,7 @@ async fn what_nginx_and_php_fpm_do_wrong_is_named() {
         &format!("echo '* * * * * cd {pinned} && php artisan schedule:run'"),
     );
     assert_eq!(host.get("/fill.php").await, (200, "filled".to_owned()));
-    visit(&scene).await;
+    passes(&scene, "$document_root").await;
     let told = diagnosis_with(&scene, |_, environment| {
         environment.php_fpm.as_mut().unwrap().after_swap = FpmAction::Nothing;
     });
@@ -80,9 +81,29 @@ async fn what_nginx_and_php_fpm_do_wrong_is_named() {
     fs::write(file(&scene, "etc/php-fpm.conf"), fpm).unwrap();
     host.sh("rm -r current/public/.env current/public/.git current/public/fill.php ../../bin/crontab && systemctl reload nginx").await;
     host.start_daemon(Daemon::PhpFpm).await;
-    visit(&scene).await;
+    passes(&scene, "$realpath_root").await;
     well(&scene).await;
     scene.close().await;
+}
+
+/// Visits the site until what nginx passes is what the pool was asked for last. After a reload an old process of nginx may
+/// still answer.
+async fn passes(scene: &Scene, root: &str) {
+    let what = format!("nginx to pass {root}");
+    wait_for(what, Duration::from_secs(20), async || {
+        visit(scene).await;
+        let told = diagnosis(scene).await;
+        let by_current = told
+            .findings
+            .iter()
+            .any(|found| found.id == "fpm.document-root");
+        if by_current == (root == "$document_root") {
+            Ok(())
+        } else {
+            Err(picture(scene, &told))
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
