@@ -47,7 +47,6 @@ etcd etcd-server
 ip iproute2
 mmdebstrap mmdebstrap
 nft nftables
-openssl openssl
 systemd-nspawn systemd-container
 "
 fi
