@@ -9,11 +9,37 @@ pub(crate) mod provision;
 mod rights;
 mod workers;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kit::machine::{Machine, MachineOptions};
-use kit::{Cut, FIRST, wait_for};
+use kit::{Cut, FIRST, Repo, program, wait_for};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+/// What `cutover` says to these words, with the `cutover.toml` of a folder; it must end with `code`.
+pub(crate) async fn cutover(machine: &Machine, dir: &Path, words: &[&str], code: i32) -> String {
+    let mut cutover = tokio::process::Command::new(program("cutover"));
+    cutover
+        .args(words)
+        .arg("--config")
+        .arg(dir.join("cutover.toml"));
+    cutover.arg("--ssh-key").arg(machine.key_file());
+    cutover.arg("--known-hosts").arg(machine.known_hosts());
+    let said = cutover.kill_on_drop(true).output().await.unwrap();
+    let text = [said.stdout, said.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert_eq!(said.status.code(), Some(code), "{text}");
+    text
+}
+
+/// The same, for a deployment of what is on `main`.
+pub(crate) async fn deploy_main(machine: &Machine, repo: &Repo, dir: &Path, code: i32) -> String {
+    let (url, work) = (repo.url(), dir.join("work"));
+    let work = work.to_str().unwrap();
+    let from = ["--repository", &url, "--work-dir", work];
+    let words = [["deploy", "production", "main"].as_slice(), &from].concat();
+    cutover(machine, dir, &words, code).await
+}
 
 async fn machine(name: &str) -> Machine {
     Machine::start(MachineOptions::named(name)).await

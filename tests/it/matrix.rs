@@ -1,12 +1,11 @@
 //! The same story on three releases of Debian, each with its own systemd, OpenSSH, PHP and Laravel.
 
 use std::fs;
-use std::process::Output;
 use std::time::Duration;
 
+use crate::machine::{cutover, deploy_main};
 use kit::machine::{Machine, MachineOptions};
-use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp, program};
-use tokio::process::Command;
+use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp};
 
 const CONFIG: &str = r#"
 app = "shop"
@@ -59,41 +58,10 @@ impl Shop {
         Self { machine, repo, dir }
     }
 
-    /// What `cutover` says to these words, and how it ends.
-    async fn cutover(&self, words: &[&str], code: i32) -> String {
-        let file = |name: &str| self.dir.path().join(name);
-        let mut cutover = Command::new(program("cutover"));
-        cutover
-            .args(words)
-            .arg("--config")
-            .arg(file("cutover.toml"));
-        cutover.arg("--ssh-key").arg(self.machine.key_file());
-        cutover.arg("--known-hosts").arg(self.machine.known_hosts());
-        let said: Output = cutover.kill_on_drop(true).output().await.unwrap();
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&said.stdout),
-            String::from_utf8_lossy(&said.stderr)
-        );
-        assert_eq!(said.status.code(), Some(code), "{text}");
-        text
-    }
-
     async fn deploy(&self, files: Files, code: i32) -> String {
         self.repo.commit("change it", files).await;
         self.repo.push("main").await;
-        let (url, work) = (self.repo.url(), self.dir.path().join("work"));
-        let work = work.to_str().unwrap();
-        let words = [
-            "deploy",
-            "production",
-            "main",
-            "--repository",
-            &url,
-            "--work-dir",
-            work,
-        ];
-        self.cutover(&words, code).await
+        deploy_main(&self.machine, &self.repo, self.dir.path(), code).await
     }
 
     /// The release that is live, with both workers on it.
@@ -145,7 +113,13 @@ async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
     mended.extend(SampleApp::code("three"));
     let said = shop.deploy(mended, 0).await;
     assert_ne!(shop.follows(&said).await, second);
-    let said = shop.cutover(&["rollback", "production"], 0).await;
+    let said = cutover(
+        &shop.machine,
+        shop.dir.path(),
+        &["rollback", "production"],
+        0,
+    )
+    .await;
     assert_eq!(shop.follows(&said).await, second);
     assert_eq!(shop.machine.health().await.1["code"], "two");
 

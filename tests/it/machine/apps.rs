@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use kit::machine::{Machine, MachineOptions};
-use kit::{Judge, Load, Repo, program};
+use kit::{Judge, Load, Repo};
 use tokio::process::Command;
+
+use super::{cutover, deploy_main};
 
 /// What the owner of the server does before anything is deployed: folders, nginx, and what the app needs beside.
 const PROVISION: &str = r"
@@ -84,37 +86,8 @@ impl Place {
         }
     }
 
-    async fn cutover(&self, words: &[&str], code: i32) -> String {
-        let file = |name: &str| self.dir.path().join(name);
-        let mut cutover = Command::new(program("cutover"));
-        cutover
-            .args(words)
-            .arg("--config")
-            .arg(file("cutover.toml"));
-        cutover.arg("--ssh-key").arg(self.machine.key_file());
-        cutover.arg("--known-hosts").arg(self.machine.known_hosts());
-        let said = cutover.kill_on_drop(true).output().await.unwrap();
-        let text = [said.stdout, said.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        assert_eq!(said.status.code(), Some(code), "{text}");
-        text
-    }
-
     async fn deploy(&self, code: i32) -> String {
-        let (url, work) = (self.repo.url(), self.dir.path().join("work"));
-        let words = [
-            "deploy",
-            "production",
-            "main",
-            "--repository",
-            &url,
-            "--work-dir",
-        ];
-        self.cutover(
-            &[words.as_slice(), &[work.to_str().unwrap()]].concat(),
-            code,
-        )
-        .await
+        deploy_main(&self.machine, &self.repo, self.dir.path(), code).await
     }
 
     async fn change(&self, file: &str, from: &str, to: &str) {
@@ -154,7 +127,13 @@ impl Place {
         self.change(file, "two", "ill").await;
         let said = self.deploy(1).await;
         assert_eq!(self.says().await, "two", "{said}");
-        self.cutover(&["rollback", "production"], 0).await;
+        cutover(
+            &self.machine,
+            self.dir.path(),
+            &["rollback", "production"],
+            0,
+        )
+        .await;
         assert_eq!(self.says().await, "one");
         self.machine.close().await;
     }
