@@ -85,9 +85,12 @@ async fn run(case: Case, options: &Options) -> Result<Row> {
     tokio::time::sleep(QUIET).await;
     let began = Instant::now();
     let mut seconds = (Vec::new(), Vec::new());
+    let mut switches = Vec::new();
     for number in 1..=options.deployments {
+        switches.push(history::epoch());
         seconds.0.push(timed(site.deploy(number)).await?);
         if number % 2 == 0 {
+            switches.push(history::epoch());
             seconds.1.push(timed(site.roll_back()).await?);
         }
     }
@@ -100,7 +103,15 @@ async fn run(case: Case, options: &Options) -> Result<Row> {
         jobs.push((machine.jobs_done(LEFT).await, dispatched));
     }
     let history = history.end().await?;
-    let row = Row::of(case, &requests, (began, ended), &jobs, &history, seconds);
+    let row = Row::of(
+        case,
+        &requests,
+        (began, ended),
+        &jobs,
+        &history,
+        &switches,
+        seconds,
+    );
     // Workers that still finish a job go with their machine.
     drop(site);
     Ok(row)

@@ -41,6 +41,7 @@ impl Row {
         (began, ended): (Instant, Instant),
         jobs: &[(Jobs, String)],
         history: &[Vec<Swap>],
+        switches: &[f64],
         seconds: (Vec<f64>, Vec<f64>),
     ) -> Self {
         let count = |of: fn(&Said) -> bool| requests.iter().filter(|one| of(&one.said)).count();
@@ -50,8 +51,10 @@ impl Row {
         };
         let sum = |of: fn(&Jobs) -> usize| jobs.iter().map(|(jobs, _)| of(jobs)).sum();
         let older = jobs.iter().zip(history).map(|((jobs, _), swaps)| {
-            let old =
-                |run: &&JobRun| is_older(swaps, &run.release, &run.dispatched_by, run.started_at);
+            let old = |run: &&JobRun| {
+                let who = (&*run.release, &*run.dispatched_by);
+                is_older(swaps, switches, who, run.started_at)
+            };
             jobs.runs.iter().filter(old).count()
         });
         let quick = |from: Option<Instant>, to: Option<Instant>| {
