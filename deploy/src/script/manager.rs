@@ -56,6 +56,27 @@ pub fn recipe(manager: Manager) -> &'static str {
     }
 }
 
+/// The recipe of a manager for servers that keep the app in memory, with `server.sh` around the one for workers. It lists
+/// them with their release, and knows `end` and `kill` for all processes of one. Only these managers have runtimes; others
+/// have their recipe for workers.
+pub fn server_recipe(manager: Manager) -> &'static str {
+    match manager {
+        Manager::Supervisor => concat!(
+            "inner() {\n",
+            include_str!("manager/supervisor.sh"),
+            "}\n",
+            include_str!("manager/server.sh"),
+        ),
+        Manager::Systemd | Manager::SystemdUser => concat!(
+            "inner() {\n",
+            include_str!("manager/systemd.sh"),
+            "}\n",
+            include_str!("manager/server.sh"),
+        ),
+        others => recipe(others),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
