@@ -94,9 +94,9 @@ async fn a_php_that_does_not_fit_is_named() {
     });
     supervisor_reads(&scene).await;
     assert_snapshot!(picture(&scene, &diagnosis(&scene).await), @"
-    loses php.pcntl: PHP 8.2.35 of the command line lacks pcntl_async_signals
-    risk php.extensions: PHP 8.2.35 of the command line lacks imaginary (wanted by acme/shop)
-    risk php.extensions: PHP 8.2.35 of PHP-FPM lacks imaginary (wanted by acme/shop)
+    loses php.pcntl: PHP 8.2.N of the command line lacks pcntl_async_signals
+    risk php.extensions: PHP 8.2.N of the command line lacks imaginary (wanted by acme/shop)
+    risk php.extensions: PHP 8.2.N of PHP-FPM lacks imaginary (wanted by acme/shop)
     risk php.versions: PHP is 7.4 in workers, 8.2 in the command line and PHP-FPM
     ");
     host.sh("sed -i 's/PHP_VERSION_ID >= [0-9]*/PHP_VERSION_ID >= 90100/' current/vendor/composer/platform_check.php").await;
@@ -107,12 +107,12 @@ async fn a_php_that_does_not_fit_is_named() {
         .filter(|line| line.contains("platform") || line.contains("not checked"))
         .collect();
     assert_snapshot!(platform.join("\n"), @r#"
-    risk php.platform: the command line is PHP 8.2.35, and the release needs 9.1.0
-    risk php.platform: PHP-FPM is PHP 8.2.35, and the release needs 9.1.0
-    not checked app.debug: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.35.
-    not checked queue.cache-prefix: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.35.
-    not checked queue.cache-store: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.35.
-    not checked queue.retry-after: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.35.
+    risk php.platform: the command line is PHP 8.2.N, and the release needs 9.1.0
+    risk php.platform: PHP-FPM is PHP 8.2.N, and the release needs 9.1.0
+    not checked app.debug: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.N.
+    not checked queue.cache-prefix: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.N.
+    not checked queue.cache-store: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.N.
+    not checked queue.retry-after: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.N.
     "#);
     scene.close().await;
 }
