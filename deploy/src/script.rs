@@ -99,7 +99,7 @@ pub enum Script {
     WorkersEnd,
     /// Proves that a release has its workers.
     WorkersProve,
-    /// Takes back workers that were started for a release.
+    /// Takes back what was begun with workers of a release.
     WorkersRestore,
     /// Names what else runs on older releases.
     Older,
@@ -144,3 +144,6 @@ pub const ROSTER: &str = include_str!("script/roster.sh");
 
 /// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
 pub const PROOF: &str = include_str!("script/proof.sh");
+
+#[cfg(test)]
+mod tests;
