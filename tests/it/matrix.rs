@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::machine::{cutover, deploy_main};
+use crate::queue;
 use kit::machine::{Machine, MachineOptions};
 use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp};
 
@@ -136,6 +137,8 @@ async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
     );
     let jobs = shop.machine.jobs_done(Duration::from_mins(1)).await;
     assert!(jobs.pushed == 12 && jobs.all_ran_once(), "{jobs:#?}");
+    let told = shop.machine.sh(&queue::proof()).await;
+    assert_eq!(told, queue::TOLD, "what the queue's alarm reads");
     shop.machine.close().await;
 }
 
