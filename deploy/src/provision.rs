@@ -341,7 +341,9 @@ fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> 
             "0644",
             &of(SUPERVISOR),
         );
-        text.push_str("# They begin to run with the first deployment.\nsupervisorctl reread\nsupervisorctl update\n");
+        text.push_str("# They begin to run with the first deployment. To systemd supervisor runs before it can be asked.\n\
+             for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done\n\
+             supervisorctl reread\nsupervisorctl update\n");
     }
     Ok(())
 }

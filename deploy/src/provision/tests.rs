@@ -137,6 +137,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     stdout_logfile=/var/log/supervisor/mail.log
     END_OF_FILE
     chmod 0644 /etc/supervisor/conf.d/mail.conf
+    for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done
     supervisorctl reread
     supervisorctl update
     install -d -m 0755 /etc/supervisor/cutover
