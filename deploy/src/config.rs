@@ -340,7 +340,7 @@ impl fmt::Display for PoolAddress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FpmAction {
-    /// What the pool says it needs: nothing, or a reset. The default with `pool`.
+    /// What the pool says it needs: nothing, or processes that begin anew. The default with `pool`.
     Auto,
     /// Nothing: right where nginx passes `$realpath_root`. The default without `pool`.
     Nothing,

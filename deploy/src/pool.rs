@@ -20,6 +20,9 @@ pub struct Pool {
     pub restricted_to: String,
     /// Whether `OPcache` is configured to be on, whatever it answered.
     pub enabled: bool,
+    /// Whether its processes can be told to begin anew.
+    #[serde(default)]
+    pub renews: bool,
     /// `OPcache`, where it is on and answers.
     pub opcache: Option<Opcache>,
     /// Its extensions, in small letters; told to the doctor only, as all that follows.
@@ -71,7 +74,10 @@ pub enum Passes {
 pub enum Follows {
     /// Nothing. Scripts of removed releases are forgotten one by one.
     Nothing,
-    /// `OPcache` forgets everything.
+    /// Processes begin anew after their request, and `OPcache` forgets the other releases. Until then a process would
+    /// take the old path for the new one: it remembers where `current` leads.
+    Renew,
+    /// `OPcache` forgets everything, as soon as no request runs that began before.
     Reset,
 }
 
@@ -115,7 +121,10 @@ impl Pool {
                 "how the web server passes paths is not known yet, and "
             }
         };
+        let renews = self.renews && action == FpmAction::Auto;
         match &self.opcache {
+            None if renews && !self.enabled => Ok(Follows::Renew),
+            Some(_) if renews => Ok(Follows::Renew),
             Some(_) => Ok(Follows::Reset),
             None if self.enabled && !self.restricted_to.is_empty() => Err(format!(
                 "{through_current}OPcache takes no word from here: `opcache.restrict_api` is {:?}",
@@ -156,8 +165,34 @@ impl Opcache {
     }
 }
 
-/// Whether `OPcache` said that it will forget everything.
-pub fn was_reset(answer: &Answer) -> Result<(), String> {
+impl Follows {
+    /// The words that the pool is asked by after a swap, one after another.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Nothing => &[],
+            Self::Renew => &["renew", "others"],
+            Self::Reset => &["reset"],
+        }
+    }
+
+    /// What the pool answered to the words, as a line for output.
+    pub fn followed(self, answers: &[Answer]) -> Result<String, String> {
+        match (self, answers) {
+            (Self::Renew, [renewed, others]) => {
+                let processes = renewed_processes(renewed)?;
+                let scripts = forgotten(others)?;
+                Ok(format!(
+                    "{processes} processes begin anew, OPcache forgot {scripts} scripts of other releases"
+                ))
+            }
+            (Self::Reset, [reset]) => was_reset(reset).map(|()| "OPcache was reset".to_owned()),
+            (Self::Nothing, []) => Ok("nothing".to_owned()),
+            _ => Err("the pool did not answer to all that it was asked".to_owned()),
+        }
+    }
+}
+
+fn was_reset(answer: &Answer) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Said {
         reset: bool,
@@ -166,6 +201,17 @@ pub fn was_reset(answer: &Answer) -> Result<(), String> {
         Ok(())
     } else {
         Err("OPcache did not reset".to_owned())
+    }
+}
+
+fn renewed_processes(answer: &Answer) -> Result<u64, String> {
+    #[derive(Deserialize)]
+    struct Said {
+        renewed: u64,
+    }
+    match expect::<Said>(answer)?.renewed {
+        0 => Err("no process of the pool could be told to begin anew".to_owned()),
+        processes => Ok(processes),
     }
 }
 
@@ -224,6 +270,7 @@ mod tests {
             realpath_cache_seconds: 120,
             restricted_to: String::new(),
             enabled: on,
+            renews: true,
             opcache: on.then_some(Opcache {
                 full: false,
                 used_bytes: 60,
@@ -266,14 +313,18 @@ mod tests {
             told(&pool(&realpath, true)),
             told(&pool(&through, true)),
             told(&pool(&through, false)),
+            told(&Pool { renews: false, ..pool(&through, true) }),
+            told(&Pool { renews: false, ..pool(&through, false) }),
             told(&pool(&["/srv/application/current/x.php"], true)),
             told(&pool(&[], false)),
             told(&restricted),
         ].join("\n"), @r#"
         PHP 8.2.29, OPcache 60 % used, 10 % wasted; the web server passes the release's own path: Nothing
+        PHP 8.2.29, OPcache 60 % used, 10 % wasted; the web server passes the path of `current`: Renew
+        PHP 8.2.29, OPcache off; the web server passes the path of `current`: Renew
         PHP 8.2.29, OPcache 60 % used, 10 % wasted; the web server passes the path of `current`: Reset
         PHP 8.2.29, OPcache off; the web server passes the path of `current`: the web server passes the path of `current`, and OPcache is off, so there is nothing to reset: processes remember the old path for 120 s
-        PHP 8.2.29, OPcache 60 % used, 10 % wasted; no request has told yet which path the web server passes: Reset
+        PHP 8.2.29, OPcache 60 % used, 10 % wasted; no request has told yet which path the web server passes: Renew
         PHP 8.2.29, OPcache off; no request has told yet which path the web server passes: Nothing
         PHP 8.2.29, OPcache off; the web server passes the path of `current`: the web server passes the path of `current`, and OPcache takes no word from here: `opcache.restrict_api` is "/srv/tools"
         "#);
@@ -307,18 +358,27 @@ mod tests {
             body: body.into(),
             ..Answer::default()
         };
-        let said = |answer: &Answer| was_reset(answer).unwrap_err();
+        let said = |answer: &Answer| {
+            let reset = Follows::Reset.followed(std::slice::from_ref(answer));
+            reset.unwrap_err()
+        };
+        let renewed = |processes: &str| {
+            let answers = [processes, r#"{"forgotten":7}"#].map(|body| answered(200, body));
+            Follows::Renew.followed(&answers)
+        };
         insta::assert_snapshot!([
             said(&answered(404, "File not found.\n")),
             said(&answered(200, "<br />Warning")),
             said(&answered(200, r#"{"reset":false}"#)),
-            forgotten(&answered(200, r#"{"forgotten":7}"#)).unwrap().to_string(),
+            renewed(r#"{"renewed":0}"#).unwrap_err(),
+            renewed(r#"{"renewed":24}"#).unwrap(),
         ].join("\n"), @"
         the pool answers HTTP 404: File not found.
 
         the pool answers strangely: <br />Warning
         OPcache did not reset
-        7
+        no process of the pool could be told to begin anew
+        24 processes begin anew, OPcache forgot 7 scripts of other releases
         ");
     }
 }

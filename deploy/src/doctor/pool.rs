@@ -76,9 +76,8 @@ fn document_root(look: Look<'_>, fpm: &PhpFpm, pool: &Pool, told: &mut Diagnosis
             let (severity, does) = match fpm.after_swap {
                 FpmAction::Nothing => (Loses, "nothing is done after a swap"),
                 FpmAction::Reload => (Remark, "each swap needs a reload"),
-                FpmAction::Auto | FpmAction::Reset => {
-                    (Remark, "each swap needs a reset of OPcache")
-                }
+                FpmAction::Auto => (Remark, "each swap has its processes begin anew"),
+                FpmAction::Reset => (Remark, "each swap needs a reset of OPcache"),
             };
             let found = format!("the web server passes the path of `current`, and {does}");
             told.verdict(&DOCUMENT_ROOT, Some((severity, found, mend)));

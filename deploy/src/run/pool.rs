@@ -197,25 +197,39 @@ pub(super) async fn beside(
     }
     let swaps = matches!(phase, Phase::Switch | Phase::Undo)
         && steps.iter().any(|step| step.name == "swap");
-    if !swaps || !resets(fpm, address, leased).await {
+    let stays = match phase {
+        Phase::Undo => host.previous.as_ref().unwrap_or(&plan.release),
+        _ => &plan.release,
+    };
+    let follows = if swaps {
+        follows(fpm, address, leased).await
+    } else {
+        Follows::Nothing
+    };
+    if follows == Follows::Nothing {
         return finish(phase, steps, host, job, leased, events).await;
     }
     leased.swapped = Arc::default();
-    let (ended, reset) = {
-        let (swapped, params) = (Arc::clone(&leased.swapped), own(leased, "reset", ""));
+    let (ended, followed) = {
+        let swapped = Arc::clone(&leased.swapped);
+        let questions = questions(follows, leased, stays);
         let socket = leased.connection.lead_to(address).await;
-        let resetting = async {
+        let following = async {
             swapped.notified().await;
-            let answer = call(&socket.ok()?, params, PATIENCE).await.ok()?;
-            pool::was_reset(&answer).ok()
+            let socket = socket.ok()?;
+            let mut answers = Vec::new();
+            for params in questions {
+                answers.push(call(&socket, params, PATIENCE).await.ok()?);
+            }
+            follows.followed(&answers).ok()
         };
         let finishing = finish(phase, steps, host, job, leased, events);
-        tokio::pin!(resetting, finishing);
-        let mut reset = None;
+        tokio::pin!(following, finishing);
+        let mut followed = None;
         loop {
             tokio::select! {
-                ended = &mut finishing => break (ended, reset.flatten().is_some()),
-                done = &mut resetting, if reset.is_none() => reset = Some(done),
+                ended = &mut finishing => break (ended, followed.flatten()),
+                said = &mut following, if followed.is_none() => followed = Some(said),
             }
         }
     };
@@ -224,19 +238,38 @@ pub(super) async fn beside(
         ended => return ended,
     }
     // Where the line broke in between, or the steps were learnt of afterwards, it is done now.
-    let again = if reset {
-        Ok(())
-    } else {
-        let answer = put(address, leased, own(leased, "reset", ""), PATIENCE).await;
-        answer.and_then(|answer| pool::was_reset(&answer).map_err(Trouble::Said))
+    let followed = match followed {
+        Some(said) => Ok(said),
+        None => followed_now(follows, address, stays, leased).await,
     };
-    match again {
-        Ok(()) => {
-            events.note(Some(&leased.host.name), "php-fpm: OPcache was reset");
+    match followed {
+        Ok(said) => {
+            events.note(Some(&leased.host.name), format!("php-fpm: {said}"));
             End::Done
         }
         Err(trouble) => End::Failed(failure(trouble, phase, job, leased)),
     }
+}
+
+/// What the pool is asked for after a swap. Of all releases, one stays in its memory.
+fn questions(follows: Follows, leased: &Leased, stays: &ReleaseId) -> Vec<Params<'static>> {
+    let releases = format!("{}/releases", leased.root());
+    let paths = format!("{releases}\n{releases}/{stays}");
+    let words = follows.words().iter();
+    words.map(|word| own(leased, word, &paths)).collect()
+}
+
+async fn followed_now(
+    follows: Follows,
+    address: &PoolAddress,
+    stays: &ReleaseId,
+    leased: &Leased,
+) -> Result<String, Trouble> {
+    let mut answers = Vec::new();
+    for params in questions(follows, leased, stays) {
+        answers.push(put(address, leased, params, PATIENCE).await?);
+    }
+    follows.followed(&answers).map_err(Trouble::Said)
 }
 
 /// Has the pool forget the scripts of releases that go. That they stay would cost memory and nothing else, so it stops
@@ -289,12 +322,15 @@ async fn known<'a>(address: &PoolAddress, leased: &'a mut Leased) -> Result<&'a 
     Ok(leased.pool.insert(pool))
 }
 
-/// Whether the swap makes a reset necessary. A pool that cannot be asked does not keep the way back from being gone.
-async fn resets(fpm: &PhpFpm, address: &PoolAddress, leased: &mut Leased) -> bool {
+/// What must follow the swap. A pool that cannot be asked does not keep the way back from being gone.
+async fn follows(fpm: &PhpFpm, address: &PoolAddress, leased: &mut Leased) -> Follows {
     let root = leased.root();
     match known(address, leased).await {
-        Ok(pool) => matches!(pool.follows(fpm.after_swap, &root), Ok(Follows::Reset)),
-        Err(_) => matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset),
+        Ok(pool) => pool
+            .follows(fpm.after_swap, &root)
+            .unwrap_or(Follows::Nothing),
+        Err(_) if matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset) => Follows::Reset,
+        Err(_) => Follows::Nothing,
     }
 }
 

@@ -1,26 +1,41 @@
 <?php
 
 // Runs in the live pool, asked over FastCGI, and answers in JSON. It is on the host as long as the lease is held.
-// CUTOVER_ASK: `status`, `reset`, `forget` with CUTOVER_PATHS, a folder a line, or `doctor`: the status, and more beside it;
-// CUTOVER_PATHS are then folders that the app writes to.
+// CUTOVER_ASK is one of these words; CUTOVER_PATHS holds folders, a line each.
+//   status  what the pool is
+//   reset   OPcache forgets everything
+//   renew   all processes end after their request, as at a graceful reload; the master starts others, that know no old path
+//   forget  OPcache forgets what lies below these folders
+//   others  the same, but not below the last of them
+//   doctor  the status, and more beside it; the folders are those that the app writes to
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
-$opcache = function_exists('opcache_get_status') ? @opcache_get_status($ask === 'forget') : false;
+$opcache = function_exists('opcache_get_status') ? @opcache_get_status(in_array($ask, ['forget', 'others'], true)) : false;
 $on = is_array($opcache) && !empty($opcache['opcache_enabled']);
 
 if ($ask === 'reset') {
     echo json_encode(['reset' => $on && opcache_reset()]);
     return;
 }
-if ($ask === 'forget') {
+$renews = function_exists('posix_kill') && function_exists('fpm_get_status');
+if ($ask === 'renew') {
+    $processes = $renews ? array_column(fpm_get_status()['procs'] ?? [], 'pid') : [];
+    // 3 is SIGQUIT: its name comes with an extension that no pool needs.
+    $told = array_filter($processes, static fn ($pid) => posix_kill($pid, 3));
+    echo json_encode(['renewed' => count($told)]);
+    return;
+}
+$folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
+if ($ask === 'forget' || $ask === 'others') {
+    // OPcache knows scripts by their real paths.
+    $folders = array_map(static fn ($folder) => (realpath($folder) ?: $folder).'/', $folders);
+    $stays = $ask === 'others' ? array_pop($folders) : null;
+    $below = static fn ($file, $folder) => strncmp($file, $folder, strlen($folder)) === 0;
     $forgotten = 0;
-    $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
     foreach ($on ? array_keys($opcache['scripts'] ?? []) : [] as $file) {
-        foreach ($folders as $folder) {
-            if (strncmp($file, "$folder/", strlen($folder) + 1) === 0) {
-                $forgotten += (int) opcache_invalidate($file, true);
-            }
+        foreach ($stays !== null && $below($file, $stays) ? [] : $folders as $folder) {
+            $forgotten += (int) ($below($file, $folder) && opcache_invalidate($file, true));
         }
     }
     echo json_encode(['forgotten' => $forgotten]);
@@ -38,7 +53,6 @@ $more = [];
 if ($ask === 'doctor') {
     // Nobody asks this file again.
     $on && opcache_invalidate(__FILE__, true);
-    $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
     $user = function_exists('posix_geteuid') ? posix_geteuid() : null;
     preg_match('/^PPid:\s*(\d+)/m', (string) @file_get_contents('/proc/self/status'), $master);
     $more = [
@@ -53,6 +67,7 @@ echo json_encode($more + [
     'scripts' => array_values(array_unique($scripts)),
     'realpath_cache_seconds' => (int) ini_get('realpath_cache_ttl'),
     'restricted_to' => (string) ini_get('opcache.restrict_api'),
+    'renews' => $renews,
     'enabled' => (bool) ini_get('opcache.enable'),
     'opcache' => $on ? [
         'full' => (bool) $opcache['cache_full'],
