@@ -4,6 +4,8 @@
 mod manager;
 
 pub use manager::recipe;
+#[cfg(feature = "run")]
+pub(crate) use manager::running;
 
 /// Takes and holds the lease of a host.
 pub const LEASE: &str = include_str!("script/lease.sh");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::machine::provision::{Ground, bare_machine_takes_its_first_deployment};
 use crate::machine::{cutover, deploy_main};
 use crate::queue;
 use kit::machine::{Machine, MachineOptions};
@@ -157,7 +158,13 @@ async fn laravel_13_on_debian_testing() {
     from_release_to_release_and_back(Debian::Forky, "13").await;
 }
 
+/// With nothing on them but what the printed script has installed itself.
 #[tokio::test]
-async fn a_bare_debian_13_takes_its_first_deployment() {
-    crate::machine::provision::bare_machine_takes_its_first_deployment(Debian::Trixie).await;
+async fn a_bare_debian_12_installs_what_it_needs_and_takes_its_first_deployment() {
+    bare_machine_takes_its_first_deployment(Debian::Bookworm, Ground::Bare).await;
+}
+
+#[tokio::test]
+async fn a_bare_debian_13_installs_what_it_needs_and_takes_its_first_deployment() {
+    bare_machine_takes_its_first_deployment(Debian::Trixie, Ground::Bare).await;
 }

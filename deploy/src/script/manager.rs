@@ -58,6 +58,32 @@ pub fn recipe(manager: Manager) -> &'static str {
     }
 }
 
+/// What tells how the containers of a manager were started and how they are stopped; `None` where it has none.
+#[cfg(feature = "run")]
+pub(crate) fn running(manager: Manager) -> Option<&'static str> {
+    match manager {
+        Manager::Docker => Some(concat!(
+            include_str!("manager/docker.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("doctor/running.sh"),
+        )),
+        Manager::Compose => Some(concat!(
+            include_str!("manager/compose.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("doctor/running.sh"),
+        )),
+        Manager::Kubernetes => Some(concat!(
+            include_str!("manager/pods.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/template.sh"),
+            include_str!("doctor/running-pods.sh"),
+        )),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;

@@ -26,7 +26,8 @@ async fn healthy() -> Scene {
     let scene = shop(Shop {
         fpm: "auto",
         pool: true,
-        workers: "drain_timeout = \"70s\"",
+        keys: "watch = \"1s\"",
+        workers: "drain_timeout = \"70s\"\n[environments.production.alarms.queue]\nfailed = 0",
         ..Shop::default()
     })
     .await;
@@ -167,7 +168,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
     assert_eq!(code, 0, "{said}");
     assert_snapshot!(said, @"
     web1
-      41 checks are fine
+      43 checks are fine
     production: 0 that lose jobs or requests, 0 risks, 0 remarks, 0 not checked
     ");
     let before = edit(&scene, WORKERS, |text| text.replace("stopwaitsecs=70", ""));
@@ -182,7 +183,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
       risk: /srv/shop/shared/.env has the mode 644  [env.rights]
         It holds the passwords of the app.
         mend: chmod o-rwx /srv/shop/shared/.env
-      39 checks are fine
+      41 checks are fine
     production: 1 that lose jobs or requests, 1 risks, 0 remarks, 0 not checked
     ");
     let (code, said) = program_says(&scene, &["--json"]).await;
@@ -220,7 +221,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
         mend: chmod o-rwx /srv/shop/shared/.env
       not checked: supervisor.autorestart, supervisor.killasgroup, supervisor.stopasgroup, supervisor.stopsignal, supervisor.stopwaitsecs
         group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root
-      35 checks are fine
+      37 checks are fine
     production: 0 that lose jobs or requests, 1 risks, 0 remarks, 5 not checked
     ");
     fs::write(file(&scene, "etc/supervisord.conf"), known).unwrap();

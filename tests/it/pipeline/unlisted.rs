@@ -70,22 +70,29 @@ async fn horizon_and_own_lines_follow_a_release_and_its_way_back_proven_by_their
         ..Plot::default()
     })
     .await;
-    // Horizon is started by supervisor, which is not asked for it.
-    let file = scene.host().dir().join("etc/supervisor/app-worker.conf");
-    let text = fs::read_to_string(&file).unwrap();
-    let command = text
-        .lines()
-        .find(|line| line.starts_with("command="))
-        .unwrap();
-    let master = format!(
-        "command=sh {}/current/artisan horizon",
-        scene.host().path().display()
-    );
-    let text = text.replace(
-        command,
-        &format!("{master}\nstartretries=1000\nstartsecs=0"),
-    );
-    fs::write(&file, text).unwrap();
+    // Horizon is started by supervisor, which is not asked for it, as the template says.
+    let folder = scene.host().dir().join("etc/supervisor");
+    let log = scene
+        .host()
+        .dir()
+        .join("log/horizon.log")
+        .display()
+        .to_string();
+    let path = scene.host().path().display().to_string();
+    let mut text = include_str!("../../../templates/horizon.conf").to_owned();
+    for (word, here) in [
+        ("command=php /srv/shop/", format!("command=sh {path}/")),
+        (
+            "user=deploy\n",
+            "startretries=1000\nstartsecs=0\n".to_owned(),
+        ),
+        ("/var/log/supervisor/horizon.log", log),
+    ] {
+        assert!(text.contains(word), "{word}");
+        text = text.replace(word, &here);
+    }
+    fs::write(folder.join("horizon.conf"), text).unwrap();
+    fs::remove_file(folder.join("app-worker.conf")).unwrap();
     scene.host().sh("supervisorctl update >/dev/null").await;
 
     let told = scene.deploy(&[("artisan", ARTISAN)]).await;
