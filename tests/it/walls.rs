@@ -221,7 +221,8 @@ fn scripts_are_taken_in_whole_and_never_put_together() {
 /// A fault that is set on a host and named: by a snapshot, or by a line of a test.
 #[test]
 fn every_check_of_the_doctor_is_seen_to_name_its_fault() {
-    let of_doctor = |path: &String| path.contains("doctor") || path.contains("containers");
+    let rooms = ["doctor", "containers", "runtimes"];
+    let of_doctor = |path: &String| rooms.iter().any(|room| path.contains(room));
     let tests = files("tests/it", ".rs");
     let tests: Vec<_> = tests.iter().filter(|(path, _)| of_doctor(path)).collect();
     let named = |id: &str| {

@@ -76,6 +76,11 @@ impl<'a> Work<'a> {
         matches!(self.command, "queue:work" | "queue:listen" | "horizon")
     }
 
+    /// Whether it runs jobs or the schedule.
+    pub(super) fn is_worker(&self) -> bool {
+        self.takes_jobs() || self.command == "schedule:work"
+    }
+
     /// Whether it is one worker with options of its own.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.command, "queue:work" | "queue:listen")

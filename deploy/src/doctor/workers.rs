@@ -314,8 +314,8 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         told.blind(&UNMANAGED, "supervisor lists no workers to compare with");
         return;
     }
-    let known = strays(look, &seen.processes, lasts);
-    let hidden = strays(look, &seen.hidden, lasts);
+    let known = strays(look, &seen.processes, Work::is_worker);
+    let hidden = strays(look, &seen.hidden, Work::is_worker);
     if known.is_empty() && !hidden.is_empty() {
         for (_, pid) in hidden {
             let why =
@@ -337,11 +337,6 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         &UNMANAGED,
         (!named.is_empty()).then_some((Loses, found, mend)),
     );
-}
-
-/// Whether a process lasts and runs jobs or the schedule.
-fn lasts(work: &Work<'_>) -> bool {
-    work.takes_jobs() || work.command == "schedule:work"
 }
 
 /// The command and pid of each that lasts and belongs to no group.

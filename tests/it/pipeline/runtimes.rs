@@ -174,6 +174,9 @@ async fn servers_that_keep_the_app_in_memory_follow_one_after_another_and_are_pr
     assert_ne!(one, two);
     assert_eq!(served(ports).await, [one.clone(), one.clone()]);
     assert_eq!(found(&scene).await, ["runtime.reload", "runtime.unmanaged"]);
+    let one_process = TABLE.replace("expect = 2", "expect = 1");
+    reads(&mut scene, format!("{plain}\n{one_process}"));
+    assert_eq!(found(&scene).await, ["runtime.follows", "runtime.gap"]);
     reads(&mut scene, format!("{plain}\n{TABLE}"));
     assert_eq!(found(&scene).await, ["runtime.follows"]);
 
