@@ -153,26 +153,37 @@ pub fn queue(queue: &Queue, said: &str) -> Result<Vec<Look>, String> {
 #[derive(Debug, Clone, Default)]
 pub struct Roll {
     pids: BTreeMap<String, u32>,
+    counts: BTreeMap<String, u32>,
     restarts: u32,
 }
 
+/// A worker in one look.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'w> {
+    /// Its name in its manager.
+    pub name: &'w str,
+    /// The manager's word for its state.
+    pub state: &'w str,
+    /// Its process, while it has one.
+    pub pid: Option<u32>,
+    /// How often its manager says that it has started it anew, ever.
+    pub restarts: Option<u32>,
+}
+
 impl Roll {
-    /// Judges one more look at the workers: name, the manager's word for the state, and process.
+    /// Judges one more look at the workers.
     pub fn look<'w>(
         &mut self,
         limits: &Restarts,
-        workers: impl IntoIterator<Item = (&'w str, &'w str, Option<u32>)>,
+        workers: impl IntoIterator<Item = Seen<'w>>,
     ) -> Look {
         let mut stuck = Vec::new();
-        for (name, state, pid) in workers {
+        for worker in workers {
+            let Seen { name, state, .. } = worker;
             if matches!(state, "BACKOFF" | "FATAL") {
                 stuck.push(format!("{name} is {state}"));
             }
-            // One that is on its way has no process yet, and is compared when it has.
-            if let Some(pid) = pid {
-                let before = self.pids.insert(name.to_owned(), pid);
-                self.restarts += u32::from(before.is_some_and(|before| before != pid));
-            }
+            self.restarts += self.anew(worker);
         }
         let limit = limits.restarts;
         let times = if self.restarts == 1 { "time" } else { "times" };
@@ -188,6 +199,21 @@ impl Roll {
             rings: look.rings || !stuck.is_empty(),
             ..look
         }
+    }
+
+    /// How often a worker was started anew since the look before.
+    fn anew(&mut self, worker: Seen<'_>) -> u32 {
+        // A manager that counts sees those too that come and go between two looks.
+        if let Some(count) = worker.restarts {
+            let before = self.counts.insert(worker.name.to_owned(), count);
+            return before.map_or(0, |before| count.saturating_sub(before));
+        }
+        // One that is on its way has no process yet, and is compared when it has.
+        let Some(pid) = worker.pid else {
+            return 0;
+        };
+        let before = self.pids.insert(worker.name.to_owned(), pid);
+        u32::from(before.is_some_and(|before| before != pid))
     }
 }
 

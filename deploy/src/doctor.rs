@@ -15,6 +15,7 @@ mod ini;
 mod php;
 mod pool;
 mod queue;
+mod running;
 mod runtimes;
 mod seen;
 mod units;
@@ -24,9 +25,12 @@ mod workers;
 
 pub use checks::{ALL, Check};
 #[cfg(feature = "run")]
-pub(crate) use host::commands_with_sudo;
+pub(crate) use host::{OPEN_ROOT, commands_with_sudo};
 pub use ini::Ini;
+pub use running::Running;
 pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};
+#[cfg(feature = "run")]
+pub(crate) use units::SUPERVISORS;
 pub use units::Unit;
 
 /// How bad it is.

@@ -90,15 +90,16 @@ pub fn draft(
     host(&mut text, wish, machine);
     if let (Some(machine), Some(site)) = (machine, site) {
         found.extend(site.sentence());
-        found.extend(machine.sentences());
+        found.extend(machine.sentences(&path));
     } else if let Some(machine) = machine {
-        found.extend(machine.sentences());
+        found.extend(machine.sentences(&path));
     }
     health(&mut text, repository, site, wish);
     if let Some(machine) = machine {
         machine.processes(
             &mut text,
             name,
+            &path,
             site,
             matches!(repository.kind, Kind::Laravel | Kind::Php),
         );
@@ -170,7 +171,9 @@ fn recipe(repository: &Repository) -> &'static str {
         (Kind::Static | Kind::Other, true) => {
             "\n[build]\nsteps = [\"npm ci\", \"npm run build\"]\nexclude = [\".git\", \"node_modules\"]\n"
         }
-        (Kind::Static | Kind::Other, false) => "\n[build]\nexclude = [\".git\"]\n",
+        (Kind::Static | Kind::Other, false) => {
+            "\n[build]\n# Without steps the files are deployed as they are.\n# steps = [\"make\"]\nexclude = [\".git\"]\n"
+        }
     }
 }
 
@@ -198,9 +201,17 @@ fn health(text: &mut String, repository: &Repository, site: Option<&Site>, wish:
         write!(
             text,
             "\n# Until the app is asked how it is, a release that answers nothing counts as well.\n# [environments.{name}.health]\n\
-             # url = \"http://127.0.0.1/health\"\n# json = {{ ok = true }}\n"
+             # url = \"http://127.0.0.1/health\"\n"
         )
         .unwrap_or_default();
+        if let Some(name) = site.and_then(|site| site.name.as_deref()) {
+            writeln!(text, "# host_header = {}", one_line(&quoted(name))).unwrap_or_default();
+        }
+        let body = match repository.kind {
+            Kind::Laravel | Kind::Php => "json = { ok = true }",
+            Kind::Static | Kind::Other => "contains = \"a word of the page\"",
+        };
+        writeln!(text, "# {body}").unwrap_or_default();
         return;
     };
     writeln!(text, "\n[environments.{}.health]", wish.environment).unwrap_or_default();

@@ -105,6 +105,7 @@ impl HostView {
             (Phase::Watch, plan.watch),
             (Phase::Keep, !plan.keep.is_empty()),
             (Phase::Undo, !plan.undo.is_empty()),
+            (Phase::Recall, !plan.recall.is_empty()),
             (Phase::UndoHealth, plan.health && plan.previous.is_some()),
             (Phase::MigrateBack, !plan.migrate_back.is_empty()),
             (Phase::UndoRejoin, !plan.undo_rejoin.is_empty()),
@@ -284,8 +285,8 @@ impl Machine {
                 Goal::Fresh { .. } => Phase::Stage,
                 Goal::Return { .. } => Phase::Warm,
             },
-            Some(Phase::Stage) if stop => Phase::Abandon,
-            Some(Phase::Migrate | Phase::Warm) if stop => Phase::MigrateBack,
+            // An earlier try of this deployment may have begun with workers.
+            Some(Phase::Stage | Phase::Migrate | Phase::Warm) if stop => Phase::Recall,
             Some(Phase::Stage) => Phase::Migrate,
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => Phase::Warm,
@@ -296,12 +297,16 @@ impl Machine {
             Some(Phase::Rejoin) => Phase::Outside,
             Some(Phase::Outside) => Phase::Watch,
             Some(Phase::Watch) => self.after_wave(),
-            Some(Phase::Undo) => Phase::UndoHealth,
+            Some(Phase::Undo) => Phase::Recall,
+            Some(Phase::Recall) if !self.away.is_empty() => Phase::UndoHealth,
+            Some(Phase::Recall) if self.left.is_empty() && !self.migrating.is_empty() => {
+                Phase::MigrateBack
+            }
             Some(Phase::UndoHealth) => Phase::UndoRejoin,
             Some(Phase::UndoRejoin) => Phase::UndoOutside,
             // Code of the release that goes may still run where something is left.
             Some(Phase::UndoOutside) if self.left.is_empty() => Phase::MigrateBack,
-            Some(Phase::UndoOutside) => Phase::Abandon,
+            Some(Phase::Recall | Phase::UndoOutside) => Phase::Abandon,
             Some(Phase::MigrateBack) => {
                 self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();
                 Phase::Abandon
@@ -339,7 +344,9 @@ impl Machine {
             self.phase,
             Some(Phase::Stage | Phase::Warm | Phase::Migrate)
         );
-        if (prepares || self.phase.is_some_and(Phase::is_of_a_wave))
+        // One that was called off, and whose workers do not go back, has no other cause.
+        let recalls = self.phase == Some(Phase::Recall);
+        if (prepares || recalls || self.phase.is_some_and(Phase::is_of_a_wave))
             && let Some((_, failure)) = failures.into_iter().next()
         {
             self.cause.get_or_insert(failure);
@@ -351,7 +358,7 @@ impl Machine {
         let stands = |host: &HostName| match phase {
             Phase::Undo | Phase::UndoHealth => self.swapped.contains(host) && !self.is_left(host),
             Phase::UndoRejoin => self.away.contains(host),
-            Phase::Abandon => !self.swapped.contains(host),
+            Phase::Recall | Phase::Abandon => !self.swapped.contains(host),
             phase if phase.is_of_a_wave() => self.wave().contains(host),
             // Nothing is proven by what lies in front of hosts that are not restored.
             Phase::UndoOutside => self.left.is_empty() && !self.swapped.is_empty(),
@@ -380,10 +387,10 @@ impl Machine {
     fn left_over(&self, host: &HostName, failure: &Failure, live: Live) -> LeftOver {
         let previous = self.hosts.get(host).and_then(|view| view.previous.clone());
         let current = match (self.phase, live) {
-            (Some(Phase::UndoHealth | Phase::UndoRejoin | Phase::UndoOutside), _)
-            | (_, Live::Old) => previous,
-            (_, Live::New) => Some(self.goal.release().clone()),
-            (_, Live::Unknown) => None,
+            (Some(Phase::Undo), Live::New) => Some(self.goal.release().clone()),
+            (Some(Phase::Undo), Live::Unknown) => None,
+            // Of other ways back it is known before they begin.
+            _ => previous,
         };
         let mut state = failure.line();
         if current.is_none() && live == Live::Unknown && self.seen_new.contains(host) {

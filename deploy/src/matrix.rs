@@ -21,6 +21,7 @@ const COLUMNS: [(&str, &[Phase]); 7] = [
         "undo",
         &[
             Phase::Undo,
+            Phase::Recall,
             Phase::UndoHealth,
             Phase::MigrateBack,
             Phase::UndoRejoin,

@@ -92,6 +92,8 @@ pub struct HostPlan {
     pub removed: Vec<ReleaseId>,
     /// Makes the previous release live again and its processes follow.
     pub undo: Vec<Step>,
+    /// Takes back what was begun with workers, where nothing was swapped.
+    pub recall: Vec<Step>,
     /// Has the host come back, whatever is live on it by then.
     pub undo_rejoin: Vec<Step>,
     /// Takes away what was brought, when nothing was swapped.

@@ -78,9 +78,15 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
     Ok(text)
 }
 
-/// What files of the environment are called where other apps and environments have theirs.
-fn called(order: Order<'_>) -> String {
-    format!("{}-{}", order.app, order.environment.name)
+/// What files of the environment are called where other apps and environments have theirs. No name has an `@` in it, so
+/// no two environments share a file; sudo passes over files with a dot.
+fn called(app: &str, environment: &Environment) -> String {
+    format!("{app}@{}", environment.name)
+}
+
+/// The file of sudo that is an environment's.
+pub(crate) fn rights_file(app: &str, environment: &Environment) -> String {
+    format!("/etc/sudoers.d/cutover-{}", called(app, environment))
 }
 
 /// A value that means itself in a shell, in nginx, PHP-FPM, supervisor and sudo.
@@ -206,7 +212,8 @@ fn file(text: &mut String, path: &str, mode: &str, content: &str) {
 }
 
 fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
-    let (called, environment) = (called(order), order.environment);
+    let environment = order.environment;
+    let called = called(order.app, environment);
     let fpm = environment.php_fpm.as_ref();
     let socket = match fpm.and_then(|fpm| fpm.pool.as_ref()) {
         Some(PoolAddress::Socket(path)) => path.clone(),
@@ -334,7 +341,9 @@ fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> 
             "0644",
             &of(SUPERVISOR),
         );
-        text.push_str("# They begin to run with the first deployment.\nsupervisorctl reread\nsupervisorctl update\n");
+        text.push_str("# They begin to run with the first deployment. To systemd supervisor runs before it can be asked.\n\
+             for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done\n\
+             supervisorctl reread\nsupervisorctl update\n");
     }
     Ok(())
 }
@@ -406,10 +415,8 @@ fn sudoers(text: &mut String, order: Order<'_>, user: &str, rights: &[String]) {
         .map(|right| format!("{user} ALL = (root) CWD=/ NOPASSWD: {right}"))
         .collect();
     // sudo passes over names with a dot: the file counts only once it is checked and moved.
-    let (new, name) = (
-        format!("/etc/sudoers.d/.cutover-{}.new", called(order)),
-        format!("/etc/sudoers.d/cutover-{}", called(order)),
-    );
+    let name = rights_file(order.app, order.environment);
+    let new = format!("{name}.new");
     file(text, &new, "0440", &lines.join("\n"));
     writeln!(text, "visudo -cqf {new}\nmv {new} {name}").unwrap_or_default();
 }

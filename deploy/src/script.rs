@@ -3,6 +3,8 @@
 
 mod manager;
 
+#[cfg(feature = "run")]
+pub(crate) use manager::running;
 pub use manager::{recipe, server_recipe};
 
 /// Takes and holds the lease of a host.
@@ -103,7 +105,7 @@ pub enum Script {
     WorkersEnd,
     /// Proves that a release has its workers.
     WorkersProve,
-    /// Takes back workers that were started for a release.
+    /// Takes back what was begun with workers of a release.
     WorkersRestore,
     /// Names what else runs on older releases.
     Older,
@@ -150,3 +152,6 @@ pub const ROSTER: &str = include_str!("script/roster.sh");
 
 /// The script that tells and keeps what is proven of workers; an argument of [`Script::Workers`] and its like.
 pub const PROOF: &str = include_str!("script/proof.sh");
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ mod follow;
 mod gate;
 mod hook;
 mod log;
+mod metrics;
 mod pages;
 mod rejection;
 mod view;
@@ -101,6 +102,7 @@ pub fn router(door: Arc<Door>) -> Router {
         .route("/api/v1/environments", get(api::environments))
         .route("/api/v1/deployments/{id}", get(api::deployment))
         .route("/api/v1/deployments/{id}/events", get(api::events))
+        .route("/metrics", get(metrics::metrics))
         .route_layer(guard)
         .route("/login", login.layer(DefaultBodyLimit::max(LONGEST_FORM)))
         .route("/logout", post(gate::logout))

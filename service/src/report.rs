@@ -233,13 +233,18 @@ pub fn superseded(deployment: &Deployment, winner: &Deployment) -> Vec<Report> {
 }
 
 /// A deployment ended. `live_commit` is the commit that is live now, where the outcome names a release and its commit
-/// is known.
+/// is known; `rang` names the alarms that rang while it was watched.
 pub fn ended(
     deployment: &Deployment,
     outcome: &Outcome,
     live_commit: Option<&CommitSha>,
+    rang: &[String],
 ) -> Vec<Report> {
-    let (commit_state, entry_state, description) = told(deployment, outcome);
+    let (commit_state, entry_state, mut description) = told(deployment, outcome);
+    // Of one that was taken back the failure says which.
+    if matches!(outcome, Outcome::Deployed { .. }) && !rang.is_empty() {
+        description = format!("{description}, but it rang: {}", rang.join(", "));
+    }
     let mut reports = own(deployment, commit_state, entry_state, &description);
     let restored = match outcome {
         Outcome::RolledBack {

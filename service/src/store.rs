@@ -14,6 +14,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions as _, Executor as _};
 use tokio::sync::{Notify, broadcast, watch};
 
+mod alarms;
 mod commands;
 mod deliveries;
 mod deployments;
@@ -28,6 +29,7 @@ mod subjects;
 #[cfg(test)]
 mod tests;
 
+pub use alarms::Rung;
 pub use commands::{Command, Decision, Effect, NewCommand};
 pub use deliveries::{Answer, NewDelivery, TakenIn};
 pub use deployments::{Deployment, Enqueued, Live, NewDeployment, State};

@@ -11,6 +11,7 @@ mod machine;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod pipeline;
+mod queue;
 mod report;
 mod service;
 mod templates;

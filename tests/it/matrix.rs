@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::machine::provision::{Ground, bare_machine_takes_its_first_deployment};
 use crate::machine::{cutover, deploy_main};
+use crate::queue;
 use kit::machine::{Machine, MachineOptions};
 use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp};
 
@@ -136,6 +138,8 @@ async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
     );
     let jobs = shop.machine.jobs_done(Duration::from_mins(1)).await;
     assert!(jobs.pushed == 12 && jobs.all_ran_once(), "{jobs:#?}");
+    let told = shop.machine.sh(&queue::proof()).await;
+    assert_eq!(told, queue::TOLD, "what the queue's alarm reads");
     shop.machine.close().await;
 }
 
@@ -154,7 +158,13 @@ async fn laravel_13_on_debian_testing() {
     from_release_to_release_and_back(Debian::Forky, "13").await;
 }
 
+/// With nothing on them but what the printed script has installed itself.
 #[tokio::test]
-async fn a_bare_debian_13_takes_its_first_deployment() {
-    crate::machine::provision::bare_machine_takes_its_first_deployment(Debian::Trixie).await;
+async fn a_bare_debian_12_installs_what_it_needs_and_takes_its_first_deployment() {
+    bare_machine_takes_its_first_deployment(Debian::Bookworm, Ground::Bare).await;
+}
+
+#[tokio::test]
+async fn a_bare_debian_13_installs_what_it_needs_and_takes_its_first_deployment() {
+    bare_machine_takes_its_first_deployment(Debian::Trixie, Ground::Bare).await;
 }

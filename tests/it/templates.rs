@@ -373,3 +373,30 @@ fn the_workflow_gives_only_inputs_and_takes_only_outputs_that_the_action_has() {
     assert!(taken.contains("outcome"), "{taken:?}");
     assert!(taken.is_subset(&keys(&action, "outputs")), "{taken:?}");
 }
+
+#[test]
+fn every_template_is_rendered_or_checked_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let all = |folder: &str| {
+        let mut found = Command::new("find");
+        content(found.arg(root.join(folder)).args(["-type", "f"]))
+    };
+    let tests: String = [
+        "tests/it",
+        "deploy/tests",
+        "deploy/src",
+        "tests/kit",
+        "service/src",
+    ]
+    .iter()
+    .flat_map(|folder| all(folder).lines().map(PathBuf::from).collect::<Vec<_>>())
+    .filter(|file| file.extension().is_some_and(|ending| ending == "rs"))
+    .map(|file| fs::read_to_string(file).unwrap())
+    .collect();
+    let templates = all("templates");
+    let unused = templates.lines().filter(|file| {
+        let name = file.rsplit('/').next().unwrap();
+        !tests.contains(name)
+    });
+    assert_eq!(unused.collect::<Vec<_>>(), Vec::<&str>::new());
+}

@@ -217,3 +217,19 @@ fn scripts_are_taken_in_whole_and_never_put_together() {
         }
     }
 }
+
+/// A fault that is set on a host and named: by a snapshot, or by a line of a test.
+#[test]
+fn every_check_of_the_doctor_is_seen_to_name_its_fault() {
+    let of_doctor = |path: &String| path.contains("doctor") || path.contains("containers");
+    let tests = files("tests/it", ".rs");
+    let tests: Vec<_> = tests.iter().filter(|(path, _)| of_doctor(path)).collect();
+    let named = |id: &str| {
+        let says = |line: &&str| line.contains(id) && !line.contains("not checked");
+        let mut lines = tests.iter().flat_map(|(_, text)| text.lines());
+        lines.any(|line| says(&line))
+    };
+    let all = cutover_deploy::doctor::ALL.iter();
+    let silent: Vec<_> = all.filter(|check| !named(check.id)).collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}

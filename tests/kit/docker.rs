@@ -1,6 +1,8 @@
 //! A real Docker daemon of the test's own: its own folder, socket and cgroups, no bridge, no rules of a firewall. Its images
 //! come from this very machine. Needs root.
 
+mod plugin;
+
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -150,8 +152,9 @@ impl Docker {
     pub fn serve(&self, host: &Host) {
         for program in ["docker", "docker-compose"] {
             let text = format!(
-                "#!/bin/sh\nexport DOCKER_HOST={}\nexec /usr/bin/{program} \"$@\"\n",
-                self.host()
+                "#!/bin/sh\nexport DOCKER_HOST={} DOCKER_CONFIG={}\nexec /usr/bin/{program} \"$@\"\n",
+                self.host(),
+                self.dir.join(".docker").display()
             );
             host.install(program, &text);
         }

@@ -43,6 +43,9 @@ pub struct MachineOptions {
     pub live: Option<String>,
     /// What it runs. Default Debian 12.
     pub debian: Debian,
+    /// A script that root ran on a bare Debian, with a network: the machine then has what that installed, and nothing else.
+    /// Without one it has all that tests need.
+    pub installed: Option<String>,
     /// How much the machine may write, in MiB, before its disk is full. Lies in memory. Default 512.
     pub disk_mib: u32,
 }
@@ -55,6 +58,7 @@ impl MachineOptions {
             workers: 0,
             live: None,
             debian: Debian::default(),
+            installed: None,
             disk_mib: 512,
         }
     }
@@ -98,7 +102,10 @@ impl Machine {
             process::is_root(),
             "machines need root: run the tests as root, or without the feature `machines`"
         );
-        let image = image::folder(options.debian).await;
+        let image = match &options.installed {
+            None => image::folder(options.debian).await,
+            Some(script) => image::installed(options.debian, script).await,
+        };
         let folder = tempfile::Builder::new()
             .prefix(&format!("kit-{}-", options.name))
             .tempdir();
@@ -206,22 +213,13 @@ impl Machine {
         let name = self.name();
         self.settings("hostname", &format!("{name}\n"));
         self.settings("hosts", &format!("127.0.0.1 localhost\n127.0.1.1 {name}\n"));
-        let php = self.options.debian.php();
-        let with_php = |text: &str| text.replace("@php@", php);
-        let sudoers = with_php(include_str!("machine/etc/sudoers"));
-        self.settings("sudoers.d/deploy", &sudoers);
         self.settings(
             "ssh/sshd_config.d/kit.conf",
             include_str!("machine/etc/sshd.conf"),
         );
-        self.settings(
-            "nginx/sites-enabled/app",
-            &with_php(include_str!("machine/etc/nginx.conf")),
-        );
-        self.settings(
-            &format!("php/{php}/fpm/pool.d/www.conf"),
-            &with_php(include_str!("machine/etc/php-fpm.conf")),
-        );
+        if self.options.installed.is_none() {
+            self.furnish_for_php();
+        }
         if self.options.workers > 0 {
             let workers = self.options.workers.to_string();
             let group = include_str!("machine/etc/app-worker.conf").replace("@workers@", &workers);
@@ -240,6 +238,21 @@ impl Machine {
         if let Some(id) = &self.options.live {
             self.seed_release(id).await;
         }
+    }
+
+    fn furnish_for_php(&self) {
+        let php = self.options.debian.php();
+        let with_php = |text: &str| text.replace("@php@", php);
+        let sudoers = with_php(include_str!("machine/etc/sudoers"));
+        self.settings("sudoers.d/deploy", &sudoers);
+        self.settings(
+            "nginx/sites-enabled/app",
+            &with_php(include_str!("machine/etc/nginx.conf")),
+        );
+        self.settings(
+            &format!("php/{php}/fpm/pool.d/www.conf"),
+            &with_php(include_str!("machine/etc/php-fpm.conf")),
+        );
     }
 
     fn settings(&self, file: &str, text: &str) {

@@ -74,7 +74,13 @@ fn a_worker_counts_as_started_anew_when_its_process_is_another_one() {
     };
     let mut roll = Roll::default();
     let mut look = |workers: &[(&'static str, &'static str, Option<u32>)]| {
-        told(&roll.look(&limits, workers.iter().copied()))
+        let workers = workers.iter().map(|&(name, state, pid)| Seen {
+            name,
+            state,
+            pid,
+            restarts: None,
+        });
+        told(&roll.look(&limits, workers))
     };
     assert_snapshot!([
         look(&[("a", "RUNNING", Some(1)), ("b", "RUNNING", Some(2))]),
@@ -88,6 +94,39 @@ fn a_worker_counts_as_started_anew_when_its_process_is_another_one() {
     quiet workers: workers started anew 1 time while watched, limit 1
     RINGS workers: workers started anew 1 time while watched, limit 1; a is FATAL
     RINGS workers: workers started anew 2 times while watched, limit 1
+    ");
+}
+
+#[test]
+fn what_its_manager_counts_is_known_even_between_two_looks() {
+    let limits = Restarts {
+        restarts: 2,
+        then: Then::RollBack,
+    };
+    let mut roll = Roll::default();
+    let mut look = |workers: &[(&'static str, &'static str, Option<u32>, u32)]| {
+        let workers = workers.iter().map(|&(name, state, pid, restarts)| Seen {
+            name,
+            state,
+            pid,
+            restarts: Some(restarts),
+        });
+        told(&roll.look(&limits, workers))
+    };
+    assert_snapshot!([
+        // What was before the watch is the hand-over's.
+        look(&[("a", "RUNNING", Some(1), 4)]),
+        look(&[("a", "STARTING", None, 5), ("b", "RUNNING", Some(7), 0)]),
+        look(&[("a", "RUNNING", Some(2), 5), ("b", "RUNNING", Some(7), 0)]),
+        look(&[("a", "RUNNING", Some(9), 7), ("b", "RUNNING", Some(7), 0)]),
+        // Somebody restarted it by hand, and systemd begins to count anew.
+        look(&[("a", "RUNNING", Some(10), 0), ("b", "RUNNING", Some(7), 0)]),
+    ].join("\n"), @"
+    quiet workers: workers started anew 0 times while watched, limit 2
+    quiet workers: workers started anew 1 time while watched, limit 2
+    quiet workers: workers started anew 1 time while watched, limit 2
+    RINGS workers: workers started anew 3 times while watched, limit 2
+    RINGS workers: workers started anew 3 times while watched, limit 2
     ");
 }
 

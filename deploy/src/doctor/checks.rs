@@ -46,6 +46,10 @@ checks! {
         "`sudo -n` does not allow a command that the configuration needs",
         "A deployment finds out after the swap and goes back.",
         "the lines of `templates/sudoers`, or `sudo = false`";
+    SUDO_WIDE = "host.sudo-wide", Risk,
+        "`sudo -n` allows more than a deployment calls: a shell, or `supervisorctl` or `systemctl` with any words",
+        "Whoever has the deploy key is root on the host: `supervisorctl -c FILE` and `systemctl link FILE` do as root what FILE says.",
+        "each command with all of its words, as in `templates/sudoers`";
     CLOCK = "host.clock", Risk,
         "the host's clock is more than 30 s off",
         "Times of leases, releases and cache entries of several hosts then contradict each other.",
@@ -116,6 +120,10 @@ checks! {
         "`autorestart` is not `true`",
         "A worker that ended as it should, after `queue:restart` or `--max-time`, is not started again: nothing runs, silently.",
         "`autorestart=true`";
+    UNIT_STOP = "supervisor.unit-timeout", Loses,
+        "`TimeoutStopSec` of supervisor's own unit is not longer than the longest job",
+        "A reboot gives supervisor no longer than that, whatever `stopwaitsecs` says, and kills the job that outlasts it.",
+        "`sudo systemctl edit supervisor`, with `TimeoutStopSec=` longer than `--timeout`";
     TIMEOUT_STOP = "systemd.timeout-stop", Loses,
         "`TimeoutStopSec` of a worker's unit is not longer than the longest job",
         "Whatever stops the unit, a reboot included, kills the job that outlasts it.",
@@ -187,6 +195,15 @@ checks! {
         "They never hear of it.",
         "`CACHE_STORE=redis`, or another that all hosts share";
 
+    FAILED_JOBS = "queue.failed-jobs", Risk,
+        "jobs that failed for good are kept nowhere",
+        "Such a job is gone without a trace, and no alarm can count it.",
+        "`'driver' => 'database-uuids'` below `failed` in `config/queue.php`, with its table";
+    WATCHED = "queue.watched", Remark,
+        "no `alarms.queue` looks at the queue after a swap",
+        "Jobs that fail or hang only since the new release are found by somebody else.",
+        "`watch` and `[environments.….alarms.queue]`";
+
     PCNTL = "php.pcntl", Loses,
         "the PHP of workers cannot handle signals",
         "TERM ends the worker at once, in the middle of its job.",
@@ -247,15 +264,15 @@ checks! {
         "Files that it makes in `storage` cannot be written by the app, nor removed.",
         "the same line in the crontab of the user that deploys";
     SHELL_FORM = "container.shell-form", Loses,
-        "a Dockerfile, Compose or Kubernetes file of the release starts a worker under a shell",
+        "a container of a worker, or a Dockerfile, Compose or Kubernetes file of the release, starts it under a shell",
         "The shell keeps TERM to itself: the worker takes more jobs and is killed in one. `init: true` does not help, it loses the job at once.",
         "`[\"php\", \"artisan\", \"queue:work\"]`, or `sh -c 'exec php …'`";
     GRACE = "container.grace", Loses,
-        "`stop_grace_period` or `terminationGracePeriodSeconds` of a worker is not longer than the longest job",
+        "the grace of a worker's container, or in a file of the release, is not longer than the longest job",
         "What outlasts it is killed, with its job.",
         "a time longer than `--timeout`; the defaults are 10 s and 30 s";
     IMAGE_SIGNAL = "container.stop-signal", Loses,
-        "`STOPSIGNAL` is one that cuts work off",
+        "a container, or a Dockerfile of the release, is stopped by a signal that cuts work off",
         "The job or request is cut off in the middle.",
         "`STOPSIGNAL SIGTERM`, or `SIGQUIT` for PHP-FPM";
     SEVERAL = "cron.several", Remark,

@@ -1,4 +1,4 @@
-//! What a release says of containers that run its workers: how they are started, and how they are stopped.
+//! What the files of a release say of containers that run its workers: how they are started, and how they are stopped.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,8 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     }
 }
 
-fn shell(name: &str, init: bool) -> (super::Severity, String, String) {
+/// The finding that a shell is before PHP.
+pub(super) fn shell(name: &str, init: bool) -> (super::Severity, String, String) {
     let init = if init {
         ", and `init: true` makes it worse: the shell dies at once, and the job with it"
     } else {
@@ -71,17 +72,23 @@ fn shell(name: &str, init: bool) -> (super::Severity, String, String) {
     (Loses, found, mend.to_owned())
 }
 
+/// Whether a signal ends work instead of asking for its end. QUIT is the right one for PHP-FPM.
+pub(super) fn cuts_off(signal: &str) -> bool {
+    let signal = signal.trim_start_matches("SIG");
+    matches!(signal, "KILL" | "9" | "INT" | "2" | "HUP" | "1")
+}
+
 /// A line of a Dockerfile.
 fn image(file: &str, line: &str, told: &mut Diagnosis) {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
     if word == "STOPSIGNAL" {
-        let signal = rest.trim_start_matches("SIG");
-        // QUIT is the right one for PHP-FPM.
-        let cuts = matches!(signal, "KILL" | "9" | "INT" | "2" | "HUP" | "1");
         let found = format!("{file}: STOPSIGNAL {rest}");
         let mend = "STOPSIGNAL SIGTERM".to_owned();
-        told.verdict(&IMAGE_SIGNAL, cuts.then_some((Loses, found, mend)));
+        told.verdict(
+            &IMAGE_SIGNAL,
+            cuts_off(rest).then_some((Loses, found, mend)),
+        );
         return;
     }
     let mut command = words(rest);

@@ -1,17 +1,26 @@
 //! The machine itself: how it is reached, what its user may do, its clock and its disk.
 
 use super::Severity::{Remark, Risk};
-use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO};
+use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO, SUDO_WIDE};
 use super::{Diagnosis, Look};
 use crate::config::{
     AfterDrain, Environment, Following, FpmAction, HandOver, Host, Manager, Role, Runtime, Workers,
 };
+use crate::provision::rights_file;
 
 /// A clock may be so many seconds off.
 const SKEW_SECONDS: u64 = 30;
 const FREE_PERCENT: u64 = 5;
 /// So much is little on any disk, and so much is enough on any.
 const FREE_KIB: (u64, u64) = (500_000, 5_000_000);
+
+/// Commands that let whoever may give them to sudo do anything as root.
+pub(crate) const OPEN_ROOT: [&str; 4] = [
+    "sh",
+    "supervisorctl -c /tmp/any.conf status",
+    "systemctl link /tmp/any.service",
+    "systemctl edit any.service",
+];
 
 /// The commands that a deployment runs on a host through sudo, with all of their words.
 pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<String> {
@@ -109,13 +118,14 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             told.verdict(&KEY, None);
             told.verdict(&REACH, Some(said));
         }
-        let others = [&SUDO, &CLOCK, &DISK, &INODES, &LN];
+        let others = [&SUDO, &SUDO_WIDE, &CLOCK, &DISK, &INODES, &LN];
         told.blind_to(&others, "the host was not seen");
         return;
     }
     told.verdict(&KEY, None);
     told.verdict(&REACH, None);
     sudo(look, told);
+    sudo_wide(look, told);
     match seen.clock_ahead {
         None => told.blind(&CLOCK, "the host does not tell the time"),
         Some(ahead) => {
@@ -148,12 +158,40 @@ fn sudo(look: Look<'_>, told: &mut Diagnosis) {
             Some(true) => told.verdict(&SUDO, None),
             Some(false) => {
                 let found = format!("sudo does not allow `{command}` without a password");
-                let mend =
-                    "sudo visudo -f /etc/sudoers.d/cutover, with the lines of templates/sudoers";
-                told.verdict(&SUDO, Some((Risk, found, mend.to_owned())));
+                let file = rights_file(look.config.app.as_str(), look.environment);
+                let has = format!("`cutover provision {} --print`", look.environment.name);
+                let mend = format!("sudo visudo -f {file}, with the lines that {has} has for it");
+                told.verdict(&SUDO, Some((Risk, found, mend)));
             }
         }
     }
+}
+
+/// Root needs no sudo.
+fn sudo_wide(look: Look<'_>, told: &mut Diagnosis) {
+    let Some((_, user)) = look.seen.user.as_ref().filter(|(uid, _)| *uid != 0) else {
+        return;
+    };
+    let asked = OPEN_ROOT.iter().filter_map(|command| {
+        let allowed = look.seen.rights.get(*command)?;
+        Some((command, *allowed))
+    });
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        told.blind(&SUDO_WIDE, "sudo was not asked");
+        return;
+    }
+    let open = asked.iter().filter(|(_, allowed)| *allowed);
+    let open: Vec<String> = open.map(|(command, _)| format!("`{command}`")).collect();
+    let found = format!("sudo allows {user} {}", open.join(", "));
+    let mend = format!(
+        "in /etc/sudoers.d only the lines that `cutover provision {} --print` has",
+        look.environment.name
+    );
+    told.verdict(
+        &SUDO_WIDE,
+        (!open.is_empty()).then_some((Risk, found, mend)),
+    );
 }
 
 fn room(look: Look<'_>, told: &mut Diagnosis) {

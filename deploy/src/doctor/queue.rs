@@ -1,7 +1,7 @@
 //! The queue, as the app configures it, beside what its workers were told.
 
-use super::Severity::{Loses, Remark};
-use super::checks::{CACHE_PREFIX, CACHE_STORE, RETRY_AFTER};
+use super::Severity::{Loses, Remark, Risk};
+use super::checks::{CACHE_PREFIX, CACHE_STORE, FAILED_JOBS, RETRY_AFTER, WATCHED};
 use super::ini::Program;
 use super::seen::AppConfig;
 use super::work::{Longest, Work};
@@ -13,7 +13,15 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     if !works {
         return;
     }
-    let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE];
+    if look.config.recipe == Recipe::Laravel {
+        let unwatched = look.environment.alarms.queue.is_none();
+        let found = "nothing looks at failed and overdue jobs after a swap".to_owned();
+        let name = &look.environment.name;
+        let mend =
+            format!("watch = \"5m\", and [environments.{name}.alarms.queue] with failed = 0");
+        told.verdict(&WATCHED, unwatched.then_some((Remark, found, mend)));
+    }
+    let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE, &FAILED_JOBS];
     let app = look.seen.app.as_ref();
     let Some((app, config)) = app.and_then(|app| Some((app, app.config.as_ref()?))) else {
         if look.config.recipe == Recipe::Laravel || app.is_none() {
@@ -26,6 +34,15 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
         return;
     };
     retry_after(look, config, told);
+    match config.keeps_failed {
+        None => told.blind(&FAILED_JOBS, "the app's configuration does not tell"),
+        Some(kept) => {
+            let found = "jobs that failed for good are kept nowhere".to_owned();
+            let mend = "'failed' => ['driver' => 'database-uuids', …] in config/queue.php, and its table: php artisan queue:failed-table";
+            let finding = (Risk, found, mend.to_owned());
+            told.verdict(&FAILED_JOBS, (!kept).then_some(finding));
+        }
+    }
     let restarts = by_queue_restart(look);
     let mut prefixes: Vec<&String> = app.prefixes.values().collect();
     prefixes.sort();

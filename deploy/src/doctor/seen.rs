@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::ini::Ini;
+use super::running::Running;
 use super::units::Unit;
 use crate::pool::Pool;
 
@@ -61,6 +62,8 @@ pub struct Seen {
     pub file: Option<(String, u16, Option<String>)>,
     /// Lines of cron that run the scheduler: where they stand, whose they are, the line.
     pub cron: Vec<(String, String, String)>,
+    /// The containers that run workers of the configured groups.
+    pub containers: Vec<Running>,
     /// Lines of Dockerfiles of the live release, each with its file.
     pub images: Vec<(String, String)>,
     /// Lines of its Compose and Kubernetes files, each with its file.
@@ -156,6 +159,8 @@ pub struct AppConfig {
     pub connections: BTreeMap<String, Connection>,
     /// The driver of the default cache.
     pub cache: String,
+    /// Whether jobs that failed for good are kept somewhere.
+    pub keeps_failed: Option<bool>,
     /// The longest `timeout` of Horizon's supervisors.
     pub horizon_timeout: Option<u64>,
 }
@@ -220,6 +225,7 @@ impl Seen {
                     closed.get_or_insert(rest.to_owned());
                 }
             }
+            "container" => self.containers.extend(Running::read(rest)),
             "image" => self.images.extend(parted(rest)),
             "yaml" => self.yaml.extend(parted(rest)),
             "cron" => {

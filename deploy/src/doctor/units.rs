@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Severity::{Loses, Risk};
-use super::checks::{Check, KILL_MODE, KILL_SIGNAL, RESTART, TIMEOUT_STOP};
+use super::checks::{Check, KILL_MODE, KILL_SIGNAL, RESTART, TIMEOUT_STOP, UNIT_STOP};
 use super::work::Longest;
 use super::{Diagnosis, Look};
 use crate::config::Workers;
@@ -65,6 +65,31 @@ fn one(unit: &Unit, longest: Option<Longest>, told: &mut Diagnosis) {
     let found = format!("{id}: TimeoutStopSec is {waits}, and a job may take {longest} s");
     let mend = format!("TimeoutStopSec={}", longest + 10);
     told.verdict(&TIMEOUT_STOP, short.then_some((Loses, found, mend)));
+}
+
+/// What supervisor's unit is called, by Debian and by others.
+pub(crate) const SUPERVISORS: [&str; 2] = ["supervisor", "supervisord"];
+
+/// Judges the unit of the supervisor that has a group, where systemd runs it.
+pub(super) fn of_supervisor(look: Look<'_>, group: &str, longest: u64, told: &mut Diagnosis) {
+    let units = SUPERVISORS
+        .iter()
+        .filter_map(|name| look.seen.units.get(*name));
+    let has = |unit: &&Unit| {
+        let pid = unit.get("MainPID").and_then(|pid| pid.parse().ok());
+        let mut those = look.seen.supervisors.iter();
+        those.any(|ini| Some(ini.pid) == pid && !ini.programs(group).is_empty())
+    };
+    for unit in units.flatten().filter(has) {
+        let value = |key: &str| unit.get(key).map_or("", String::as_str);
+        let (id, waits) = (value("Id"), value("TimeoutStopUSec"));
+        let short = seconds(waits).is_some_and(|seconds| seconds <= longest);
+        let found =
+            format!("{id}: TimeoutStopSec is {waits}, and a job of {group} may take {longest} s");
+        let enough = longest + 10;
+        let mend = format!("sudo systemctl edit {id}: [Service] TimeoutStopSec={enough}");
+        told.verdict(&UNIT_STOP, short.then_some((Loses, found, mend)));
+    }
 }
 
 /// `1min 30s` in seconds; `None` for no end.

@@ -58,6 +58,9 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     let of = |process: &&Process| pids.contains(&process.pid);
     let running = look.seen.processes.iter().filter(of);
     let mut commands: Vec<Vec<String>> = running.map(|process| process.words.clone()).collect();
+    let boxed = look.seen.containers.iter();
+    let boxed = boxed.filter(|container| container.group == *name);
+    commands.extend(boxed.map(|container| container.words.clone()));
     if commands.is_empty() {
         commands = programs.iter().map(|program| program.words()).collect();
     }
@@ -79,6 +82,9 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
                 .filter(Work::takes_jobs)
                 .map(|work| work.longest(config));
             super::units::judge(look, workers, longest, told);
+        }
+        Manager::Docker | Manager::Compose | Manager::Kubernetes => {
+            super::running::judge(look, workers, told);
         }
         _ => {}
     }
@@ -183,6 +189,7 @@ fn managed(look: Look<'_>, workers: &Workers, program: Program<'_>, told: &mut D
             let found = format!("{group}: stopwaitsecs is {waits}, and a job may take {longest} s");
             let mend = format!("stopwaitsecs={}", longest + 10);
             told.verdict(&STOP_WAIT, short.then_some((Loses, found, mend)));
+            super::units::of_supervisor(look, group, longest, told);
         }
         Some(Longest::None) => told.blind(&STOP_WAIT, format!("{group}: nothing limits a job")),
         None if work.is_none() && look.config.recipe == Recipe::Laravel => {

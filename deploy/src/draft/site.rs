@@ -44,6 +44,8 @@ pub struct Worker {
     pub name: String,
     /// Its command line.
     pub command: String,
+    /// The folder that it is started in.
+    pub folder: String,
     /// How many of it run.
     pub count: u32,
     /// Whether systemd runs it.
@@ -69,6 +71,7 @@ impl Machine {
                     command: command.to_owned(),
                     count: 1,
                     systemd: true,
+                    ..Worker::default()
                 });
             }
             _ => {}
@@ -115,13 +118,15 @@ impl Machine {
         } else if let Some(worker) = self.workers.last_mut() {
             match key {
                 "command" => value.clone_into(&mut worker.command),
+                "directory" => value.clone_into(&mut worker.folder),
                 "numprocs" => worker.count = value.trim().parse().unwrap_or(1),
                 _ => {}
             }
         }
     }
 
-    /// The site of the app: the one below `path`, one whose folder has the app's name in it, or the only one.
+    /// The site of the app: the one below `path`, one whose folder has the app's name in it, or, where no path is given,
+    /// the only one.
     pub(super) fn site(&self, path: Option<&str>, app: &str) -> Option<&Site> {
         let below = |site: &&Site| {
             let root = site.root.as_deref().unwrap_or_default();
@@ -136,18 +141,22 @@ impl Machine {
             .iter()
             .find(below)
             .or_else(|| self.sites.iter().find(named))
-            .or_else(|| with_root.next().filter(|_| with_root.next().is_none()))
+            .or_else(|| {
+                with_root
+                    .next()
+                    .filter(|_| path.is_none() && with_root.next().is_none())
+            })
     }
 
-    /// What was found, a sentence each.
-    pub(super) fn sentences(&self) -> Vec<String> {
+    /// What was found beside an app that lies there, a sentence each.
+    pub(super) fn sentences(&self, path: &str) -> Vec<String> {
         let mut all = Vec::new();
         for (what, names) in [("pool", &self.pools), ("unit", &self.services)] {
             if !names.is_empty() {
                 all.push(format!("PHP-FPM: {what} {}", names.join(", ")));
             }
         }
-        for worker in self.artisans() {
+        for worker in self.workers_of(path) {
             let manager = if worker.systemd {
                 "systemd"
             } else {
@@ -161,12 +170,12 @@ impl Machine {
         all
     }
 
-    fn artisans(&self) -> impl Iterator<Item = &Worker> {
-        let lasting = ["queue:work", "queue:listen", "horizon", "schedule:work"];
-        self.workers.iter().filter(move |worker| {
-            worker.command.contains("artisan")
-                && lasting.iter().any(|word| worker.command.contains(word))
-        })
+    /// The workers of an app that lies there, as far as that can be seen.
+    fn workers_of(&self, path: &str) -> impl Iterator<Item = &Worker> {
+        let here = format!("{path}/current");
+        self.workers
+            .iter()
+            .filter(move |worker| worker.is_of(&here))
     }
 
     /// Writes the tables of workers and of PHP-FPM.
@@ -174,16 +183,20 @@ impl Machine {
         &self,
         text: &mut String,
         environment: &str,
+        path: &str,
         site: Option<&Site>,
         php: bool,
     ) {
-        for worker in self.artisans() {
+        for worker in self.workers_of(path) {
             writeln!(text, "\n[[environments.{environment}.workers]]").unwrap_or_default();
             if worker.systemd {
                 line(text, "manager", "systemd", "");
             }
             line(text, "group", &worker.name, "");
             writeln!(text, "expect = {}", worker.count).unwrap_or_default();
+            if !worker.command.contains("artisan") {
+                continue;
+            }
             let longest = timeout(&worker.command).unwrap_or(TIMEOUT_SECONDS) + SPARE_SECONDS;
             line(
                 text,
@@ -215,6 +228,26 @@ impl Machine {
             }
             None => {}
         }
+    }
+}
+
+impl Worker {
+    /// Whether it works for the app that is live `here`, and not for another one.
+    fn is_of(&self, here: &str) -> bool {
+        let lasting = ["queue:work", "queue:listen", "horizon", "schedule:work"];
+        let artisan = self.command.contains("artisan");
+        if artisan && !lasting.iter().any(|word| self.command.contains(word)) {
+            return false;
+        }
+        let ours = |text: &str| {
+            let rest = text.split_once(here).map(|(_, rest)| rest);
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        };
+        if ours(&self.command) || ours(&self.folder) {
+            return true;
+        }
+        let elsewhere = [&self.command, &self.folder];
+        artisan && !elsewhere.iter().any(|text| text.contains("/current"))
     }
 }
 

@@ -125,8 +125,50 @@ fn what_a_host_says_is_only_ever_a_value() {
     let told = draft(&repository(Kind::Php), Some(&machine(evil)), &wish());
     // It is refused by the grammar of the file, or it stands there as a text.
     insta::assert_snapshot!(told.map_or_else(|problems| problems, |draft| draft.text), @r#"
-    cutover.toml:30:9: environments.production.workers[0].group: `x"]` is not the name of a supervisor group
+    cutover.toml:31:9: environments.production.workers[0].group: `x"]` is not the name of a supervisor group
       help: write the bare name, of letters, digits, `.`, `_`, `-` and `@`: `"shop-worker"`
     1 problem in cutover.toml
+    "#);
+}
+
+/// Two apps of Laravel, one with workers that are no Laravel, and a program of its own.
+const SHARED: &str = "site nginx\nsite server_name pages.example.com\nsite root /srv/pages/current/public\n\
+    program name other-worker\nprogram command php /srv/other/current/artisan queue:work\nprogram numprocs 2\n\
+    program name old-worker\nprogram command php artisan queue:work\nprogram directory /srv/old/current\n\
+    program name pages-worker\nprogram command php /srv/pages/current/bin/console messenger:consume async\n\
+    program name more\nprogram command php /srv/pages/currently/x\n\
+    unit notes /usr/bin/python3 server.py\nprogram directory /srv/notes/current\n\
+    unit ssh /usr/sbin/sshd -D";
+
+#[test]
+fn workers_of_other_apps_on_the_host_are_left_to_them() {
+    let workers = |app: &str, kind| {
+        let app = Repository {
+            app: app.into(),
+            ..repository(kind)
+        };
+        let path = Some(format!("/srv/{}", app.app));
+        let wish = Wish { path, ..wish() };
+        let told = draft(&app, Some(&machine(SHARED)), &wish).unwrap();
+        let (_, tables) = told.text.split_once("# url").unwrap();
+        tables.to_owned()
+    };
+    insta::assert_snapshot!(workers("pages", Kind::Php), @r#"
+     = "http://127.0.0.1/health"
+    # host_header = "pages.example.com"
+    # json = { ok = true }
+
+    [[environments.production.workers]]
+    group = "pages-worker"
+    expect = 1
+    "#);
+    insta::assert_snapshot!(workers("notes", Kind::Other), @r#"
+     = "http://127.0.0.1/health"
+    # contains = "a word of the page"
+
+    [[environments.production.workers]]
+    manager = "systemd"
+    group = "notes"
+    expect = 1
     "#);
 }

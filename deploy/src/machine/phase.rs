@@ -26,6 +26,8 @@ pub enum Phase {
     Keep,
     /// Makes the previous release live again and its processes follow.
     Undo,
+    /// Takes workers back that were started where nothing was swapped, and starts those again that were told to end.
+    Recall,
     /// Asks the restored app how it is.
     UndoHealth,
     /// Rolls back what was migrated, where the environment wants that of a release that is taken back.
@@ -52,6 +54,7 @@ impl Phase {
             Self::Watch => "watch",
             Self::Keep => "keep",
             Self::Undo => "undo",
+            Self::Recall => "recall",
             Self::UndoHealth => "health after undo",
             Self::MigrateBack => "migrate back",
             Self::UndoRejoin => "rejoin after undo",
@@ -72,7 +75,7 @@ impl Phase {
     pub(super) fn goes_back(self) -> bool {
         matches!(
             self,
-            Self::Undo | Self::UndoHealth | Self::UndoRejoin | Self::UndoOutside
+            Self::Undo | Self::Recall | Self::UndoHealth | Self::UndoRejoin | Self::UndoOutside
         )
     }
 }

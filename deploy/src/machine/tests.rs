@@ -63,6 +63,10 @@ struct Seen {
     steps: Vec<(Phase, Vec<HostName>)>,
     done: BTreeMap<Phase, BTreeSet<HostName>>,
     runs_new: BTreeSet<HostName>,
+    /// Hosts on which workers of the new release may run that nobody has told to end.
+    works_new: BTreeSet<HostName>,
+    /// The same when the database was migrated back.
+    worked_new: BTreeSet<HostName>,
     outcome: Outcome,
 }
 
@@ -78,6 +82,9 @@ fn play(story: &Story) -> Seen {
             .map(name)
             .filter(|_| story.goal == 3)
             .collect(),
+        // An earlier try may have begun with them anywhere.
+        works_new: (0..story.hosts).map(name).collect(),
+        worked_new: BTreeSet::new(),
         outcome: Outcome::Cancelled,
     };
     loop {
@@ -93,6 +100,9 @@ fn play(story: &Story) -> Seen {
         for (_, before) in before {
             let twice = before.iter().any(|host| hosts.contains(host));
             assert!(!twice, "{phase:?} twice on a host: {:?}", seen.steps);
+        }
+        if phase == Phase::MigrateBack {
+            seen.worked_new = seen.works_new.clone();
         }
         seen.phases.push(phase);
         seen.steps.push((phase, hosts.clone()));
@@ -113,6 +123,12 @@ fn happen(phase: Phase, host: &HostName, fate: Fate, seen: &mut Seen) -> Report 
         (Phase::Switch | Phase::Undo, Fate::Fails { new, known }) => (fails(new, known), new),
         (_, Fate::Fails { .. }) => (fails(was_new, true), was_new),
     };
+    if phase == Phase::Switch {
+        seen.works_new.insert(host.clone());
+    }
+    if matches!(phase, Phase::Undo | Phase::Recall) && report == Report::Done {
+        seen.works_new.remove(host);
+    }
     if report == Report::Done {
         seen.done.entry(phase).or_default().insert(host.clone());
     }
@@ -183,6 +199,7 @@ fn plan_of(story: &Story) -> Plan {
         removed: Vec::new(),
         undo: step(),
         migrate_back: step(),
+        recall: step(),
         undo_rejoin: step(),
         abandon: step(),
         folder: String::new(),
@@ -288,6 +305,12 @@ proptest! {
         if seen.phases.contains(&Phase::MigrateBack) {
             prop_assert!(seen.runs_new.is_empty(), "{:?}", seen.steps);
         }
+    }
+
+    #[test]
+    fn nothing_is_migrated_back_while_new_workers_take_jobs_anywhere(story in stories()) {
+        let seen = play(&story);
+        prop_assert!(seen.worked_new.is_empty(), "{:?} {:?}", seen.worked_new, seen.steps);
     }
 
     #[test]

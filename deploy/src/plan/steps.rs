@@ -104,6 +104,12 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
+        // What is live here is nobody's to end.
+        recall: if nothing || runs {
+            Vec::new()
+        } else {
+            site.restore_workers(facts.live())
+        },
         undo_rejoin: if nothing {
             Vec::new()
         } else {
@@ -112,7 +118,6 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         },
         abandon: match goal {
             Goal::Fresh { .. } => site.abandon(&incoming),
-            Goal::Return { .. } if !runs => site.restore_workers(facts.live()),
             _ => Vec::new(),
         },
         incoming: fresh.then_some(incoming),
@@ -256,9 +261,9 @@ impl Site<'_> {
         let mark = self.mark_if_possible("mark rolled back", self.release, rolled_back, "undo");
         let Some(previous) = &self.previous else {
             let args = vec![self.root(), self.release.to_string()];
-            let mut steps = self.restore_workers(None);
-            steps.extend([self.step("withdraw", Script::Withdraw, args), mark]);
-            return steps;
+            let withdraw = self.step("withdraw", Script::Withdraw, args);
+            let workers = self.restore_workers(None);
+            return [vec![withdraw], workers, vec![mark]].concat();
         };
         let mut steps = self.follow(previous, Way::Back);
         if previous != self.release {
@@ -279,15 +284,12 @@ impl Site<'_> {
     }
 
     fn abandon(&self, incoming: &str) -> Vec<Step> {
-        let mut steps = self.restore_workers(self.facts.live());
+        let args = vec![self.root(), self.release.to_string(), incoming.to_owned()];
         // Room is made first: a full disk may be why this is needed.
-        steps.push(self.step(
-            "clean",
-            Script::Clean,
-            vec![self.root(), self.release.to_string(), incoming.to_owned()],
-        ));
-        steps.push(self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"));
-        steps
+        vec![
+            self.step("clean", Script::Clean, args),
+            self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"),
+        ]
     }
 
     fn lines(&self, kind: &str, lines: &[String], release: &ReleaseId) -> Vec<Step> {

@@ -80,6 +80,7 @@ impl Plan {
                 &host.rejoin,
                 &host.keep,
                 &host.undo,
+                &host.recall,
                 &host.undo_rejoin,
             ] {
                 take("phase");

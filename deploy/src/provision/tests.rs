@@ -92,8 +92,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     grep -qxF "$2" authorized_keys 2>/dev/null || echo "$2" >>authorized_keys
     END_OF_FILE
     php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
-    cat >"/etc/php/$php/fpm/pool.d/shop-production.conf" <<'END_OF_FILE'
-    [shop-production]
+    cat >"/etc/php/$php/fpm/pool.d/shop@production.conf" <<'END_OF_FILE'
+    [shop@production]
     user = carol
     group = carol
     listen = /run/php/shop.sock
@@ -108,16 +108,16 @@ fn nothing_of_the_templates_own_names_is_left() {
     request_terminate_timeout = 55s
     catch_workers_output = yes
     END_OF_FILE
-    chmod 0644 "/etc/php/$php/fpm/pool.d/shop-production.conf"
+    chmod 0644 "/etc/php/$php/fpm/pool.d/shop@production.conf"
     sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' "/etc/php/$php/fpm/php-fpm.conf"
     "php-fpm$php" -t
     systemctl reload-or-restart "php$php-fpm"
-    cat >/etc/nginx/sites-available/shop-production <<'END_OF_FILE'
+    cat >/etc/nginx/sites-available/shop@production <<'END_OF_FILE'
     server {
     }
     END_OF_FILE
-    chmod 0644 /etc/nginx/sites-available/shop-production
-    ln -sfn ../sites-available/shop-production /etc/nginx/sites-enabled/shop-production
+    chmod 0644 /etc/nginx/sites-available/shop@production
+    ln -sfn ../sites-available/shop@production /etc/nginx/sites-enabled/shop@production
     rm -f /etc/nginx/sites-enabled/default
     nginx -t
     systemctl reload-or-restart nginx
@@ -137,6 +137,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     stdout_logfile=/var/log/supervisor/mail.log
     END_OF_FILE
     chmod 0644 /etc/supervisor/conf.d/mail.conf
+    for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done
     supervisorctl reread
     supervisorctl update
     install -d -m 0755 /etc/supervisor/cutover
@@ -197,16 +198,16 @@ fn nothing_of_the_templates_own_names_is_left() {
     END_OF_FILE
     chmod 0644 /etc/systemd/system/search@.service
     systemctl daemon-reload
-    cat >/etc/sudoers.d/.cutover-shop-production.new <<'END_OF_FILE'
+    cat >/etc/sudoers.d/cutover-shop@production.new <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl signal TERM mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/local/sbin/cutover-supervisor ^(list orders|(add|drop|keep) orders [A-Za-z0-9][A-Za-z0-9._-]*)$
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( search(@[A-Za-z0-9][A-Za-z0-9._-]*)?[.]service)+$
     END_OF_FILE
-    chmod 0440 /etc/sudoers.d/.cutover-shop-production.new
-    visudo -cqf /etc/sudoers.d/.cutover-shop-production.new
-    mv /etc/sudoers.d/.cutover-shop-production.new /etc/sudoers.d/cutover-shop-production
+    chmod 0440 /etc/sudoers.d/cutover-shop@production.new
+    visudo -cqf /etc/sudoers.d/cutover-shop@production.new
+    mv /etc/sudoers.d/cutover-shop@production.new /etc/sudoers.d/cutover-shop@production
     echo 'This host is ready.'
     echo 'Now write /srv/store/shared/.env, for carol and nobody else, and deploy.'
     "#);
@@ -261,7 +262,7 @@ fn every_environment_has_files_of_its_own() {
     };
     let (production, staging) = (named(told(&bare, None).unwrap()), named(staging.unwrap()));
     let ours = |all: &[String], environment: &str| {
-        let name = format!("shop-{environment}");
+        let name = format!("shop@{environment}");
         all.iter().find(|word| !word.contains(&name)).cloned()
     };
     assert!(production.len() > 5);
@@ -269,6 +270,30 @@ fn every_environment_has_files_of_its_own() {
         (ours(&production, "production"), ours(&staging, "staging")),
         (None, None)
     );
+}
+
+#[test]
+fn hyphens_in_names_make_no_two_environments_one() {
+    let file = |app: &str, environment: &str| {
+        let text = CONFIG.replace(
+            "environments.production",
+            &format!("environments.{environment}"),
+        );
+        let config = Config::parse("cutover.toml", &text).unwrap();
+        rights_file(app, config.environment(environment).unwrap())
+    };
+    assert_eq!(
+        [file("shop-eu", "live"), file("shop", "eu-live")],
+        [
+            "/etc/sudoers.d/cutover-shop-eu@live",
+            "/etc/sudoers.d/cutover-shop@eu-live"
+        ]
+    );
+    // They rest on names without an `@`.
+    for name in ["shop@eu", "shop.eu"] {
+        assert!(crate::AppName::parse(name).is_err());
+        assert!(crate::EnvironmentName::parse(name).is_err());
+    }
 }
 
 #[test]

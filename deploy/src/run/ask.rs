@@ -35,6 +35,9 @@ pub struct Worker {
     pub release: Option<String>,
     /// When it began.
     pub since: Option<Timestamp>,
+    /// How often its manager has started it anew by itself; only systemd counts that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
 }
 
 /// Asks every host of an environment what is true, all at once; changes nothing and takes no lease.
@@ -206,6 +209,7 @@ fn read_worker(line: &str) -> Option<Worker> {
         pid: pid.parse().ok(),
         release: (release != "-").then(|| release.to_owned()),
         since: words.next().and_then(at),
+        restarts: words.next().and_then(|count| count.parse().ok()),
     })
 }
 

@@ -6,18 +6,21 @@ use std::time::Duration;
 use super::pool::{call, pool_of, question};
 use super::{Access, ask, join_all};
 use crate::config::{Config, Environment, Host, Manager, Role, Runtime, Workers};
-use crate::doctor::{self, Diagnosis, Listed, Seen, Silent};
+use crate::doctor::{self, Diagnosis, Listed, SUPERVISORS, Seen, Silent};
 use crate::host::{ConnectReason, Connection, HostError, within};
 use crate::pool::Pool;
 use crate::script::{
     ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CONTAINERS, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP,
-    DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_UNITS, DOCTOR_WEB,
+    DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_UNITS, DOCTOR_WEB, running,
 };
 use crate::text::plain;
 use crate::{Failure, HostName, clock};
 
 /// A look at one side of a host takes no longer.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Scripts at once. sshd takes ten sessions of a connection by default, and the lists of workers and the pool need two.
+const AT_ONCE: usize = 8;
 
 /// Looks at every host of an environment, all at once, and judges what was seen.
 pub async fn examine(
@@ -69,11 +72,18 @@ async fn look(
     connection: &Connection,
 ) -> Seen {
     let questions = questions(config, environment, host);
-    let asking = questions
-        .into_iter()
-        .map(|(script, name, args)| tell(connection, host, script, name, args));
+    let asking = async {
+        let mut told = Vec::new();
+        for some in questions.chunks(AT_ONCE) {
+            let some = some.iter().cloned();
+            let asking =
+                some.map(|(script, name, args)| tell(connection, host, script, name, args));
+            told.extend(join_all(asking).await);
+        }
+        told
+    };
     let (told, listed, pool) = tokio::join!(
-        join_all(asking),
+        Box::pin(asking),
         list(environment, host, connection),
         ask_pool(config, environment, host, connection),
     );
@@ -108,19 +118,40 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
     ];
     let works = host.roles.contains(&Role::Worker);
-    for workers in environment.workers.iter().filter(|_| works) {
-        let scope = match workers.manager {
-            Manager::Systemd => "system",
-            Manager::SystemdUser => "user",
-            _ => continue,
-        };
-        let args = vec![scope.to_owned(), workers.group.clone()];
-        questions.push((DOCTOR_UNITS, "units", args));
+    let groups: Vec<&Workers> = environment.workers.iter().filter(|_| works).collect();
+    let of = |manager| {
+        let of = groups
+            .iter()
+            .filter(move |workers| workers.manager == manager);
+        of.map(|workers| workers.group.clone())
+    };
+    let mut units: Vec<String> = of(Manager::Systemd).collect();
+    if of(Manager::Supervisor).next().is_some() {
+        units.extend(SUPERVISORS.map(str::to_owned));
     }
-    let commands = doctor::commands_with_sudo(environment, host);
-    if !commands.is_empty() {
-        questions.push((DOCTOR_RIGHTS, "rights", commands));
+    for (scope, units) in [
+        ("system", units),
+        ("user", of(Manager::SystemdUser).collect()),
+    ] {
+        if !units.is_empty() {
+            let args = [vec![scope.to_owned()], units].concat();
+            questions.push((DOCTOR_UNITS, "units", args));
+        }
     }
+    for workers in groups {
+        let sudo = if workers.sudo { "yes" } else { "no" };
+        let args = vec![
+            "running".to_owned(),
+            root.clone(),
+            workers.group.clone(),
+            sudo.to_owned(),
+            workers.settings(),
+        ];
+        questions.extend(running(workers.manager).map(|script| (script, "running", args)));
+    }
+    let mut commands = doctor::commands_with_sudo(environment, host);
+    commands.extend(doctor::OPEN_ROOT.map(str::to_owned));
+    questions.push((DOCTOR_RIGHTS, "rights", commands));
     let health = environment.health.as_ref();
     if let Some(health) = health.filter(|_| host.roles.contains(&Role::Web)) {
         let base: Vec<&str> = health.url.splitn(4, '/').take(3).collect();

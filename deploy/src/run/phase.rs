@@ -42,6 +42,7 @@ pub(super) async fn run(
         Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
         Phase::Undo => &host.undo,
+        Phase::Recall => &host.recall,
         Phase::MigrateBack => &host.migrate_back,
         Phase::UndoRejoin => &host.undo_rejoin,
         Phase::Abandon => &host.abandon,

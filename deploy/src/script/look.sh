@@ -19,8 +19,12 @@ for file in /etc/apache2/sites-enabled/*; do
   sed -n 's/^[[:space:]]*DocumentRoot[[:space:]]\{1,\}\([^[:space:]]*\).*/site root \1/p; s/^[[:space:]]*ServerName[[:space:]]\{1,\}\([^[:space:]]*\).*/site server_name \1/p' "$file"
 done
 for file in /etc/supervisor/conf.d/*.conf /etc/supervisord.d/*.ini; do
-  [ ! -r "$file" ] || sed -n 's/^\[program:\(.*\)\].*/program name \1/p; s/^\(command\|numprocs\)[[:space:]]*=[[:space:]]*\(.*\)/program \1 \2/p' "$file"
+  [ ! -r "$file" ] || sed -n 's/^\[program:\(.*\)\].*/program name \1/p; s/^\(command\|directory\|numprocs\)[[:space:]]*=[[:space:]]*\(.*\)/program \1 \2/p' "$file"
 done
 for file in /etc/systemd/system/*.service; do
-  if [ -r "$file" ] && grep -q '^ExecStart=.*artisan' "$file"; then printf 'unit %s %s\n' "$(basename "$file" .service)" "$(sed -n 's/^ExecStart=//p' "$file" | head -n 1)"; fi
+  # What a timer starts is no worker.
+  if [ -r "$file" ] && ! grep -q '^Type=oneshot' "$file"; then
+    printf 'unit %s %s\n' "$(basename "$file" .service)" "$(sed -n 's/^ExecStart=//p' "$file" | head -n 1)"
+    sed -n 's/^WorkingDirectory=/program directory /p' "$file"
+  fi
 done

@@ -7,7 +7,7 @@
 //!
 //! | verb | what it does |
 //! |---|---|
-//! | `list` | A line for each process or container of the group: `NAME STATE PID [RELEASE [SINCE]]`, no word with a blank in it. STATE is `RUNNING`, `STARTING`, `ENDING` (told to end, and never comes back), or `STOPPED`, `EXITED`, `FATAL`, `BACKOFF` where nothing runs. PID is `-` where there is none. RELEASE and SINCE (seconds since 1970) are left out where `roster.sh` can read them in `/proc/PID`; a recipe whose processes are out of its sight (containers) tells RELEASE by proof, `-` where it has none. Told are also workers of other releases that still finish a job. |
+//! | `list` | A line for each process or container of the group: `NAME STATE PID [RELEASE [SINCE [RESTARTS]]]`, no word with a blank in it. STATE is `RUNNING`, `STARTING`, `ENDING` (told to end, and never comes back), or `STOPPED`, `EXITED`, `FATAL`, `BACKOFF` where nothing runs. PID is `-` where there is none. RELEASE and SINCE (seconds since 1970) are left out, or `?`, where `roster.sh` can read them in `/proc/PID`; a recipe whose processes are out of its sight (containers) tells RELEASE by proof, `-` where it has none. RESTARTS is how often the manager has started it anew by itself, where it counts that. Told are also workers of other releases that still finish a job. |
 //! | `begin NAME` | Starts one that does not run. |
 //! | `end NAME PID [NAME PID]…` | Asks these to finish their job and end; does not wait. Who manages them starts them again on `current`. |
 //! | `kill NAME PID` | Ends one at once. |
@@ -30,9 +30,11 @@ pub fn recipe(manager: Manager) -> &'static str {
     match manager {
         Manager::Supervisor => include_str!("manager/supervisor.sh"),
         Manager::Systemd | Manager::SystemdUser => include_str!("manager/systemd.sh"),
-        Manager::Horizon | Manager::QueueRestart | Manager::Command => {
-            include_str!("manager/command.sh")
-        }
+        Manager::Horizon => concat!(
+            include_str!("manager/horizon.sh"),
+            include_str!("manager/command.sh"),
+        ),
+        Manager::QueueRestart | Manager::Command => include_str!("manager/command.sh"),
         Manager::Docker => concat!(
             include_str!("manager/docker.sh"),
             include_str!("manager/containers.sh"),
@@ -74,6 +76,32 @@ pub fn server_recipe(manager: Manager) -> &'static str {
             include_str!("manager/server.sh"),
         ),
         others => recipe(others),
+    }
+}
+
+/// What tells how the containers of a manager were started and how they are stopped; `None` where it has none.
+#[cfg(feature = "run")]
+pub(crate) fn running(manager: Manager) -> Option<&'static str> {
+    match manager {
+        Manager::Docker => Some(concat!(
+            include_str!("manager/docker.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("doctor/running.sh"),
+        )),
+        Manager::Compose => Some(concat!(
+            include_str!("manager/compose.sh"),
+            include_str!("manager/containers.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("doctor/running.sh"),
+        )),
+        Manager::Kubernetes => Some(concat!(
+            include_str!("manager/pods.sh"),
+            include_str!("manager/form.sh"),
+            include_str!("manager/template.sh"),
+            include_str!("doctor/running-pods.sh"),
+        )),
+        _ => None,
     }
 }
 

@@ -9,30 +9,33 @@ $app = require getcwd() . '/bootstrap/app.php';
 $app->make(Illuminate\Contracts\Console\Kernel::class)->bootstrap();
 
 $of = config('queue.failed', []);
-if (in_array($of['driver'] ?? 'database', ['database', 'database-uuids'], true)) {
-    $failed = app('db')->connection($of['database'] ?? null)->table($of['table'] ?? 'failed_jobs')
+$failer = app('queue.failer');
+$failed = 0;
+// In a table they are counted there: there may be very many.
+if ($failer instanceof Illuminate\Queue\Failed\DatabaseFailedJobProvider || $failer instanceof Illuminate\Queue\Failed\DatabaseUuidFailedJobProvider) {
+    $failed = app('db')->connection($of['database'] ?? null)->table($of['table'])
         ->where('failed_at', '>=', date('Y-m-d H:i:s', (int) $since))->count();
 } else {
-    $failed = 0;
-    foreach (app('queue.failer')->all() as $job) {
+    foreach ($failer->all() as $job) {
         $at = ((array) $job)['failed_at'] ?? 0;
         $failed += (int) ((is_numeric($at) ? (int) $at : strtotime((string) $at)) >= (int) $since);
     }
 }
 
-$queue = config('queue.connections.' . config('queue.default'), []);
-$names = array_filter(explode("\n", $names)) ?: [$queue['queue'] ?? 'default'];
 $overdue = null;
-switch ($queue['driver'] ?? '') {
-    case 'database':
-        $overdue = app('db')->connection($queue['connection'] ?? null)->table($queue['table'])->whereIn('queue', $names)
+$default = config('queue.default');
+// One that fails over puts jobs into the first of several that takes them.
+foreach (config("queue.connections.$default.connections") ?? [$default] as $connection) {
+    $queue = config("queue.connections.$connection", []);
+    $on = array_filter(explode("\n", $names)) ?: [$queue['queue'] ?? 'default'];
+    if ($queue['driver'] === 'database') {
+        $overdue += app('db')->connection($queue['connection'] ?? null)->table($queue['table'])->whereIn('queue', $on)
             ->where('reserved_at', '<', time() - (int) ($queue['retry_after'] ?? 60))->count();
-        break;
-    case 'redis':
+    } elseif ($queue['driver'] === 'redis') {
         $redis = app('redis')->connection($queue['connection'] ?? null);
-        $overdue = 0;
-        foreach ($names as $name) {
+        foreach ($on as $name) {
             $overdue += (int) $redis->zcount("queues:$name:reserved", '-inf', (string) (time() - 1));
         }
+    }
 }
 echo "\n", json_encode(['failed' => $failed, 'overdue' => $overdue]), "\n";

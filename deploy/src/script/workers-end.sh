@@ -10,6 +10,8 @@ count() { printf '%s\n' "$table" | awk -v release="$release" "$1" | wc -l; }
 if [ "$need" = no ]; then
   look || exit 0
   [ "$(count '$4 == release && $2 == "RUNNING"')" -ge "$expect" ] || exit 0
+else
+  echo "end $release" >>"$root/.cutover/hand-over.$group"
 fi
 sh -euc "$recipe" "$manager" keep "$root" "$group" "$sudo" "$settings" "$release" || [ "$need" = no ]
 now=$(date +%s)

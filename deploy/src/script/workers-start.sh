@@ -1,6 +1,7 @@
 # workers-start ROOT RELEASE EXPECT SECONDS NEED ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
 # Starts workers of a release beside all others, and waits until they are proven to run it. Those that do not come up are
 # taken back, and no others are touched. On a way back NEED is `no`: who serves requests goes back in any case.
+# What is begun is marked before it is, for who has to take it back.
 # shellcheck disable=SC2016
 root=$1 release=$2 expect=$3 seconds=$4 need=$5 roster=$6 recipe=$7 manager=$8 group=$9
 shift 9 && sudo=$1 settings=$2
@@ -23,8 +24,13 @@ start() {
   done
   with '$4 == release && $2 == "RUNNING" { print "started", $1, $3, $4, $5 }'
 }
-status=0
+marks=$root/.cutover/hand-over.$group status=0
+[ "$need" = no ] || echo "start $release" >>"$marks"
 start || status=$?
 if [ "$status" != 0 ] && [ "$need" = no ]; then echo "its workers are not up yet" && exit 0; fi
-if [ "$status" != 0 ]; then manager drop "$release" || true; fi
+if [ "$status" != 0 ]; then
+  manager drop "$release" || true
+elif [ "$need" != no ]; then
+  echo "beside $release $(with '$4 != release && $2 == "RUNNING"' | wc -l)" >>"$marks"
+fi
 exit "$status"

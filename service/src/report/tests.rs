@@ -53,7 +53,7 @@ fn a_good_deployment_is_told_from_queue_to_success() {
     };
     let mut reports = queued(&deployment, None);
     reports.extend(began(&deployment));
-    reports.extend(ended(&deployment, &outcome, deployment.commit()));
+    reports.extend(ended(&deployment, &outcome, deployment.commit(), &[]));
     insta::assert_snapshot!(lines(&reports), @"
     status aaaaaaa pending: queued
     enter own aaaaaaa: github push by alice
@@ -67,6 +67,20 @@ fn a_good_deployment_is_told_from_queue_to_success() {
 }
 
 #[test]
+fn what_rang_and_took_nothing_back_is_told_with_the_success() {
+    let deployment = testing::deployment("production", 'a');
+    let outcome = Outcome::Deployed {
+        release: release("two"),
+        previous: None,
+    };
+    let rang = ["failed jobs".to_owned(), "workers".to_owned()];
+    let reports = ended(&deployment, &outcome, deployment.commit(), &rang);
+    let told = lines(&reports);
+    let status = "success: two is live on production, but it rang: failed jobs, workers";
+    assert_eq!(told.matches(status).count(), 2, "{told}");
+}
+
+#[test]
 fn a_rollback_is_a_failure_and_a_deployment_of_the_restored_commit() {
     let deployment = testing::deployment("production", 'b');
     let outcome = Outcome::RolledBack {
@@ -74,7 +88,7 @@ fn a_rollback_is_a_failure_and_a_deployment_of_the_restored_commit() {
         failed: release("two"),
         failure: failure(),
     };
-    let reports = ended(&deployment, &outcome, Some(&testing::commit('a')));
+    let reports = ended(&deployment, &outcome, Some(&testing::commit('a')), &[]);
     insta::assert_snapshot!(lines(&reports), @"
     status bbbbbbb failure: rolled back, one is live again: health on web1: status 500
     entry own failure: rolled back, one is live again: health on web1: status 500
@@ -113,7 +127,7 @@ fn only_what_is_live_retires_what_was() {
     ];
     let told: Vec<_> = outcomes
         .iter()
-        .map(|outcome| lines(&ended(&staging, outcome, None)))
+        .map(|outcome| lines(&ended(&staging, outcome, None, &[])))
         .collect();
     insta::assert_snapshot!(told.join("\n\n"), @"
     status aaaaaaa success: two is live on staging

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::rows::{self, to_json};
-use super::{Store, StoreError, events, holds, millis, outbox, reading, writing};
+use super::{Store, StoreError, alarms, events, holds, millis, outbox, reading, writing};
 use crate::report;
 
 /// A deployment that is to be queued.
@@ -319,7 +319,8 @@ impl Store {
             };
             events::append(&mut tx, id, &[concluded], now).await?;
             let commit = live.and_then(|live| live.commit.as_ref());
-            let reports = report::ended(&deployment, outcome, commit);
+            let rang = alarms::of(&mut tx, id).await?;
+            let reports = report::ended(&deployment, outcome, commit, &rang);
             if outcome.exit_code() != 0 {
                 holds::end_of(&mut tx, id).await?;
             }

@@ -24,12 +24,15 @@ pub(super) async fn write(store: Store, id: DeploymentId, mut happened: Unbounde
             let noted = match event {
                 Event::Planned { release, .. } => store.planned(&id, release).await,
                 Event::Fetched { commit, subject } => store.describe(commit, subject).await,
+                Event::Looked {
+                    alarm, rings: true, ..
+                } => store.rang(&id, alarm, cutover_deploy::now()).await,
                 _ => Ok(()),
             };
             if let Err(error) = noted {
                 warn!(
                     error = format!("{:#}", anyhow::Error::from(error)),
-                    "the release or its commit cannot be written down"
+                    "a release, its commit or an alarm cannot be written down"
                 );
             }
         }

@@ -199,8 +199,13 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
             "cat >/etc/sudoers.d/deploy <<'END'\n{RIGHTS}END\n"
         ))
         .await;
+    // Supervisor is killed 30 s after a reboot has begun, whatever its groups are given.
+    let drop_in = "mkdir -p /etc/systemd/system/supervisor.service.d && cd /etc/systemd/system/supervisor.service.d
+        printf '[Service]\\nTimeoutStopSec=30\\n' >short.conf && systemctl daemon-reload";
+    site.web1.sh_as_root(drop_in).await;
     site.web1.sh_as_root("mkdir -p /etc/cron.d && echo '* * * * * root cd /srv/app/current && php artisan schedule:run' >/etc/cron.d/app").await;
     assert_snapshot!(site.named().await, @"
+    loses jobs or requests: supervisor.service: TimeoutStopSec is 30s, and a job of app-worker may take 60 s  [supervisor.unit-timeout]
     loses jobs or requests: mail.service: KillSignal=2  [systemd.kill-signal]
     loses jobs or requests: mail.service: Restart=on-failure  [systemd.restart]
     loses jobs or requests: mail.service: TimeoutStopSec is 5s, and a job may take 60 s  [systemd.timeout-stop]
@@ -212,6 +217,7 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     risk: sudo does not allow `systemctl start mail.service` without a password  [host.sudo]
     risk: mail.service: KillMode=control-group  [systemd.kill-mode]
     remark: process_control_timeout is 0, and whoever reloads PHP-FPM cuts requests off  [fpm.process-control-timeout]
+    remark: nothing looks at failed and overdue jobs after a swap  [queue.watched]
     remark: app-worker: killasgroup is off  [supervisor.killasgroup]
     remark: app-worker: neither --max-time nor --max-jobs  [workers.max-time]
     not checked: web.dotfiles
@@ -219,12 +225,14 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     ");
 
     site.web1.sh_as_root(&unit(WELL)).await;
-    site.web1.sh_as_root("rm /etc/cron.d/app").await;
+    site.web1.sh_as_root("rm /etc/cron.d/app /etc/systemd/system/supervisor.service.d/short.conf && systemctl daemon-reload").await;
     site.web1.sh_as_root("printf 'deploy ALL = (root) NOPASSWD: /usr/bin/supervisorctl, /usr/bin/systemctl start mail.service\\n' >/etc/sudoers.d/deploy").await;
     assert_snapshot!(site.named().await, @"
     risk: /srv/app/shared/.env has the mode 644  [env.rights]
     risk: health is not asked at all  [health.body]
+    risk: sudo allows deploy `supervisorctl -c /tmp/any.conf status`  [host.sudo-wide]
     remark: process_control_timeout is 0, and whoever reloads PHP-FPM cuts requests off  [fpm.process-control-timeout]
+    remark: nothing looks at failed and overdue jobs after a swap  [queue.watched]
     remark: app-worker: killasgroup is off  [supervisor.killasgroup]
     remark: app-worker: neither --max-time nor --max-jobs  [workers.max-time]
     not checked: web.dotfiles

@@ -1,14 +1,15 @@
-//! `cutover provision --print`: a bare machine on which the printed script ran takes a first deployment, and the doctor
-//! finds nothing.
+//! `cutover provision --print`: a bare machine on which the printed script ran takes deployments with workers of every kind
+//! that the script sets up, and the doctor finds nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::fs;
 use std::process::Output;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use kit::machine::{Machine, MachineOptions};
-use kit::{Debian, Repo, program};
+use kit::{Debian, Repo, program, wait_for};
 use tokio::process::Command;
 
 const CONFIG: &str = r#"
@@ -23,6 +24,7 @@ steps = []
 branch = "main"
 path = "/srv/store"
 url = "http://store.test"
+watch = "1s"
 
 [[environments.production.hosts]]
 name = "web1"
@@ -39,6 +41,20 @@ group = "store-worker"
 expect = 2
 drain_timeout = "70s"
 
+[[environments.production.workers]]
+group = "store-mail"
+expect = 1
+hand_over = "overlap"
+
+[[environments.production.workers]]
+manager = "systemd"
+group = "store-search"
+expect = 1
+hand_over = "overlap"
+
+[environments.production.alarms.queue]
+failed = 0
+
 [environments.production.php_fpm]
 pool = "/run/php/store.sock"
 "#;
@@ -51,20 +67,55 @@ const ENV: &str = "APP_ENV=production\nAPP_KEY=base64:AAAAAAAAAAAAAAAAAAAAAAAAAA
 const BARE: &str = "rm -rf /srv/app/* /etc/sudoers.d/deploy /etc/nginx/sites-enabled/* /etc/php/*/fpm/pool.d/*; \
     systemctl stop nginx 'php*-fpm'";
 
+/// What the owner of the app installs: the script leaves databases and their clients alone.
+const OWN: &str =
+    "apt-get install -y --no-install-recommends redis-server php-redis php-sqlite3 cron";
+
+/// What the machine has before the script runs there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// All packages that tests need.
+    Packages,
+    /// What the script's own lines have installed on a bare Debian, and what its owner has.
+    Bare,
+}
+
 #[tokio::test]
 async fn a_bare_debian_12_takes_its_first_deployment() {
-    bare_machine_takes_its_first_deployment(Debian::default()).await;
+    bare_machine_takes_its_first_deployment(Debian::default(), Ground::Packages).await;
+}
+
+/// The part of the script that installs packages, as it is printed.
+async fn packages() -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("cutover.toml");
+    fs::write(&file, CONFIG.replace("carol@", "carol@web1")).unwrap();
+    let mut print = Command::new(program("cutover"));
+    print.args(["provision", "production", "--print", "--config"]);
+    let printed = print.arg(file).output().await.unwrap();
+    let script = text(&printed.stdout);
+    let (_, from) = script.split_once("\n# Packages").unwrap();
+    let (part, _) = from.split_once("\n\n").unwrap();
+    assert!(part.contains("apt-get install"), "{script}");
+    format!("set -eu\n# Packages{part}\n{OWN}\n")
 }
 
 /// Runs the script on a machine of this Debian, and deploys to it.
-pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian) {
+pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, ground: Ground) {
+    let installed = match ground {
+        Ground::Packages => None,
+        Ground::Bare => Some(packages().await),
+    };
     let options = MachineOptions {
         debian,
+        installed,
         disk_mib: 1024,
         ..MachineOptions::named("web1")
     };
     let (web1, repo) = tokio::join!(Machine::start(options), Repo::built_app(debian));
-    web1.sh_as_root(BARE).await;
+    if ground == Ground::Packages {
+        web1.sh_as_root(BARE).await;
+    }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("cutover.toml");
     let address = web1.address().replace("deploy@", "carol@");
@@ -104,18 +155,83 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian) {
     );
     web1.sh_as_root(&shared).await;
 
-    let deployed = cutover(&["deploy", "production", "main", "--repository", &repo.url()]).await;
-    let said = text(&deployed.stdout) + &text(&deployed.stderr);
-    assert_eq!(deployed.status.code(), Some(0), "{said}");
+    let deploy = async || {
+        let url = repo.url();
+        let deployed = cutover(&["deploy", "production", "main", "--repository", &url]).await;
+        let said = text(&deployed.stdout) + &text(&deployed.stderr);
+        assert_eq!(deployed.status.code(), Some(0), "{said}");
+        let live = web1.sh_as_root("basename \"$(readlink -f /srv/store/current)\"");
+        live.await.trim().to_owned()
+    };
+    let first = deploy().await;
+    assert_eq!(workers(&web1).await, runs(&first));
+    // The second one ends what the first one has started, by the same rights.
+    repo.commit("again", [("again", "")]).await;
+    repo.push("main").await;
+    let second = deploy().await;
+    let what = "all workers to run the second release";
+    wait_for(what, Duration::from_secs(20), async || {
+        let workers = workers(&web1).await;
+        if workers == runs(&second) {
+            Ok(())
+        } else {
+            Err(workers)
+        }
+    })
+    .await;
+    if ground == Ground::Bare {
+        schedule(&web1).await;
+    }
     let doctor = cutover(&["doctor", "production"]).await;
-    assert_snapshot!(text(&doctor.stdout) + &text(&doctor.stderr), @"
+    let said = text(&doctor.stdout) + &text(&doctor.stderr);
+    if ground == Ground::Bare {
+        assert_snapshot!(said, @"
+        web1
+          51 checks are fine
+        production: 0 that lose jobs or requests, 0 risks, 0 remarks, 0 not checked
+        ");
+        return web1.close().await;
+    }
+    assert_snapshot!(said, @"
     web1
       not checked: cron.pinned-release, cron.user
         no line that runs the scheduler may be seen; crontabs of other users need root
-      40 checks are fine
+      48 checks are fine
     production: 0 that lose jobs or requests, 0 risks, 0 remarks, 2 not checked
     ");
     web1.close().await;
+}
+
+/// Has cron run the scheduler as the template says, and waits until it has.
+async fn schedule(web1: &Machine) {
+    let line = include_str!("../../../templates/crontab").replace("/srv/shop/", "/srv/store/");
+    fs::write(web1.root().join("root/crontab"), line).unwrap();
+    web1.sh_as_root("crontab -u carol /root/crontab").await;
+    wait_for("cron", Duration::from_secs(90), async || {
+        let log = "cat /srv/store/shared/storage/logs/schedule.log 2>&1 || :";
+        let said = web1.sh_as_root(log).await;
+        if said.contains("No scheduled commands are ready to run") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await;
+}
+
+/// The workers of all groups: whose they are and which release they run.
+async fn workers(web1: &Machine) -> String {
+    let look = r#"for pid in $(pgrep --full "artisan queue:work"); do
+        release=$(find "/proc/$pid/fd" -lname '/srv/store/releases/*/artisan' -printf '%l' -quit 2>/dev/null || :)
+        [ -z "$release" ] || echo "$(ps -o unit= -p "$pid" | sed 's/[@.].*//') $(echo "$release" | cut -d/ -f5)"
+    done | sort"#;
+    web1.sh_as_root(look).await.trim().to_owned()
+}
+
+/// Two workers and one of a release under supervisor, and one under systemd.
+fn runs(release: &str) -> String {
+    let supervised = format!("\nsupervisor {release}").repeat(3);
+    format!("store-search {release}{supervised}")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -157,6 +157,36 @@ impl Site {
         live.trim().to_owned()
     }
 
+    /// A worker of each systemd that falls comes back, and its manager's count of that is told.
+    async fn restarts_are_counted(&self) {
+        let one = "systemctl kill --signal=KILL 'shop-worker@*-1.service'";
+        self.web1.sh_as_root(one).await;
+        let own = "XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user kill --signal=KILL 'shop-own@*.service'";
+        self.web1.sh(own).await;
+        wait_for(
+            "two workers that were started anew once",
+            Duration::from_secs(20),
+            async || {
+                let (_, said) = self.cutover(&["status", "production", "--json"]).await;
+                let said: String = said.split_whitespace().collect();
+                let counted = |name: &str| {
+                    let workers = said
+                        .split("{\"name\":")
+                        .filter(|text| text.starts_with(name));
+                    workers
+                        .filter(|text| text.contains("\"restarts\":1}"))
+                        .count()
+                };
+                if (counted("\"shop-worker@"), counted("\"shop-own@")) == (1, 1) {
+                    Ok(())
+                } else {
+                    Err(said)
+                }
+            },
+        )
+        .await;
+    }
+
     /// Waits until nobody but the workers of the live release runs, and nothing else would come back with the machine.
     async fn alone(&self, live: &str) {
         let look = "pgrep --full [a]rtisan -a | sed 's,.*/srv/app/,,; s, .*,,' | sort
@@ -195,6 +225,7 @@ async fn every_manager_hands_over_with_the_rights_of_the_template_and_drains_beh
     let site = Site { web1, repo, dir };
     let first = site.deploy("one").await;
     site.alone(&first).await;
+    site.restarts_are_counted().await;
 
     // A job runs on; the group on `current` is asked to wait for it and may not, so it is not asked here.
     let without = CONFIG

@@ -16,6 +16,7 @@ use super::laravel::{Shop, deploy, shop};
 use super::plan::planned;
 use super::scene::{Plot, Running, Scene};
 use super::told::Told;
+use crate::queue;
 
 /// What alarms told, each line once.
 fn told_of_alarms(scene: &Scene, told: &Told) -> String {
@@ -274,6 +275,8 @@ async fn jobs_that_fail_take_a_release_back_and_workers_that_start_anew_are_told
     web1: workers: workers started anew 0 times while watched, limit 0
     ");
 
+    let told = scene.host().sh(&queue::proof()).await;
+    assert_eq!(told, queue::TOLD);
     alarms(&mut scene, "watch = \"1h\"", both);
     let files = SampleApp::code("three");
     let files: Vec<_> = files

@@ -7,6 +7,7 @@ mod plain;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cutover_deploy::config::Environment;
 use kit::{Cluster, Docker, WORKER, wait_for};
 
 use super::scene::{Plot, Scene};
@@ -137,6 +138,31 @@ impl Shop {
             }
         })
         .await;
+    }
+
+    /// What the doctor names of containers, for a configuration that is another one.
+    async fn diagnosed(&self, change: impl Fn(&mut Environment)) -> String {
+        let scene = &self.scene;
+        let mut environment = scene.config.environment("production").unwrap().clone();
+        change(&mut environment);
+        let told = cutover_deploy::run::examine(&scene.config, &environment, &scene.access).await;
+        let of = |id: &&str| id.starts_with("container.");
+        let found = told[0].findings.iter();
+        let found = found.map(|found| (found.id, &found.found, &found.mend));
+        let mut lines: Vec<String> = found
+            .filter(|(id, ..)| of(id))
+            .map(|(id, found, mend)| format!("{id}: {found}; {mend}"))
+            .collect();
+        let unseen = told[0].unseen.iter().filter(|unseen| of(&unseen.id));
+        lines.extend(unseen.map(|unseen| format!("not checked {}: {}", unseen.id, unseen.why)));
+        lines.extend(
+            told[0]
+                .fine
+                .iter()
+                .filter(|id| of(id))
+                .map(|id| format!("{id} is fine")),
+        );
+        scene.tame(&lines.join("\n"))
     }
 
     /// Ends the host. What still runs goes first, as on a machine that is switched off.

@@ -18,6 +18,8 @@ pub(super) struct Shop {
     pub(super) pool: bool,
     /// Lines of `[environments.production]`.
     pub(super) keys: &'static str,
+    /// How often its health is asked.
+    pub(super) health: &'static str,
     /// Lines of `[[environments.production.workers]]`.
     pub(super) workers: &'static str,
 }
@@ -29,10 +31,14 @@ impl Default for Shop {
             fpm: "nothing",
             pool: false,
             keys: "",
+            health: "attempts = 20\ninterval = \"200ms\"",
             workers: "drain_timeout = \"30s\"",
         }
     }
 }
+
+/// What is ill for good need not be asked for long.
+const ILL: &str = "attempts = 4\ninterval = \"100ms\"";
 
 /// A host with the sample app live, and two workers.
 pub(super) async fn shop(shop: Shop) -> Scene {
@@ -47,7 +53,7 @@ pub(super) async fn shop(shop: Shop) -> Scene {
     };
     Scene::start(Plot {
         hosts: vec![host],
-        health: "attempts = 20\ninterval = \"200ms\"".to_owned(),
+        health: shop.health.to_owned(),
         keys: shop.keys.to_owned(),
         tables: format!(
             "[[environments.production.workers]]\ngroup = \"app-worker\"\nexpect = 2\n{}\n\
@@ -136,7 +142,11 @@ async fn a_deployment_and_a_rollback_under_load_fail_no_request_and_lose_no_job(
 
 #[tokio::test]
 async fn a_release_whose_health_fails_is_taken_back_with_its_workers_and_loses_nothing() {
-    let scene = shop(Shop::default()).await;
+    let scene = shop(Shop {
+        health: ILL,
+        ..Shop::default()
+    })
+    .await;
     scene.host().push_jobs(3, Duration::from_secs(1)).await;
     for breakage in [Breakage::Health500, Breakage::HealthNotOk] {
         let told = deploy(&scene, SampleApp::broken(breakage)).await;
@@ -203,6 +213,7 @@ async fn with_document_root_a_reload_serves_the_new_code_and_without_one_health_
 
     let nothing = Shop {
         web: Web::DocumentRoot,
+        health: ILL,
         ..Shop::default()
     };
     let scene = shop(nothing).await;
@@ -211,7 +222,7 @@ async fn with_document_root_a_reload_serves_the_new_code_and_without_one_health_
     assert_eq!(told.exit(), 1, "{}", told.story());
     assert_snapshot!(told.outcome().replace(FIRST, "FIRST"), @r#"
     rolled back: FIRST is live and healthy again; r1 failed
-      health on web1: http://127.0.0.1/health did not become healthy in 20 attempts: release is "FIRST", so release r1 does not answer
+      health on web1: http://127.0.0.1/health did not become healthy in 4 attempts: release is "FIRST", so release r1 does not answer
       Look at the app's own log on the host, below shared/storage/logs for Laravel.
     "#);
     scene.close().await;

@@ -256,6 +256,29 @@ async fn what_does_not_come_up_touches_no_old_worker_and_what_broke_off_is_mende
     assert_eq!(scene.host().workers(), before);
     alone(&scene, &first).await;
 
+    // Nothing is swapped: what was told to end starts again, and what its operator had stopped does not.
+    scene.host().fault_step("swap", 1, "no luck");
+    let told = scene.deploy(&[("noworkers", "no\n")]).await;
+    assert_eq!(told.exit(), 1, "{}\n{}", told.outcome(), told.story());
+    alone(&scene, &first).await;
+    let group = groups(&scene).remove(0).replace(".conf", ":*");
+    scene
+        .host()
+        .sh(&format!("supervisorctl stop '{group}'"))
+        .await;
+    let told = scene.deploy(&[("still", "")]).await;
+    assert_eq!(told.exit(), 1, "{}\n{}", told.outcome(), told.story());
+    wait_for(
+        "nobody to work",
+        Duration::from_secs(20),
+        async || match scene.host().workers() {
+            workers if workers.is_empty() => Ok(()),
+            workers => Err(format!("{workers:?}")),
+        },
+    )
+    .await;
+    scene.host().mend_step("swap");
+
     // Health fails after the old ones were told to end: the way back starts them again.
     let told = scene
         .deploy(&[("noworkers", "no\n"), ("ok", "false")])

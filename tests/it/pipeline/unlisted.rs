@@ -10,22 +10,31 @@ use super::laravel::{Shop, deploy, shop};
 use super::scene::{Plot, Scene};
 use super::told::Told;
 
-/// Stands for Horizon, a master whose child works, and for a worker of the app's own.
+/// Stands for Horizon, for a worker of the app's own, and for a run that ends by itself. As with the real one a master has
+/// a supervisor, and that a worker, both by a relative path in the folder of the release that the master runs. Each starts
+/// again what is below it and ends only after it; a worker whose supervisor was killed works on for ever.
 const ARTISAN: &str = r#"
 case $1 in
-  horizon)
-    sh "$0" horizon:work &
-    trap 'kill "$!"; wait "$!"; exit 0' TERM ;;
-  *) trap 'while [ -e "$2" ]; do sleep 0.1; done; exit 0' TERM ;;
+  horizon) below=horizon:supervisor && cd -P "${0%/*}" ;;
+  horizon:supervisor) below=horizon:work ;;
+  *) below= && trap 'while [ -e "${2:-}" ]; do sleep 0.1; done; exit 0' TERM ;;
 esac
-while :; do sleep 0.1; done
+child=
+while :; do
+  if [ -n "$below" ] && { [ -z "$child" ] || ! kill -0 "$child" 2>/dev/null; }; then
+    sh artisan "$below" &
+    child=$!
+    trap 'kill "$child"; wait "$child"; exit 0' TERM
+  fi
+  sleep 0.1
+done
 "#;
 
 const GROUPS: &str = r#"
 [[environments.production.workers]]
 manager = "horizon"
 group = "horizon"
-expect = 2
+expect = 3
 drain_timeout = "20s"
 
 [[environments.production.workers]]
@@ -61,33 +70,46 @@ async fn horizon_and_own_lines_follow_a_release_and_its_way_back_proven_by_their
         ..Plot::default()
     })
     .await;
-    // Horizon is started by supervisor, which is not asked for it.
-    let file = scene.host().dir().join("etc/supervisor/app-worker.conf");
-    let text = fs::read_to_string(&file).unwrap();
-    let command = text
-        .lines()
-        .find(|line| line.starts_with("command="))
-        .unwrap();
-    let master = format!(
-        "command=sh {}/current/artisan horizon",
-        scene.host().path().display()
-    );
-    let text = text.replace(
-        command,
-        &format!("{master}\nstartretries=1000\nstartsecs=0"),
-    );
-    fs::write(&file, text).unwrap();
+    // Horizon is started by supervisor, which is not asked for it, as the template says.
+    let folder = scene.host().dir().join("etc/supervisor");
+    let log = scene
+        .host()
+        .dir()
+        .join("log/horizon.log")
+        .display()
+        .to_string();
+    let path = scene.host().path().display().to_string();
+    let mut text = include_str!("../../../templates/horizon.conf").to_owned();
+    for (word, here) in [
+        ("command=php /srv/shop/", format!("command=sh {path}/")),
+        (
+            "user=deploy\n",
+            "startretries=1000\nstartsecs=0\n".to_owned(),
+        ),
+        ("/var/log/supervisor/horizon.log", log),
+    ] {
+        assert!(text.contains(word), "{word}");
+        text = text.replace(word, &here);
+    }
+    fs::write(folder.join("horizon.conf"), text).unwrap();
+    fs::remove_file(folder.join("app-worker.conf")).unwrap();
     scene.host().sh("supervisorctl update >/dev/null").await;
 
     let told = scene.deploy(&[("artisan", ARTISAN)]).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     let first = scene.live().unwrap();
     scene.host().write("job", "");
+    // A supervisor of Horizon is killed, and its worker is nobody's; somebody's report runs and runs.
+    let lost = "kill -9 $(pgrep --full \"^sh artisan horizon:[s]upervisor\" | while read -r pid; do
+            case $(readlink /proc/$pid/cwd) in \"$(pwd -P)\"/*) echo $pid ;; esac; done)
+        setsid sh \"$PWD/current/artisan\" shop:report </dev/null >/dev/null 2>&1 &";
+    scene.host().sh(lost).await;
     let told = scene.deploy(&[("two", "")]).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     let on = |group: &str, release: &str| (group.to_owned(), release.to_owned());
     let second = scene.live().unwrap();
     let all = [
+        ("horizon", &second),
         ("horizon", &second),
         ("horizon", &second),
         ("import", &second),
@@ -106,9 +128,25 @@ async fn horizon_and_own_lines_follow_a_release_and_its_way_back_proven_by_their
         "{}",
         told.story()
     );
+    // What runs on and is no worker is named.
+    let on_first = format!("still runs on {first}: ");
+    let output = told.output();
+    let runs: Vec<_> = output
+        .iter()
+        .filter(|line| line.starts_with("still runs on "))
+        .collect();
+    assert!(
+        runs.len() == 1 && runs[0].starts_with(&on_first) && runs[0].contains(" shop:report "),
+        "{runs:?}"
+    );
     let told = scene.rollback().await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
-    let all = [("horizon", &first), ("horizon", &first), ("import", &first)];
+    let all = [
+        ("horizon", &first),
+        ("horizon", &first),
+        ("horizon", &first),
+        ("import", &first),
+    ];
     assert_eq!(
         proven(&told),
         all.map(|(group, id)| on(group, id.as_str())),
@@ -130,7 +168,7 @@ async fn horizon_and_own_lines_follow_a_release_and_its_way_back_proven_by_their
     .await;
     scene
         .host()
-        .sh("kill $(pgrep --full \"$PWD/.*[a]rtisan shop:import\")")
+        .sh("kill $(pgrep --full \"$PWD/.*[a]rtisan shop:(import|report)\")")
         .await;
     scene.close().await;
 }

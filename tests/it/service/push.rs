@@ -1,7 +1,7 @@
 //! A push becomes a deployment, and the forge hears of it.
 
 use insta::assert_snapshot;
-use kit::World;
+use kit::{World, WorldOptions};
 
 #[tokio::test]
 async fn a_push_becomes_live_and_the_forge_hears_of_it() {
@@ -87,9 +87,28 @@ async fn an_ill_push_is_taken_back_and_the_forge_hears_what_is_live_again() {
     world.close().await;
 }
 
+const ALARMS: &str = r#"
+[environments.production.alarms]
+interval = "100ms"
+
+[[environments.production.alarms.commands]]
+name = "mails"
+run = "false"
+then = "tell"
+
+[[environments.production.alarms.commands]]
+name = "stock"
+run = "test ! -e sold-out"
+"#;
+
 #[tokio::test]
-async fn the_page_of_a_deployment_shows_every_step_and_no_secret() {
-    let world = World::plain().await;
+async fn the_page_of_a_deployment_shows_every_step_and_no_secret_and_what_rang_is_counted() {
+    let world = World::start(WorldOptions {
+        environment: "watch = \"200ms\"".to_owned(),
+        more: ALARMS.to_owned(),
+        ..WorldOptions::default()
+    })
+    .await;
     world
         .push_file("index.html", "<script>alert(1)</script>\n")
         .await;
@@ -107,7 +126,27 @@ async fn the_page_of_a_deployment_shows_every_step_and_no_secret() {
         front.contains(&id) && front.contains("production"),
         "{front}"
     );
-    for text in [page, front, whole.to_string()] {
+    // One alarm tells, the other takes a release back: the forge hears of both, and Prometheus may count them.
+    world.push_file("sold-out", "").await;
+    world.settled().await;
+    world.reported().await;
+    let forge = world.forge();
+    for status in [
+        "success \"<release 1> is live on production, but it rang: mails\"",
+        "failure \"rolled back, <release 1> is live again: watch on web1: stock: exit 1, 2 times in a row\"",
+    ] {
+        assert!(forge.contains(status), "{status} is not in\n{forge}");
+    }
+    let metrics = world.service().page("/metrics").await;
+    let counted = metrics.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(
+        counted.collect::<Vec<_>>(),
+        [
+            "cutover_alarms_total{app=\"shop\",environment=\"production\",alarm=\"mails\"} 2",
+            "cutover_alarms_total{app=\"shop\",environment=\"production\",alarm=\"stock\"} 1",
+        ]
+    );
+    for text in [page, front, whole.to_string(), metrics] {
         assert!(
             !text.contains(world.github.token()) && !text.contains(&world.github.hook_secret())
         );

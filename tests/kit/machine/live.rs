@@ -10,9 +10,10 @@ use crate::app::Built;
 use crate::host::Worker;
 use crate::{command, wait_for};
 
-/// Every child of the supervisor that holds a release's `artisan` open: its process and that file.
+/// Every child of the supervisor that holds a release's `artisan` open: its process and that file. To systemd a supervisor
+/// runs before it can be asked.
 const WORKERS: &str = r#"
-supervisor=$(supervisorctl pid)
+supervisor=$(supervisorctl pid) || exit 0
 for pid in $(pgrep --parent "$supervisor"); do
   find "/proc/$pid/fd" -lname '/srv/app/releases/*/artisan' -printf "$pid %l\n" -quit 2>/dev/null || :
 done

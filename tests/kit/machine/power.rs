@@ -211,8 +211,41 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What a test that fails leaves behind to be read: the end of the journal, which is gone with the machine.
+    fn last_words(&self) -> String {
+        let Some(leader) = self.leader() else {
+            return self.console_log();
+        };
+        let mut journal = Command::new("nsenter");
+        journal.args([
+            "--target",
+            &leader.to_string(),
+            "--all",
+            "--",
+            "timeout",
+            "10",
+        ]);
+        journal.args([
+            "journalctl",
+            "--no-pager",
+            "--lines=60",
+            "--output=short-precise",
+        ]);
+        let said = journal.stdin(Stdio::null()).output();
+        said.map_or_else(
+            |error| error.to_string(),
+            |said| String::from_utf8_lossy(&said.stdout).into_owned(),
+        )
+    }
+}
+
 impl Drop for Machine {
+    #[expect(clippy::print_stderr, reason = "a test that fails tells why")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the journal of {}:\n{}", self.name(), self.last_words());
+        }
         self.end_all();
     }
 }

@@ -11,6 +11,8 @@ use crate::script::{PROOF, ROSTER, Script, recipe};
 pub(super) const AFTER_DRAIN: Duration = Duration::from_mins(1);
 /// How long new workers may take to come up beside the old ones.
 const COME_UP: Duration = Duration::from_secs(30);
+/// What workers of Laravel have in their command line, and no run that ends by itself.
+const WORKERS: [&str; 3] = [" queue:", " horizon", " schedule:work"];
 
 /// Whether a release goes live because it is wanted, or because another one failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,8 @@ impl Site<'_> {
         self.groups(|_| true).map(hand_over).collect()
     }
 
-    /// On a host that did not swap, what was started is taken back and what was told to end starts again.
+    /// On a host that did not swap, what was started is taken back and what was told to end starts again: as far as
+    /// the host has marks that it was really done.
     pub(super) fn restore_workers(&self, live: Option<&ReleaseId>) -> Vec<Step> {
         // What is made again is of the live release.
         let made_for = live.unwrap_or(self.release);
@@ -89,7 +92,9 @@ impl Site<'_> {
             ];
             let args = [args, self.managed(workers, made_for)].concat();
             let name = format!("workers {} restore", workers.group);
-            self.step(name, Script::WorkersRestore, args)
+            let mut step = self.step(name, Script::WorkersRestore, args);
+            step.limit = step.limit.max(AFTER_DRAIN * 2);
+            step
         };
         self.groups(overlap).map(restore).collect()
     }
@@ -97,7 +102,11 @@ impl Site<'_> {
     /// Names what else runs on older releases, where there is something that runs.
     pub(super) fn older(&self) -> Option<Step> {
         self.groups(|_| true).next()?;
-        let args = vec![self.root(), self.release.to_string()];
+        let own = self
+            .groups(|_| true)
+            .filter_map(|own| own.process.as_deref());
+        let workers: Vec<&str> = WORKERS.into_iter().chain(own).collect();
+        let args = vec![self.root(), self.release.to_string(), workers.join("\n")];
         Some(self.step("older runs", Script::Older, args))
     }
 

@@ -114,8 +114,12 @@ impl<'a> Watchman<'a> {
                     return Err(HostError::Lost(leased.host.name.clone()));
                 }
                 asked.map_err(|failure| failure.message).map(|workers| {
-                    let workers = workers.iter();
-                    let each = workers.map(|w| (w.name.as_str(), w.state.as_str(), w.pid));
+                    let each = workers.iter().map(|worker| alarms::Seen {
+                        name: &worker.name,
+                        state: &worker.state,
+                        pid: worker.pid,
+                        restarts: worker.restarts,
+                    });
                     vec![self.roll.look(limits, each)]
                 })
             }

@@ -76,6 +76,8 @@ foreach (array_merge([$config['horizon']['defaults'] ?? []], [$config['horizon']
         $timeouts[] = (int) ($supervisor['timeout'] ?? 60);
     }
 }
+$failed = $config['queue']['failed'] ?? [];
+$driver = $failed['driver'] ?? null;
 $store = (string) ($config['cache']['default'] ?? '');
 echo "\nconfig ", json_encode([
     'env' => $env,
@@ -83,5 +85,7 @@ echo "\nconfig ", json_encode([
     'queue' => (string) ($config['queue']['default'] ?? ''),
     'connections' => (object) $connections,
     'cache' => (string) ($config['cache']['stores'][$store]['driver'] ?? $store),
+    // As the framework decides: without a driver the table counts.
+    'keeps_failed' => array_key_exists('driver', $failed) ? $driver !== null && $driver !== 'null' : isset($failed['table']),
     'horizon_timeout' => $timeouts ? max($timeouts) : null,
 ]), "\n";

@@ -24,8 +24,7 @@ end() {
   live=$(readlink "$root/current" || true) text=$(of end)
   case $0 in
     queue_restart) cd "$root/current" && php artisan queue:restart ;;
-    # To old masters only; horizon:terminate sends the same to all that it finds in Redis.
-    horizon) for pid; do ! tr '\000' '\n' <"/proc/$pid/cmdline" | grep -qx horizon || kill -TERM "$pid"; done ;;
+    horizon) horizon "$@" ;;
     *) if [ -n "$text" ]; then line "${live##*/}" "$*" "$text"; else kill -TERM "$@" || true; fi ;;
   esac
 }

@@ -19,6 +19,7 @@ case $verb in
   list)
     table=$(listed)
     printf '%s\n' "$table" | while read -r name state word pid _; do
+      [ -n "$name" ] || continue
       [ "$word" = pid ] || pid=-
       if [ "$state" = STOPPING ]; then state=ENDING; fi
       printf '%s %s %s\n' "$name" "$state" "${pid%,}"

@@ -8,11 +8,11 @@ shift 5
 look() { if [ "$0" = systemd ]; then systemctl "$@"; else systemctl --user "$@"; fi; }
 ctl() { if [ "$0" = systemd ] && [ "$sudo" = yes ]; then sudo -n systemctl "$@"; else look "$@"; fi; }
 units() {
-  shown=$(look show --property=Id,LoadState,ActiveState,MainPID,UnitFileState "$group.service" "$group@*.service") || exit
+  shown=$(look show --property=Id,LoadState,ActiveState,MainPID,UnitFileState,NRestarts "$group.service" "$group@*.service") || exit
   printf '%s\n' "$shown" | awk -v settings="$settings" 'function tell() {
         pid = v["MainPID"] + 0 ? v["MainPID"] : "-"; state = word[v["ActiveState"]]
         if (settings ~ /^hand_over overlap/ && v["Id"] ~ /@/ && v["UnitFileState"] !~ /^enabled/) state = pid == "-" ? "" : "ENDING"
-        if (v["LoadState"] == "loaded" && state != "") print v["Id"], state, pid
+        if (v["LoadState"] == "loaded" && state != "") print v["Id"], state, pid, "?", "?", v["NRestarts"]
       }
       BEGIN { FS = "="; word["active"] = word["reloading"] = "RUNNING"; word["activating"] = "STARTING"
         word["deactivating"] = "ENDING"; word["failed"] = "FATAL"; word["inactive"] = "STOPPED" }

@@ -1,6 +1,6 @@
 use super::*;
 
-const GUARDED: [&str; 8] = [
+const GUARDED: [&str; 9] = [
     "/",
     "/environments/shop/production",
     "/deployments/ID",
@@ -9,6 +9,7 @@ const GUARDED: [&str; 8] = [
     "/api/v1/environments",
     "/api/v1/deployments/ID",
     "/api/v1/deployments/ID/events",
+    "/metrics",
 ];
 
 fn browser(path: &str) -> axum::http::request::Builder {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cutover_deploy::Kind;
+use insta::assert_snapshot;
 use kit::{Cluster, wait_for};
 
 use super::{Ground, Shop, ended};
@@ -19,7 +20,7 @@ fn manifest(shop: &Shop) -> String {
     let queue = shop.queue().display().to_string();
     for (word, value) in [
         ("image: registry.example.com/shop:first", "image: shop:first\n          imagePullPolicy: Never\n          volumeMounts: [{name: queue, mountPath: /queue}]".to_owned()),
-        (r#"["php", "artisan", "queue:work", "--sleep=1", "--max-time=3600"]"#, r#"["php", "artisan"]"#.to_owned()),
+        (r#"["php", "artisan", "queue:work", "--sleep=1", "--tries=3", "--timeout=60", "--max-time=3600"]"#, r#"["php", "artisan"]"#.to_owned()),
         ("          env:\n", "          env:\n            - {name: QUEUE, value: /queue}\n".to_owned()),
         ("      containers:\n", format!("      hostNetwork: true\n      volumes: [{{name: queue, hostPath: {{path: {queue}}}}}]\n      containers:\n")),
     ] {
@@ -137,6 +138,7 @@ async fn pods_follow_a_release_and_a_lost_job_takes_it_back() {
 
     refused(&mut shop).await;
     lost(&shop).await;
+    as_the_doctor_sees_it(&shop).await;
     shop.close().await;
 }
 
@@ -217,4 +219,26 @@ async fn lost(shop: &Shop) {
     ended(&told, 1);
     assert!(told.outcome().contains("LOST:137"), "{}", told.outcome());
     shop.pods_settle(&["r1", "r1"]).await;
+}
+
+/// A Deployment whose pods would lose a job, and the one of before.
+async fn as_the_doctor_sees_it(shop: &Shop) {
+    assert_snapshot!(shop.diagnosed(|_| {}).await, @"
+    container.grace is fine
+    container.shell-form is fine
+    ");
+    let ill = manifest(shop)
+        .replace(
+            r#"["php", "artisan"]"#,
+            r#"["sh", "-c", "php artisan queue:work --timeout=90"]"#,
+        )
+        .replace(
+            "terminationGracePeriodSeconds: 70",
+            "terminationGracePeriodSeconds: 5",
+        );
+    shop.cluster().apply(&ill).await;
+    assert_snapshot!(shop.diagnosed(|_| {}).await, @r#"
+    container.grace: deployment/shop-worker gets 5 s, and a job may take 20 s; terminationGracePeriodSeconds: 20
+    container.shell-form: deployment/shop-worker starts its worker under a shell, which keeps TERM to itself; ["php", "artisan", "queue:work"], or `exec php …` in the shell
+    "#);
 }

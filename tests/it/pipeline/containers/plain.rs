@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use insta::assert_snapshot;
 use kit::{WORKER, wait_for};
 
 use super::{Shop, ended};
@@ -84,6 +85,21 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
         r#"["sh", "-c", "umask 2 && exec php artisan queue:work"]"#,
     );
     ended(&shop.deploy("two").await, 0);
+    // Nor does the doctor see one; but what a deployment has given them is less than this one would.
+    assert_snapshot!(shop.diagnosed(|_| {}).await, @"
+    container.grace is fine
+    container.shell-form is fine
+    container.stop-signal is fine
+    ");
+    let longer = shop.diagnosed(|environment| {
+        environment.workers[0].drain_timeout = Duration::from_secs(90);
+    });
+    assert_snapshot!(longer.await, @r#"
+    container.grace: shop-worker.r4-2 gets 2 s, and a job may take 90 s; drain_timeout = "90s", then deploy
+    container.grace: shop-worker.r4-1 gets 2 s, and a job may take 90 s; drain_timeout = "90s", then deploy
+    container.shell-form is fine
+    container.stop-signal is fine
+    "#);
     shop.close().await;
 }
 

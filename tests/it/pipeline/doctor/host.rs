@@ -46,6 +46,7 @@ async fn a_machine_without_room_time_or_rights_is_named() {
     remark host.ln: `ln` is BusyBox's: `ln -sfn` removes a link before it makes the new one
     not checked queue.cache-prefix: php is not installed
     not checked queue.cache-store: php is not installed
+    not checked queue.failed-jobs: php is not installed
     not checked queue.retry-after: php is not installed
     not checked shared.linked: nothing is live yet
     not checked supervisor.autorestart: group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root

@@ -56,6 +56,8 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         keep,
         removed: _,
         undo,
+        // Only where there are workers that overlap.
+        recall: _,
         undo_rejoin,
         abandon,
         folder: _,
