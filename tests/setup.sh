@@ -5,6 +5,7 @@ set -eu
 # What is looked for, and the package that has it: a command, or a file when it begins with a slash.
 needs='
 busybox busybox
+apache2 apache2-bin
 bwrap bubblewrap
 cap capistrano
 chattr e2fsprogs

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use cutover_deploy::plan::AfterSwap;
 use cutover_deploy::{DeployRequest, Failure, run};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -27,6 +28,7 @@ pub(crate) async fn run<W: Write>(
         Ok(planned) => {
             let mut lines = planned.plan.steps();
             lines.extend(planned.meets.iter().cloned());
+            lines.extend(planned.after_swap.iter().map(AfterSwap::line));
             (lines, Vec::new(), 0)
         }
         Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),

@@ -21,6 +21,7 @@ mod place;
 mod problem;
 mod raw;
 mod recipe;
+mod runtimes;
 mod schema;
 mod shape;
 mod valid;
@@ -31,6 +32,7 @@ pub(crate) use containers::MadeFor;
 pub use containers::{Compose, Containers, Docker, Image, Kubernetes};
 pub use explain::Explained;
 pub use problem::{Problem, Problems};
+pub use runtimes::{Following, Runtime, RuntimeKind};
 pub use schema::schema;
 pub use workers::{AfterDrain, HandOver, Manager, Workers};
 
@@ -176,6 +178,8 @@ pub struct Environment {
     pub workers: Vec<Workers>,
     /// What PHP-FPM needs after a swap; nothing when absent.
     pub php_fpm: Option<PhpFpm>,
+    /// What else serves the web, on hosts with the role `web`.
+    pub runtimes: Vec<Runtime>,
 }
 
 /// How the hosts of an environment become live, when every one of them is ready.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::HostName;
 use crate::config::{Config, Environment, Host};
+use crate::plan::{AfterSwap, after_swap};
 
 mod checks;
 mod containers;
@@ -15,6 +16,7 @@ mod php;
 mod pool;
 mod queue;
 mod running;
+mod runtimes;
 mod seen;
 mod units;
 mod web;
@@ -76,6 +78,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
+    /// What follows a swap here.
+    pub after_swap: Vec<AfterSwap>,
     /// The checks that looked and found nothing. What does not apply here stands nowhere.
     pub fine: Vec<&'static str>,
 }
@@ -118,6 +122,7 @@ fn judged(look: Look<'_>) -> Diagnosis {
         host: look.host.name.clone(),
         findings: Vec::new(),
         unseen: Vec::new(),
+        after_swap: Vec::new(),
         fine: Vec::new(),
     };
     host::judge(look, &mut told);
@@ -127,8 +132,10 @@ fn judged(look: Look<'_>) -> Diagnosis {
         }
         return told;
     }
+    told.after_swap = after_swap(look.environment, look.host, look.seen.pool.as_ref());
     files::judge(look, &mut told);
     workers::judge(look, &mut told);
+    runtimes::judge(look, &mut told);
     queue::judge(look, &mut told);
     php::judge(look, &mut told);
     pool::judge(look, &mut told);

@@ -12,6 +12,7 @@ use crate::names::{CommitSha, HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 use crate::{Artifact, Failure};
 
+mod after_swap;
 mod alarms;
 pub mod fit;
 mod goal;
@@ -22,6 +23,7 @@ mod steps;
 mod told;
 mod waves;
 
+pub use after_swap::{AfterSwap, after_swap};
 pub use goal::Goal;
 pub use remarks::remarks;
 pub use steps::Step;

@@ -3,9 +3,9 @@
 
 mod manager;
 
-pub use manager::recipe;
 #[cfg(feature = "run")]
 pub(crate) use manager::running;
+pub use manager::{recipe, server_recipe};
 
 /// Takes and holds the lease of a host.
 pub const LEASE: &str = include_str!("script/lease.sh");
@@ -93,6 +93,10 @@ pub enum Script {
     Withdraw,
     /// Reloads PHP-FPM.
     Fpm,
+    /// Reloads a web server, and proves that it did.
+    Reload,
+    /// Runs a shell line of the user's until it succeeds.
+    Prove,
     /// Makes workers that run what `current` leads to follow a release.
     Workers,
     /// Starts workers of a release beside all others.
@@ -128,6 +132,8 @@ impl Script {
             Self::Swap => include_str!("script/swap.sh"),
             Self::Withdraw => include_str!("script/withdraw.sh"),
             Self::Fpm => include_str!("script/fpm.sh"),
+            Self::Reload => include_str!("script/reload.sh"),
+            Self::Prove => include_str!("script/prove.sh"),
             Self::Workers => include_str!("script/workers.sh"),
             Self::WorkersStart => include_str!("script/workers-start.sh"),
             Self::WorkersEnd => include_str!("script/workers-end.sh"),

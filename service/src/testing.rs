@@ -99,6 +99,7 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         health: None,
         workers: Vec::new(),
         php_fpm: None,
+        runtimes: Vec::new(),
     }
 }
 

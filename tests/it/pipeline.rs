@@ -27,6 +27,7 @@ mod peers;
 mod plan;
 mod pool;
 mod release;
+mod runtimes;
 mod scene;
 mod several;
 mod source;

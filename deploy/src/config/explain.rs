@@ -13,6 +13,7 @@ use super::{
 };
 
 mod alarms;
+mod runtimes;
 
 /// A configuration with nothing left out; its `Display` is TOML that reads back as the same configuration.
 #[derive(Debug, Clone, Copy)]
@@ -136,10 +137,11 @@ impl Page<'_, '_> {
         for workers in &environment.workers {
             self.workers(&place, workers)?;
         }
-        match &environment.php_fpm {
-            Some(php_fpm) => self.php_fpm(&place, php_fpm),
-            None => Ok(()),
+        if let Some(php_fpm) = &environment.php_fpm {
+            self.php_fpm(&place, php_fpm)?;
         }
+        let mut runtimes = environment.runtimes.iter();
+        runtimes.try_for_each(|runtime| self.runtime(&place, runtime))
     }
 
     fn migrations(&mut self, place: &str, migrations: Migrations) -> fmt::Result {

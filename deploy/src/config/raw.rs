@@ -14,9 +14,11 @@ use super::{
 
 mod alarms;
 mod containers;
+mod runtimes;
 
 pub(super) use alarms::{AccessLog, Alarms, Command, Prometheus, Queue, Restarts};
 pub(super) use containers::{Compose, Docker, Kubernetes};
+pub(super) use runtimes::Runtime;
 
 /// How a length of time is written.
 const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
@@ -173,6 +175,9 @@ pub(super) struct Environment {
     pub(super) workers: Option<Vec<Workers>>,
     /// What PHP-FPM needs after a swap. Default: nothing.
     pub(super) php_fpm: Option<PhpFpm>,
+    /// What else serves the web and must follow the release. Default: nothing.
+    #[schemars(example = json!([{ "kind": "octane", "group": "shop-octane" }]))]
+    pub(super) runtimes: Option<Vec<Runtime>>,
 }
 
 /// What migrations may do, and what becomes of them when a release is taken back.

@@ -18,6 +18,7 @@ mod environment;
 mod health;
 mod hosts;
 mod processes;
+mod runtimes;
 mod shared;
 mod workers;
 

@@ -165,6 +165,23 @@ checks! {
         "It boots the app anew for every job and does not end between jobs.",
         "`queue:work`";
 
+    RUNTIME_FOLLOWS = "runtime.follows", Loses,
+        "a runtime serves another release than the live one, or fewer take requests than `expect`",
+        "It keeps the app in memory: requests get the old code, or no answer.",
+        "`cutover deploy`, or restart the group";
+    RUNTIME_UNMANAGED = "runtime.unmanaged", Loses,
+        "Octane, Reverb, Pulse or a renderer of pages runs that no `[[runtimes]]` names",
+        "It stays on the code that it began with, and fails when that release is removed.",
+        "add its group to `[[environments.….runtimes]]`";
+    RUNTIME_RELOAD = "runtime.reload", Loses,
+        "a step runs `octane:reload`",
+        "Octane's server starts new workers from the release that it was itself started from: the old code stays, and the command still ends well.",
+        "`[[environments.….runtimes]]` with `kind = \"octane\"`";
+    RUNTIME_GAP = "runtime.gap", Loses,
+        "`expect` of an Octane is 1",
+        "From its end to its next start nobody takes connections, at each deployment.",
+        "`expect = 2`, a port each, and both in the `upstream` of the web server";
+
     RETRY_AFTER = "queue.retry-after", Loses,
         "`retry_after` of the connection is not longer than `--timeout`",
         "A job that still runs is given to a second worker, and runs twice.",

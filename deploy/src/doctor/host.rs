@@ -3,7 +3,9 @@
 use super::Severity::{Remark, Risk};
 use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO, SUDO_WIDE};
 use super::{Diagnosis, Look};
-use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Host, Manager, Role, Workers};
+use crate::config::{
+    AfterDrain, Environment, Following, FpmAction, HandOver, Host, Manager, Role, Runtime, Workers,
+};
 use crate::provision::rights_file;
 
 /// A clock may be so many seconds off.
@@ -32,6 +34,9 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
         commands.extend(of_manager(workers));
     }
     let serves = host.roles.contains(&Role::Web);
+    for runtime in environment.runtimes.iter().filter(|_| serves) {
+        commands.extend(of_runtime(runtime));
+    }
     let reloaded = environment
         .php_fpm
         .as_ref()
@@ -39,6 +44,28 @@ pub(crate) fn commands_with_sudo(environment: &Environment, host: &Host) -> Vec<
     let service = reloaded.and_then(|fpm| fpm.service.as_ref());
     commands.extend(service.map(|service| format!("systemctl reload {service}")));
     commands
+}
+
+/// Its processes are told to end by their own user, which needs no right.
+fn of_runtime(runtime: &Runtime) -> Vec<String> {
+    match &runtime.follows {
+        Following::Reloaded {
+            service,
+            sudo: true,
+        } => vec![format!("systemctl reload {service}")],
+        Following::Restarted(processes) if processes.sudo => {
+            let group = &processes.group;
+            match processes.manager {
+                Manager::Supervisor => vec![
+                    format!("supervisorctl status {group}:*"),
+                    format!("supervisorctl start {group}:{group}_00"),
+                ],
+                Manager::Systemd => vec![format!("systemctl start {group}.service")],
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// One process or release stands for all: rights for their names come as a pattern.

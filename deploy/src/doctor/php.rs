@@ -149,6 +149,7 @@ mod tests {
 
     fn found(names: &[&str]) -> Finding {
         let mut told = Diagnosis {
+            after_swap: Vec::new(),
             host: HostName::parse("web1").unwrap(),
             findings: Vec::new(),
             unseen: Vec::new(),

@@ -314,8 +314,8 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
         told.blind(&UNMANAGED, "supervisor lists no workers to compare with");
         return;
     }
-    let known = strays(look, &seen.processes);
-    let hidden = strays(look, &seen.hidden);
+    let known = strays(look, &seen.processes, lasts);
+    let hidden = strays(look, &seen.hidden, lasts);
     if known.is_empty() && !hidden.is_empty() {
         for (_, pid) in hidden {
             let why =
@@ -339,8 +339,17 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
     );
 }
 
-/// The command and pid of each lasting one that belongs to no group.
-fn strays<'a>(look: Look<'a>, among: &'a [Process]) -> Vec<(&'a str, u32)> {
+/// Whether a process lasts and runs jobs or the schedule.
+fn lasts(work: &Work<'_>) -> bool {
+    work.takes_jobs() || work.command == "schedule:work"
+}
+
+/// The command and pid of each that lasts and belongs to no group.
+pub(super) fn strays<'a>(
+    look: Look<'a>,
+    among: &'a [Process],
+    wanted: impl Fn(&Work<'a>) -> bool,
+) -> Vec<(&'a str, u32)> {
     let seen = look.seen;
     let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
     // One that is just starting, or finishes its last job, is listed without a process.
@@ -373,7 +382,7 @@ fn strays<'a>(look: Look<'a>, among: &'a [Process]) -> Vec<(&'a str, u32)> {
         let Some(work) = Work::read(&process.words) else {
             continue;
         };
-        let lasting = work.takes_jobs() || work.command == "schedule:work";
+        let lasting = wanted(&work);
         let once = process
             .words
             .iter()

@@ -13,6 +13,7 @@ use crate::script::Script;
 
 mod database;
 mod keep;
+mod runtimes;
 mod workers;
 
 use workers::Way;
@@ -248,6 +249,7 @@ impl Site<'_> {
         {
             steps.extend(self.reload(fpm));
         }
+        steps.extend(self.runtimes(release));
         steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
         steps.extend(self.hand_over_workers(release, way));
         steps
@@ -291,27 +293,29 @@ impl Site<'_> {
     }
 
     fn lines(&self, kind: &str, lines: &[String], release: &ReleaseId) -> Vec<Step> {
-        let args = |line: &str| {
-            vec![
-                self.root(),
-                release.to_string(),
-                self.wish.environment.name.to_string(),
-                self.commit_text(),
-                self.wish.request.deployment.to_string(),
-                self.host.name.to_string(),
-                line.to_owned(),
-            ]
-        };
         lines
             .iter()
             .map(|line| {
                 self.step(
                     format!("{kind}: {}", line.trim_start()),
                     Script::Line,
-                    args(line),
+                    self.line_args(line, release),
                 )
             })
             .collect()
+    }
+
+    /// What `line.sh` gets beside its text.
+    fn line_args(&self, line: &str, release: &ReleaseId) -> Vec<String> {
+        vec![
+            self.root(),
+            release.to_string(),
+            self.wish.environment.name.to_string(),
+            self.commit_text(),
+            self.wish.request.deployment.to_string(),
+            self.host.name.to_string(),
+            line.to_owned(),
+        ]
     }
 
     /// The same as [`Site::mark`], but nothing stops where it fails.

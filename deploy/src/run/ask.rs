@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Access, join_all};
-use crate::config::{Environment, Health, Host, Role, Shared};
+use crate::config::{Environment, Health, Host, Role, Shared, Workers};
 use crate::facts::Facts;
 use crate::health::Answer;
 use crate::host::{Channel, Connection, HostError, within};
 use crate::plan::{brings_bytes, fit};
-use crate::script::{AROUND, HEALTH, PROBE, ROSTER, recipe};
+use crate::script::{AROUND, HEALTH, PROBE, ROSTER, recipe, server_recipe};
 use crate::{DeployRequest, Failure, HostName, clock};
 
 /// This much of a health answer is read.
@@ -110,12 +110,14 @@ pub async fn held(
     fit::hold_against(environment, request, clock::now(), &facts)
 }
 
-/// Lists the workers of every host with the role `worker`; changes nothing.
+/// Lists the workers and runtimes of every host that has some; changes nothing.
 pub async fn workers(
     environment: &Environment,
     access: &Access,
 ) -> Vec<(HostName, Result<Vec<Worker>, Failure>)> {
-    let asking = environment.with_role(Role::Worker).map(async |host| {
+    let hosts = environment.hosts.iter();
+    let hosts = hosts.filter(|host| !groups(environment, host).is_empty());
+    let asking = hosts.map(async |host| {
         let listed = list_workers(environment, host, access).await;
         (host.name.clone(), listed)
     });
@@ -134,7 +136,26 @@ async fn list_workers(
     listed
 }
 
-/// Lists the workers of a host over a connection that there is.
+/// Processes that a manager lists, with its recipe and what that gets.
+type Group<'a> = (&'a Workers, &'static str, String);
+
+/// Those of a host, by its roles.
+fn groups<'a>(environment: &'a Environment, host: &Host) -> Vec<Group<'a>> {
+    let (works, serves) = (
+        host.roles.contains(&Role::Worker),
+        host.roles.contains(&Role::Web),
+    );
+    let workers = environment.workers.iter().filter(|_| works);
+    let workers = workers.map(|group| (group, recipe(group.manager), group.settings()));
+    let runtimes = environment.runtimes.iter().filter(|_| serves);
+    let runtimes = runtimes.filter_map(|runtime| {
+        let group = runtime.processes()?;
+        Some((group, server_recipe(group.manager), runtime.settings()))
+    });
+    workers.chain(runtimes).collect()
+}
+
+/// Lists the workers and runtimes of a host over a connection that there is.
 pub(super) async fn roster(
     environment: &Environment,
     host: &Host,
@@ -142,15 +163,15 @@ pub(super) async fn roster(
 ) -> Result<Vec<Worker>, Failure> {
     let failed = |error: HostError| error.failure(host, "workers");
     let mut listed = Vec::new();
-    for group in &environment.workers {
+    for (group, recipe, settings) in groups(environment, host) {
         let sudo = if group.sudo { "yes" } else { "no" };
         let args = [
             environment.path.clone(),
-            recipe(group.manager).to_owned(),
+            recipe.to_owned(),
             group.manager.word().to_owned(),
             group.group.clone(),
             sudo.to_owned(),
-            group.settings(),
+            settings,
         ];
         let asking = lines(connection, ROSTER, "roster", &args, |line| {
             listed.extend(read_worker(line));

@@ -39,7 +39,7 @@ pub async fn check(config: &Config, environment: &Environment, access: &Access) 
             (None, Ok(_)) => {}
         }
     }
-    if environment.workers.is_empty() {
+    if environment.workers.is_empty() && environment.runtimes.is_empty() {
         return Checked { failures, remarks };
     }
     for (name, listed) in ask::workers(environment, access).await {

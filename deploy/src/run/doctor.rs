@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::pool::{call, pool_of, question};
 use super::{Access, ask, join_all};
-use crate::config::{Config, Environment, Host, Manager, Role, Workers};
+use crate::config::{Config, Environment, Host, Manager, Role, Runtime, Workers};
 use crate::doctor::{self, Diagnosis, Listed, SUPERVISORS, Seen, Silent};
 use crate::host::{ConnectReason, Connection, HostError, within};
 use crate::pool::Pool;
@@ -197,23 +197,29 @@ async fn tell(
     (name, lines, trouble)
 }
 
-/// The workers of every group, as their manager lists them.
+/// The processes of every group of workers and every runtime, as their manager lists them.
 async fn list(
     environment: &Environment,
     host: &Host,
     connection: &Connection,
 ) -> Result<Vec<Listed>, String> {
-    let works = host.roles.contains(&Role::Worker);
+    let alone = |workers: Vec<Workers>, runtimes: Vec<Runtime>| Environment {
+        workers,
+        runtimes,
+        ..environment.clone()
+    };
+    let workers = environment.workers.iter();
+    let workers = workers.map(|group| (&group.group, alone(vec![group.clone()], Vec::new())));
+    let runtimes = environment.runtimes.iter().filter_map(|runtime| {
+        let group = &runtime.processes()?.group;
+        Some((group, alone(Vec::new(), vec![runtime.clone()])))
+    });
     let mut listed = Vec::new();
-    for group in environment.workers.iter().filter(|_| works) {
-        let one = Environment {
-            workers: vec![group.clone()],
-            ..environment.clone()
-        };
-        let workers = ask::roster(&one, host, connection).await;
-        let workers = workers.map_err(|failure| failure.message)?;
-        listed.extend(workers.into_iter().map(|worker| Listed {
-            group: group.group.clone(),
+    for (group, one) in workers.chain(runtimes) {
+        let processes = ask::roster(&one, host, connection).await;
+        let processes = processes.map_err(|failure| failure.message)?;
+        listed.extend(processes.into_iter().map(|worker| Listed {
+            group: group.clone(),
             name: worker.name,
             state: worker.state,
             pid: worker.pid,
@@ -224,7 +230,7 @@ async fn list(
 }
 
 /// Has the pool tell of itself, by a script that is there meanwhile.
-async fn ask_pool(
+pub(super) async fn ask_pool(
     config: &Config,
     environment: &Environment,
     host: &Host,

@@ -195,7 +195,11 @@ impl<'a> Follower<'a> {
             .as_ref()
             .map(|(step, _)| step.clone())
             .unwrap_or_default();
-        let proven = step.starts_with("workers ").then(|| proven(&text, &host));
+        // The further words of a step of a runtime say that it is a line of the user's.
+        let group = step.strip_prefix("runtime ");
+        let group = group.filter(|group| !group.contains(' '));
+        let group = group.or_else(|| step.strip_prefix("workers "));
+        let proven = group.map(|_| proven(&text, &host));
         if let Some(event) = proven.flatten() {
             self.events.tell(event);
             return;
@@ -370,6 +374,10 @@ fn hint(message: &str) -> Option<&'static str> {
         (
             "came up on the release",
             "See why in their own log; `drain` starts them after the swap instead. What was there before still runs.",
+        ),
+        (
+            "servers of",
+            "See why in its own log; raise `timeout` where its requests take longer.",
         ),
         (
             "workers of",

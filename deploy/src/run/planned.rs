@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::{self, Worker};
+use super::doctor::ask_pool;
 use super::{Access, join_all};
 use crate::config::{Environment, Host, Role};
 use crate::facts::Facts;
 use crate::host::{Connection, HostError};
-use crate::plan::{self, Goal, Plan, Refusal, Wish};
+use crate::plan::{self, AfterSwap, Goal, Plan, Refusal, Wish, after_swap};
+use crate::pool::Pool;
 use crate::script::MIGRATIONS;
 use crate::{Artifact, Config, DeployRequest, Digest, Failure, HostName, clock, source};
 
@@ -20,6 +22,8 @@ pub struct Planned {
     pub digest: Digest,
     /// What the steps meet now, a line each: the bytes that are brought, migrations that are new, workers that run.
     pub meets: Vec<String>,
+    /// What follows the swap on each host, in the order of the file.
+    pub after_swap: Vec<AfterSwap>,
 }
 
 /// What a host tells beside its facts.
@@ -27,6 +31,7 @@ struct Look {
     facts: Facts,
     migrations: BTreeSet<String>,
     workers: Result<Vec<Worker>, Failure>,
+    pool: Option<Result<Pool, String>>,
 }
 
 /// Asks every host of an environment and makes the plan of a request; changes nothing and takes no lease.
@@ -69,10 +74,17 @@ pub async fn planned(
     let plan = plan::plan(wish, &facts.collect())?;
     let digest = plan.digest(wish);
     let meets = meets(wish, &plan, &looks).await;
+    let hosts = environment.hosts.iter();
+    let follows = hosts.flat_map(|host| {
+        let pool = looks.get(&host.name).and_then(|look| look.pool.as_ref());
+        after_swap(environment, host, pool)
+    });
+    let nothing = matches!(plan.goal, Goal::Nothing { .. });
     Ok(Planned {
         plan,
         digest,
         meets,
+        after_swap: follows.filter(|_| !nothing).collect(),
     })
 }
 
@@ -95,16 +107,18 @@ async fn look(
         let asked = ask::in_time(&host.name, Box::pin(asking)).await;
         asked.map_err(failed)?;
     }
-    let workers = if facts.is_ok() && host.roles.contains(&Role::Worker) {
-        ask::roster(environment, host, &connection).await
-    } else {
-        Ok(Vec::new())
-    };
+    let (mut workers, mut pool) = (Ok(Vec::new()), None);
+    if facts.is_ok() {
+        workers = ask::roster(environment, host, &connection).await;
+        let asked = ask_pool(config, environment, host, &connection).await;
+        pool = asked.map(|(_, pool)| pool);
+    }
     connection.close().await;
     Ok(Look {
         facts: facts?,
         migrations,
         workers,
+        pool,
     })
 }
 

@@ -58,6 +58,27 @@ pub fn recipe(manager: Manager) -> &'static str {
     }
 }
 
+/// The recipe of a manager for servers that keep the app in memory, with `server.sh` around the one for workers. It lists
+/// them with their release, and knows `end` and `kill` for all processes of one. Only these managers have runtimes; others
+/// have their recipe for workers.
+pub fn server_recipe(manager: Manager) -> &'static str {
+    match manager {
+        Manager::Supervisor => concat!(
+            "inner() {\n",
+            include_str!("manager/supervisor.sh"),
+            "}\n",
+            include_str!("manager/server.sh"),
+        ),
+        Manager::Systemd | Manager::SystemdUser => concat!(
+            "inner() {\n",
+            include_str!("manager/systemd.sh"),
+            "}\n",
+            include_str!("manager/server.sh"),
+        ),
+        others => recipe(others),
+    }
+}
+
 /// What tells how the containers of a manager were started and how they are stopped; `None` where it has none.
 #[cfg(feature = "run")]
 pub(crate) fn running(manager: Manager) -> Option<&'static str> {

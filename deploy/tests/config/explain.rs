@@ -13,6 +13,7 @@ hosts = [{ name = "web1", address = "deploy@web1" }]
 health = { url = "http://127.0.0.1/health" }
 workers = [{ group = "shop-worker" }]
 php_fpm = { pool = "/run/php/php8.2-fpm.sock", warm = ["/"] }
+runtimes = [{ kind = "octane", group = "shop-octane" }]
 "#;
 
 fn parse(text: &str) -> Config {
@@ -159,6 +160,14 @@ fn an_explained_configuration_says_what_is_given_and_what_is_not() {
     warm = ["/"]
     after_swap = "auto"  # default
     sudo = true  # default
+
+    [[environments.production.runtimes]]
+    kind = "octane"
+    manager = "supervisor"  # default
+    group = "shop-octane"
+    expect = 1  # default
+    sudo = true  # default
+    timeout = "1m"  # default
     "#);
 }
 

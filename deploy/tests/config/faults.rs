@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 
 mod alarms;
 mod containers;
+mod runtimes;
 mod shape;
 mod together;
 mod words;

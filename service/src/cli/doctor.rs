@@ -62,6 +62,9 @@ fn text(told: &Diagnosis) -> String {
         write!(text, "\n    {}", finding.why).unwrap_or_default();
         write!(text, "\n    mend: {}", finding.mend).unwrap_or_default();
     }
+    for after in &told.after_swap {
+        write!(text, "\n  after a swap: {}: {}", after.what, after.how).unwrap_or_default();
+    }
     let mut unseen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &told.unseen {
         unseen.entry(&one.why).or_default().push(one.id);

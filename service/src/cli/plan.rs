@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use cutover_deploy::plan::AfterSwap;
 use cutover_deploy::{Kind, run, source};
 use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
@@ -30,6 +31,7 @@ struct Told {
     digest: String,
     steps: Vec<String>,
     meets: Vec<String>,
+    after_swap: Vec<AfterSwap>,
 }
 
 /// Runs `cutover plan`.
@@ -56,6 +58,7 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
         plan,
         digest,
         meets,
+        after_swap,
     } = match planned {
         Ok(planned) => planned,
         Err(refusal) => {
@@ -69,13 +72,15 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
         digest: digest.to_string(),
         steps: plan.steps(),
         meets,
+        after_swap,
     };
     if order.site.json {
         console::print_json(&told);
         return Ok(0);
     }
-    let lines = told.steps.iter().chain(&told.meets);
-    lines.for_each(|line| console::print(line));
+    let lines = told.steps.iter().chain(&told.meets).cloned();
+    let lines = lines.chain(told.after_swap.iter().map(AfterSwap::line));
+    lines.for_each(|line| console::print(&line));
     let name = &environment.name;
     console::print(&format!(
         "\nTo deploy exactly this: cutover deploy {name} {commit} --plan-digest {digest}"

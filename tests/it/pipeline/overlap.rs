@@ -94,7 +94,7 @@ fn proven(told: &Told, release: &ReleaseId) {
 }
 
 /// Every step on the host and the phase that it was in, but of those that make a release.
-fn steps(told: &Told) -> Vec<(String, String)> {
+pub(super) fn steps(told: &Told) -> Vec<(String, String)> {
     let mut phase = String::new();
     let mut steps = Vec::new();
     for event in &told.events {

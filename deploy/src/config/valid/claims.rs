@@ -14,6 +14,7 @@ pub(super) type Machine = (String, u16);
 pub(super) struct Claims {
     trees: BTreeMap<(Machine, String), String>,
     groups: BTreeMap<(Machine, String), String>,
+    runtimes: BTreeMap<(Machine, String), String>,
 }
 
 /// The machine that an address leads to.
@@ -68,6 +69,29 @@ impl Claims {
                     "give each environment a supervisor group of its own",
                 ))
             }
+        }
+    }
+}
+
+impl Claims {
+    /// Claims the group of a runtime on `host`; a fault when another environment has it, or workers do.
+    pub(super) fn runtime(
+        &mut self,
+        environment: &str,
+        host: &Host,
+        group: &str,
+    ) -> Result<(), Fault> {
+        let key = (machine(&host.address), group.to_owned());
+        let owner = match self.groups.get(&key) {
+            Some(owner) => Some(owner.clone()),
+            None => claim(&mut self.runtimes, key, environment),
+        };
+        match owner {
+            None => Ok(()),
+            Some(owner) => Err(Fault::new(
+                format!("on {} {owner} has this group too", host.name),
+                "give each runtime a group of its own",
+            )),
         }
     }
 }

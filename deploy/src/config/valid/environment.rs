@@ -7,12 +7,12 @@ use super::super::findings::{Fault, Findings, Noted};
 use super::super::grammar;
 use super::super::place::Place;
 use super::super::{
-    Environment, Health, Migrations, OnRollback, PhpFpm, Role, Steps, Through, Workers, defaults,
-    raw,
+    Environment, Health, Migrations, OnRollback, PhpFpm, Role, Runtime, Steps, Through, Workers,
+    defaults, raw,
 };
 use super::claims::Claims;
 use super::hosts::{self, Hosts};
-use super::{Time, alarms, databases, health, optional, processes, workers};
+use super::{Time, alarms, databases, health, optional, processes, runtimes, workers};
 use crate::names::EnvironmentName;
 
 /// What is known around an environment.
@@ -71,6 +71,7 @@ pub(super) fn environment(
     let php_fpm = raw
         .php_fpm
         .map(|raw| processes::php_fpm(raw, &at("php_fpm"), findings).ok_or(Noted));
+    let runtimes = runtimes::runtimes(raw.runtimes.unwrap_or_default(), &at("runtimes"), findings);
     check_through(health.as_ref(), php_fpm.as_ref(), &at("health"), findings);
     let name = rim.name?;
     let path = path.ok().flatten();
@@ -79,6 +80,7 @@ pub(super) fn environment(
         path: path.as_deref(),
         hosts: &hosts,
         workers: &workers,
+        runtimes: &runtimes,
     };
     claimant.claim(rim.claims, place, findings);
     Some(Environment {
@@ -99,6 +101,7 @@ pub(super) fn environment(
         health: health.transpose().ok()?,
         workers: workers.into_iter().map(|(_, workers)| workers).collect(),
         php_fpm: php_fpm.transpose().ok()?,
+        runtimes: runtimes.into_iter().map(|(_, runtime)| runtime).collect(),
     })
 }
 
@@ -238,6 +241,13 @@ fn check_roles(
     );
     let php_fpm = "PHP-FPM runs on hosts with the role `web`, and there is none";
     check(raw.php_fpm.is_some(), Role::Web, "php_fpm", php_fpm);
+    let runtimes = "runtimes are on hosts with the role `web`, and there is none";
+    check(
+        raw.runtimes.as_ref().is_some_and(|all| !all.is_empty()),
+        Role::Web,
+        "runtimes",
+        runtimes,
+    );
     let migrate = "there are migrate steps and no host with the role `migrate`";
     check(!steps.migrate.is_empty(), Role::Migrate, "hosts", migrate);
 }
@@ -248,6 +258,7 @@ struct Claimant<'c> {
     path: Option<&'c str>,
     hosts: &'c Hosts,
     workers: &'c [(usize, Workers)],
+    runtimes: &'c [(usize, Runtime)],
 }
 
 impl Claimant<'_> {
@@ -263,6 +274,18 @@ impl Claimant<'_> {
             let place = place.key("workers").index(*index).key("group");
             let mut hosts = self.hosts.good.iter();
             let taken = hosts.find_map(|(_, host)| claims.group(name, host, &workers.group).err());
+            findings.take(&place, taken.map_or(Ok(()), Err));
+        }
+        for (index, runtime) in self.runtimes {
+            // A web server may serve several environments.
+            let Some(processes) = runtime.processes() else {
+                continue;
+            };
+            let place = place.key("runtimes").index(*index).key("group");
+            let hosts = self.hosts.good.iter();
+            let mut served = hosts.filter(|(_, host)| host.roles.contains(&Role::Web));
+            let taken =
+                served.find_map(|(_, host)| claims.runtime(name, host, &processes.group).err());
             findings.take(&place, taken.map_or(Ok(()), Err));
         }
     }

@@ -8,7 +8,7 @@ use crate::names::{CommitSha, ReleaseId};
 use crate::script::{PROOF, ROSTER, Script, recipe};
 
 /// What the hand-over of workers takes at most beside the drain itself.
-const AFTER_DRAIN: Duration = Duration::from_mins(1);
+pub(super) const AFTER_DRAIN: Duration = Duration::from_mins(1);
 /// How long new workers may take to come up beside the old ones.
 const COME_UP: Duration = Duration::from_secs(30);
 /// What workers of Laravel have in their command line, and no run that ends by itself.

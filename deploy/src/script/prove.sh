@@ -1,0 +1,13 @@
+# prove SECONDS LINE_SCRIPT ROOT RELEASE ENVIRONMENT COMMIT DEPLOYMENT HOST LINE
+# Runs a shell line of the user's again and again until it succeeds, for SECONDS at most.
+seconds=$1 script=$2
+shift 2
+deadline=$(($(date +%s) + seconds))
+while ! said=$(sh -euc "$script" line "$@" 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then
+    printf '%s\nafter %s s the line that proves it still fails\n' "$said" "$seconds" >&2
+    exit 70
+  fi
+  sleep 0.2
+done
+[ -z "$said" ] || printf '%s\n' "$said"
