@@ -74,8 +74,8 @@ pub enum Passes {
 pub enum Follows {
     /// Nothing. Scripts of removed releases are forgotten one by one.
     Nothing,
-    /// Processes begin anew after their request, and `OPcache` forgets the other releases. Until then a process would
-    /// take the old path for the new one: it remembers where `current` leads.
+    /// Processes begin anew after their request, for each remembers where `current` led; and `OPcache` forgets
+    /// everything, for it keeps a script by the path through `current` as well.
     Renew,
     /// `OPcache` forgets everything, as soon as no request runs that began before.
     Reset,
@@ -170,7 +170,7 @@ impl Follows {
     pub fn words(self) -> &'static [&'static str] {
         match self {
             Self::Nothing => &[],
-            Self::Renew => &["renew", "others"],
+            Self::Renew => &["renew", "reset"],
             Self::Reset => &["reset"],
         }
     }
@@ -178,12 +178,10 @@ impl Follows {
     /// What the pool answered to the words, as a line for output.
     pub fn followed(self, answers: &[Answer]) -> Result<String, String> {
         match (self, answers) {
-            (Self::Renew, [renewed, others]) => {
+            (Self::Renew, [renewed, reset]) => {
                 let processes = renewed_processes(renewed)?;
-                let scripts = forgotten(others)?;
-                Ok(format!(
-                    "{processes} processes begin anew, OPcache forgot {scripts} scripts of other releases"
-                ))
+                was_reset(reset)?;
+                Ok(format!("{processes}, OPcache is empty"))
             }
             (Self::Reset, [reset]) => was_reset(reset).map(|()| "OPcache was reset".to_owned()),
             (Self::Nothing, []) => Ok("nothing".to_owned()),
@@ -204,15 +202,14 @@ fn was_reset(answer: &Answer) -> Result<(), String> {
     }
 }
 
-fn renewed_processes(answer: &Answer) -> Result<u64, String> {
+fn renewed_processes(answer: &Answer) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Said {
         renewed: u64,
+        of: u64,
     }
-    match expect::<Said>(answer)?.renewed {
-        0 => Err("no process of the pool could be told to begin anew".to_owned()),
-        processes => Ok(processes),
-    }
+    let Said { renewed, of } = expect(answer)?;
+    Ok(format!("{renewed} of {of} processes begin anew"))
 }
 
 /// How many scripts `OPcache` forgot.
@@ -363,22 +360,20 @@ mod tests {
             reset.unwrap_err()
         };
         let renewed = |processes: &str| {
-            let answers = [processes, r#"{"forgotten":7}"#].map(|body| answered(200, body));
+            let answers = [processes, r#"{"reset":true}"#].map(|body| answered(200, body));
             Follows::Renew.followed(&answers)
         };
         insta::assert_snapshot!([
             said(&answered(404, "File not found.\n")),
             said(&answered(200, "<br />Warning")),
             said(&answered(200, r#"{"reset":false}"#)),
-            renewed(r#"{"renewed":0}"#).unwrap_err(),
-            renewed(r#"{"renewed":24}"#).unwrap(),
+            renewed(r#"{"renewed":24,"of":24}"#).unwrap(),
         ].join("\n"), @"
         the pool answers HTTP 404: File not found.
 
         the pool answers strangely: <br />Warning
         OPcache did not reset
-        no process of the pool could be told to begin anew
-        24 processes begin anew, OPcache forgot 7 scripts of other releases
+        24 of 24 processes begin anew, OPcache is empty
         ");
     }
 }

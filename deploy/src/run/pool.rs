@@ -197,10 +197,6 @@ pub(super) async fn beside(
     }
     let swaps = matches!(phase, Phase::Switch | Phase::Undo)
         && steps.iter().any(|step| step.name == "swap");
-    let stays = match phase {
-        Phase::Undo => host.previous.as_ref().unwrap_or(&plan.release),
-        _ => &plan.release,
-    };
     let follows = if swaps {
         follows(fpm, address, leased).await
     } else {
@@ -212,7 +208,7 @@ pub(super) async fn beside(
     leased.swapped = Arc::default();
     let (ended, followed) = {
         let swapped = Arc::clone(&leased.swapped);
-        let questions = questions(follows, leased, stays);
+        let questions = questions(follows, leased);
         let socket = leased.connection.lead_to(address).await;
         let following = async {
             swapped.notified().await;
@@ -240,7 +236,7 @@ pub(super) async fn beside(
     // Where the line broke in between, or the steps were learnt of afterwards, it is done now.
     let followed = match followed {
         Some(said) => Ok(said),
-        None => followed_now(follows, address, stays, leased).await,
+        None => followed_now(follows, address, leased).await,
     };
     match followed {
         Ok(said) => {
@@ -251,22 +247,19 @@ pub(super) async fn beside(
     }
 }
 
-/// What the pool is asked for after a swap. Of all releases, one stays in its memory.
-fn questions(follows: Follows, leased: &Leased, stays: &ReleaseId) -> Vec<Params<'static>> {
-    let releases = format!("{}/releases", leased.root());
-    let paths = format!("{releases}\n{releases}/{stays}");
+/// What the pool is asked for after a swap.
+fn questions(follows: Follows, leased: &Leased) -> Vec<Params<'static>> {
     let words = follows.words().iter();
-    words.map(|word| own(leased, word, &paths)).collect()
+    words.map(|word| own(leased, word, "")).collect()
 }
 
 async fn followed_now(
     follows: Follows,
     address: &PoolAddress,
-    stays: &ReleaseId,
     leased: &Leased,
 ) -> Result<String, Trouble> {
     let mut answers = Vec::new();
-    for params in questions(follows, leased, stays) {
+    for params in questions(follows, leased) {
         answers.push(put(address, leased, params, PATIENCE).await?);
     }
     follows.followed(&answers).map_err(Trouble::Said)

@@ -3,39 +3,39 @@
 // Runs in the live pool, asked over FastCGI, and answers in JSON. It is on the host as long as the lease is held.
 // CUTOVER_ASK is one of these words; CUTOVER_PATHS holds folders, a line each.
 //   status  what the pool is
-//   reset   OPcache forgets everything
+//   reset   OPcache forgets everything, once no request runs that began before
 //   renew   all processes end after their request, as at a graceful reload; the master starts others, that know no old path
 //   forget  OPcache forgets what lies below these folders
-//   others  the same, but not below the last of them
 //   doctor  the status, and more beside it; the folders are those that the app writes to
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
-$opcache = function_exists('opcache_get_status') ? @opcache_get_status(in_array($ask, ['forget', 'others'], true)) : false;
+$opcache = function_exists('opcache_get_status') ? @opcache_get_status($ask === 'forget') : false;
 $on = is_array($opcache) && !empty($opcache['opcache_enabled']);
 
 if ($ask === 'reset') {
-    echo json_encode(['reset' => $on && opcache_reset()]);
+    echo json_encode(['reset' => $on ? opcache_reset() : !ini_get('opcache.enable')]);
     return;
 }
 $renews = function_exists('posix_kill') && function_exists('fpm_get_status');
 if ($ask === 'renew') {
     $processes = $renews ? array_column(fpm_get_status()['procs'] ?? [], 'pid') : [];
-    // 3 is SIGQUIT: its name comes with an extension that no pool needs.
-    $told = array_filter($processes, static fn ($pid) => posix_kill($pid, 3));
-    echo json_encode(['renewed' => count($told)]);
+    // One that is only just beginning has no number yet, and no old path either.
+    $processes = array_filter($processes, static fn ($pid) => $pid > 1);
+    // 3 is SIGQUIT, and the error 3 that nobody has this number any more: their names come with an extension.
+    $told = array_filter($processes, static fn ($pid) => posix_kill($pid, 3) || posix_get_last_error() === 3);
+    echo json_encode(['renewed' => count($told), 'of' => count($processes)]);
     return;
 }
 $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
-if ($ask === 'forget' || $ask === 'others') {
+if ($ask === 'forget') {
     // OPcache knows scripts by their real paths.
     $folders = array_map(static fn ($folder) => (realpath($folder) ?: $folder).'/', $folders);
-    $stays = $ask === 'others' ? array_pop($folders) : null;
-    $below = static fn ($file, $folder) => strncmp($file, $folder, strlen($folder)) === 0;
     $forgotten = 0;
     foreach ($on ? array_keys($opcache['scripts'] ?? []) : [] as $file) {
-        foreach ($stays !== null && $below($file, $stays) ? [] : $folders as $folder) {
-            $forgotten += (int) ($below($file, $folder) && opcache_invalidate($file, true));
+        foreach ($folders as $folder) {
+            $below = strncmp($file, $folder, strlen($folder)) === 0;
+            $forgotten += (int) ($below && opcache_invalidate($file, true));
         }
     }
     echo json_encode(['forgotten' => $forgotten]);

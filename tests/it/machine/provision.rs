@@ -184,6 +184,12 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, grou
     }
     let doctor = cutover(&["doctor", "production"]).await;
     let said = text(&doctor.stdout) + &text(&doctor.stderr);
+    // What follows a swap is told with versions and percentages.
+    let (follows, said): (Vec<_>, Vec<_>) = said
+        .lines()
+        .partition(|line| line.starts_with("  after a swap: "));
+    assert_eq!(follows.len(), 4, "{follows:?}");
+    let said = said.join("\n");
     if ground == Ground::Bare {
         assert_snapshot!(said, @"
         web1

@@ -96,7 +96,7 @@ async fn where_current_is_passed_processes_begin_anew_both_ways_and_nobody_is_se
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_snapshot!(told_of_fpm(&told), @"
     web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the path of `current`
-    web1: php-fpm: N processes begin anew, OPcache forgot N scripts of other releases
+    web1: php-fpm: N of N processes begin anew, OPcache is empty
     ");
     let told = deploy(&scene, SampleApp::code("three")).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
@@ -104,7 +104,7 @@ async fn where_current_is_passed_processes_begin_anew_both_ways_and_nobody_is_se
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_snapshot!(told_of_fpm(&told), @"
     web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the path of `current`
-    web1: php-fpm: N processes begin anew, OPcache forgot N scripts of other releases
+    web1: php-fpm: N of N processes begin anew, OPcache is empty
     ");
     assert_eq!(scene.host().health().await.1["code"], "two");
     requests.answers(5).await;
