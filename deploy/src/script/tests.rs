@@ -266,6 +266,13 @@ fn a_first_release_that_is_withdrawn_has_its_workers_end_though_its_hand_over_wa
 }
 
 #[test]
+fn of_a_process_that_is_gone_horizon_hears_nothing() {
+    let gone = concat!(include_str!("manager/horizon.sh"), "words gone || true");
+    let said = Command::new("sh").args(["-euc", gone]).output().unwrap();
+    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
+}
+
+#[test]
 fn who_could_not_be_told_to_end_is_told_again() {
     let stage = Stage::with("", "");
     let root = &stage.0;
