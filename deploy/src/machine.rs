@@ -80,7 +80,7 @@ pub struct Machine {
     /// Whether that was rolled back.
     gave_back: bool,
     cancelled: bool,
-    /// Whether it was called off between waves.
+    /// Whether it was called off before it began, or between waves.
     called_off: bool,
 }
 
@@ -281,11 +281,14 @@ impl Machine {
                     self.switch()
                 }
                 Goal::TakeBack { .. } => self.take_back(),
-                _ if stop => return None,
+                _ if stop => {
+                    // An earlier try of this deployment may have begun with workers.
+                    self.called_off = true;
+                    Phase::Recall
+                }
                 Goal::Fresh { .. } => Phase::Stage,
                 Goal::Return { .. } => Phase::Warm,
             },
-            // An earlier try of this deployment may have begun with workers.
             Some(Phase::Stage | Phase::Migrate | Phase::Warm) if stop => Phase::Recall,
             Some(Phase::Stage) => Phase::Migrate,
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
@@ -306,6 +309,8 @@ impl Machine {
             Some(Phase::UndoRejoin) => Phase::UndoOutside,
             // Code of the release that goes may still run where something is left.
             Some(Phase::UndoOutside) if self.left.is_empty() => Phase::MigrateBack,
+            // What it did not begin it does not take away.
+            Some(Phase::Recall) if self.called_off && self.begun == 0 => return None,
             Some(Phase::Recall | Phase::UndoOutside) => Phase::Abandon,
             Some(Phase::MigrateBack) => {
                 self.gave_back = !failed && !self.hosts_of(Phase::MigrateBack).is_empty();

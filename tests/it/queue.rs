@@ -36,7 +36,7 @@ $database = ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'r
 $over = ['driver' => 'failover', 'connections' => ['redis', 'database']];
 return [
     'default' => env('QUEUE_CONNECTION'),
-    'connections' => ['redis' => $redis, 'database' => $database, 'failover' => $over],
+    'connections' => ['redis' => ['connection' => env('REDIS_AS', 'default')] + $redis, 'database' => $database, 'failover' => $over],
     'failed' => ['driver' => env('FAILED_DRIVER'), 'database' => 'sqlite', 'table' => 'failed_jobs'],
 ];
 ";
@@ -70,6 +70,8 @@ for QUEUE_CONNECTION in redis database; do
   ask "$QUEUE_CONNECTION, another queue" ''
 done
 RETRY_AFTER=-5 QUEUE_CONNECTION=failover ask failover proof
+RETRY_AFTER=-5 QUEUE_CONNECTION=failover REDIS_AS=gone ask 'failed over' proof
+QUEUE_CONNECTION=null ask 'no queue' proof
 php driver.php fail
 ask failed ''
 ask 'failed before' '' "$(($(date +%s) + 60))"
@@ -86,6 +88,8 @@ database: {"failed":0,"overdue":0}
 database late: {"failed":0,"overdue":1}
 database, another queue: {"failed":0,"overdue":0}
 failover: {"failed":0,"overdue":2}
+failed over: {"failed":0,"overdue":1}
+no queue: {"failed":0,"overdue":null}
 failed: {"failed":1,"overdue":0}
 failed before: {"failed":0,"overdue":0}
 kept nowhere: {"failed":0,"overdue":0}

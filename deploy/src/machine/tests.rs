@@ -314,6 +314,18 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_called_off_while_workers_of_an_earlier_try_take_jobs(story in stories()) {
+        let seen = play(&story);
+        prop_assert!(seen.outcome != Outcome::Cancelled || seen.works_new.is_empty(), "{:?}", seen.steps);
+    }
+
+    #[test]
+    fn what_is_called_off_before_it_begins_brings_nothing_and_takes_nothing_away(story in stories()) {
+        let seen = play(&Story { cancel_before: 0, goal: story.goal % 2, ..story });
+        prop_assert_eq!(seen.phases, [Phase::Recall]);
+    }
+
+    #[test]
     fn only_a_healthy_release_is_kept(story in stories()) {
         let seen = play(&story);
         prop_assert_eq!(seen.phases.contains(&Phase::Keep), matches!(seen.outcome, Outcome::Deployed { .. }));

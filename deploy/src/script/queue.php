@@ -22,20 +22,30 @@ if ($failer instanceof Illuminate\Queue\Failed\DatabaseFailedJobProvider || $fai
     }
 }
 
-$overdue = null;
+$overdue = $trouble = null;
 $default = config('queue.default');
-// One that fails over puts jobs into the first of several that takes them.
+// One that fails over puts jobs into the first of several that takes them: one that does not is no trouble.
 foreach (config("queue.connections.$default.connections") ?? [$default] as $connection) {
-    $queue = config("queue.connections.$connection", []);
+    $queue = config("queue.connections.$connection") ?? [];
+    $driver = $queue['driver'] ?? '';
     $on = array_filter(explode("\n", $names)) ?: [$queue['queue'] ?? 'default'];
-    if ($queue['driver'] === 'database') {
-        $overdue += app('db')->connection($queue['connection'] ?? null)->table($queue['table'])->whereIn('queue', $on)
-            ->where('reserved_at', '<', time() - (int) ($queue['retry_after'] ?? 60))->count();
-    } elseif ($queue['driver'] === 'redis') {
-        $redis = app('redis')->connection($queue['connection'] ?? null);
-        foreach ($on as $name) {
-            $overdue += (int) $redis->zcount("queues:$name:reserved", '-inf', (string) (time() - 1));
+    try {
+        if ($driver === 'database') {
+            $overdue += app('db')->connection($queue['connection'] ?? null)->table($queue['table'])->whereIn('queue', $on)
+                ->where('reserved_at', '<', time() - (int) ($queue['retry_after'] ?? 60))->count();
+        } elseif ($driver === 'redis') {
+            $redis = app('redis')->connection($queue['connection'] ?? null);
+            $late = 0;
+            foreach ($on as $name) {
+                $late += (int) $redis->zcount("queues:$name:reserved", '-inf', (string) (time() - 1));
+            }
+            $overdue += $late;
         }
+    } catch (Throwable $thrown) {
+        $trouble = $thrown;
     }
+}
+if ($overdue === null && $trouble !== null) {
+    throw $trouble;
 }
 echo "\n", json_encode(['failed' => $failed, 'overdue' => $overdue]), "\n";

@@ -11,7 +11,8 @@ if [ "$need" = no ]; then
   look || exit 0
   [ "$(count '$4 == release && $2 == "RUNNING"')" -ge "$expect" ] || exit 0
 else
-  echo "end $release" >>"$root/.cutover/hand-over.$group"
+  live=$(readlink "$root/current" || echo -)
+  echo "end $release live ${live##*/}" >>"$root/.cutover/hand-over.$group"
 fi
 sh -euc "$recipe" "$manager" keep "$root" "$group" "$sudo" "$settings" "$release" || [ "$need" = no ]
 now=$(date +%s)

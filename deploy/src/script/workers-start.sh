@@ -31,6 +31,9 @@ if [ "$status" != 0 ] && [ "$need" = no ]; then echo "its workers are not up yet
 if [ "$status" != 0 ]; then
   manager drop "$release" || true
 elif [ "$need" != no ]; then
-  echo "beside $release $(with '$4 != release && $2 == "RUNNING"' | wc -l)" >>"$marks"
+  # All that are meant to run, also those that start anew just now: of one without a process only its name says its release.
+  beside=$(with '$2 ~ /^(RUNNING|STARTING|BACKOFF)$/ && $4 != release && ($4 != "-" || !index($1, "@" release "-"))' | wc -l)
+  live=$(readlink "$root/current" || echo -)
+  echo "beside $release $beside live ${live##*/}" >>"$marks"
 fi
 exit "$status"

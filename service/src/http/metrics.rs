@@ -19,9 +19,10 @@ pub(super) async fn metrics(State(door): State<Arc<Door>>) -> Result<impl IntoRe
 }
 
 fn alarms(rung: &[Rung]) -> String {
-    let mut text = "# HELP cutover_alarms_total Deployments in whose watch an alarm rang.\n\
+    let mut text =
+        "# HELP cutover_alarms_total Deployments in whose watch an alarm rang at least once.\n\
                     # TYPE cutover_alarms_total counter\n"
-        .to_owned();
+            .to_owned();
     for rung in rung {
         let Rung {
             app,
@@ -63,7 +64,7 @@ mod tests {
         };
         let told = alarms(&[rung("failed jobs", 2), rung("a \"b\"\\\nc", 1)]);
         insta::assert_snapshot!(told, @r#"
-        # HELP cutover_alarms_total Deployments in whose watch an alarm rang.
+        # HELP cutover_alarms_total Deployments in whose watch an alarm rang at least once.
         # TYPE cutover_alarms_total counter
         cutover_alarms_total{app="shop",environment="production",alarm="failed jobs"} 2
         cutover_alarms_total{app="shop",environment="production",alarm="a \"b\"\\\nc"} 1
