@@ -116,7 +116,10 @@ fn words(text: &str) -> Vec<String> {
 /// Whether a shell stays between whoever stops a command and the command.
 fn has_shell(words: &[String]) -> bool {
     words.windows(3).any(|three| {
-        is_shell(&three[0]) && three[1].starts_with('-') && three[1].ends_with('c') && three[2] != "exec"
+        is_shell(&three[0])
+            && three[1].starts_with('-')
+            && three[1].ends_with('c')
+            && three[2] != "exec"
     })
 }
 

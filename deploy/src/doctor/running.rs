@@ -221,7 +221,9 @@ mod tests {
             // What is shorter than what is waited for is too short for any.
             assert_eq!(
                 with(59, unseen),
-                ["container.grace: shop gets 59 s, and a job may take 60 s; stop_grace_period: 60s"]
+                [
+                    "container.grace: shop gets 59 s, and a job may take 60 s; stop_grace_period: 60s"
+                ]
             );
         }
     }
