@@ -27,6 +27,7 @@ pub(crate) const OPEN_ROOT: [&str; 4] = [
 ];
 
 /// The commands that a deployment runs on a host through sudo, with all of their words, and the names that managers list.
+#[cfg(feature = "run")]
 pub(crate) fn commands_asked(
     environment: &Environment,
     host: &Host,
