@@ -18,6 +18,7 @@ mod queue;
 mod running;
 mod runtimes;
 mod seen;
+mod start;
 mod units;
 mod web;
 mod work;
@@ -25,7 +26,9 @@ mod workers;
 
 pub use checks::{ALL, Check};
 #[cfg(feature = "run")]
-pub(crate) use host::{OPEN_ROOT, commands_with_sudo};
+pub(crate) use host::{OPEN_ROOT, commands_asked};
+#[cfg(test)]
+pub(crate) use host::commands_with_sudo;
 pub use ini::Ini;
 pub use running::Running;
 pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};

@@ -116,10 +116,16 @@ fn words(text: &str) -> Vec<String> {
 /// Whether a shell stays between whoever stops a command and the command.
 fn has_shell(words: &[String]) -> bool {
     words.windows(3).any(|three| {
-        let shell = three[0].rsplit('/').next().unwrap_or_default();
-        let is_shell = matches!(shell, "sh" | "bash" | "ash" | "dash");
-        is_shell && three[1].starts_with('-') && three[1].ends_with('c') && three[2] != "exec"
+        is_shell(&three[0])
+            && three[1].starts_with('-')
+            && three[1].ends_with('c')
+            && three[2] != "exec"
     })
+}
+
+pub(super) fn is_shell(word: &str) -> bool {
+    let program = word.rsplit('/').next().unwrap_or_default();
+    matches!(program, "sh" | "bash" | "ash" | "dash")
 }
 
 /// The services of a Compose file, or the objects of a file for Kubernetes. A look at the text: what is not written as

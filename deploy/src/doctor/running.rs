@@ -2,8 +2,8 @@
 
 use super::Severity::Loses;
 use super::checks::{Check, GRACE, IMAGE_SIGNAL, SHELL_FORM};
-use super::containers::{cuts_off, shell};
-use super::work::{Longest, Work};
+use super::containers::{cuts_off, is_shell, shell};
+use super::work::Work;
 use super::{Diagnosis, Look};
 use crate::config::{Manager, Workers};
 
@@ -41,15 +41,34 @@ impl Running {
         };
         let words = next().unwrap_or_default().split('\u{1f}');
         let words = words.map(str::trim).filter(|word| !word.is_empty());
+        let words = words.map(str::to_owned).collect();
         Some(Self {
             group,
             name,
             grace_seconds,
             signal,
             shell,
-            words: words.map(str::to_owned).collect(),
+            words: opened(words),
         })
     }
+}
+
+/// The words of what a shell is told, where that ends in one plain command; all others as they are.
+fn opened(mut words: Vec<String>) -> Vec<String> {
+    if let [before @ .., option, line] = words.as_slice()
+        && option.starts_with('-')
+        && option.ends_with('c')
+        && before.iter().any(|word| is_shell(word))
+        && let (head, line) = line.rsplit_once("exec ").unwrap_or(("", line))
+        && !head.contains("queue:")
+        && line.matches("artisan").count() == 1
+        && !line.contains(|c| "\"'\\`$&|;<>()".contains(c))
+    {
+        let line: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        words.pop();
+        words.extend(line);
+    }
+    words
 }
 
 /// Judges the containers of a group.
@@ -78,20 +97,33 @@ fn one(look: Look<'_>, workers: &Workers, container: &Running, told: &mut Diagno
             told.verdict(&SHELL_FORM, under_shell.then(|| shell(name, false)));
         }
     }
-    if let Some(signal) = &container.signal {
-        let found = format!("{name} is stopped by {signal}");
-        let mend = "STOPSIGNAL SIGTERM in its Dockerfile, and no other where it is started";
-        let cut = cuts_off(signal).then(|| (Loses, found, mend.to_owned()));
-        told.verdict(&IMAGE_SIGNAL, cut);
+    match &container.signal {
+        None => told.blind(
+            &IMAGE_SIGNAL,
+            format!("{name}: the signal that ends it stands in its image, and not here"),
+        ),
+        Some(signal) => {
+            let found = format!("{name} is stopped by {signal}");
+            let mend = "STOPSIGNAL SIGTERM in its Dockerfile, and no other where it is started";
+            let cut = cuts_off(signal).then(|| (Loses, found, mend.to_owned()));
+            told.verdict(&IMAGE_SIGNAL, cut);
+        }
     }
+    grace(look, workers, container, told);
+}
+
+fn grace(look: Look<'_>, workers: &Workers, container: &Running, told: &mut Diagnosis) {
+    let name = &container.name;
     let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
     let work = Work::read(&container.words).filter(Work::takes_jobs);
-    let longest = match work.map(|work| work.longest(config)) {
-        Some(Longest::Limit(longest)) => longest.as_secs(),
-        // What is waited for is as much as a job may take.
-        Some(Longest::None) | None => 0,
-    };
+    let longest = work.and_then(|work| work.limit(config));
     let (grace, drain) = (container.grace_seconds, workers.drain_timeout.as_secs());
+    if longest.is_none() && grace >= drain {
+        let why = format!("{name}: how long a job may take was not seen");
+        return told.blind(&GRACE, why);
+    }
+    // What is waited for is as much as a job may take, as far as anybody knows.
+    let longest = longest.unwrap_or(0);
     let needs = drain.max(longest);
     let found = format!("{name} gets {grace} s, and a job may take {needs} s");
     let enough = drain.max(longest + 10);
@@ -160,11 +192,50 @@ mod tests {
     }
 
     #[test]
+    fn a_grace_is_not_fine_for_a_job_whose_length_was_not_seen() {
+        let with = |grace: u32, words: &str| {
+            let line = format!("container w shop {grace} SIGTERM words {words}");
+            told("compose", &[&line])
+        };
+        let shell = "sh\u{1f}-c\u{1f}exec php artisan queue:work --timeout=600";
+        assert_eq!(
+            with(70, shell),
+            ["container.grace: shop gets 70 s, and a job may take 600 s; stop_grace_period: 610s"]
+        );
+        assert!(with(610, &shell.replace("-c", "-ec")).is_empty());
+        let prepares = shell.replace("exec", "php artisan config:cache && exec");
+        assert_eq!(with(70, &prepares), with(70, shell));
+        for unseen in [
+            "/run-worker",
+            "php\u{1f}artisan\u{1f}queue:work\u{1f}--timeout=0",
+            "php\u{1f}artisan\u{1f}queue:work\u{1f}--timeout=$LONG",
+            "php\u{1f}artisan\u{1f}horizon",
+            "sh\u{1f}-c\u{1f}php artisan queue:work & exec php artisan queue:work --timeout=600",
+            "sh\u{1f}-c\u{1f}exec php artisan queue:work --timeout=\"600\"",
+        ] {
+            assert_eq!(
+                with(70, unseen),
+                ["not checked container.grace: shop: how long a job may take was not seen"],
+                "{unseen}"
+            );
+            // What is shorter than what is waited for is too short for any.
+            assert_eq!(
+                with(59, unseen),
+                [
+                    "container.grace: shop gets 59 s, and a job may take 60 s; stop_grace_period: 60s"
+                ]
+            );
+        }
+    }
+
+    #[test]
     fn what_only_an_image_says_was_not_seen() {
         assert_eq!(
             told("kubernetes", &["container w deployment/w 120 - unknown "]),
             [
-                "not checked container.shell-form: deployment/w: its command stands in its image, and not here"
+                "not checked container.grace: deployment/w: how long a job may take was not seen",
+                "not checked container.shell-form: deployment/w: its command stands in its image, and not here",
+                "not checked container.stop-signal: deployment/w: the signal that ends it stands in its image, and not here",
             ]
         );
         let nothing = told("compose", &[]);

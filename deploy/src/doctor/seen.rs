@@ -38,6 +38,8 @@ pub struct Seen {
     pub example_keys: Option<BTreeSet<String>>,
     /// Commands that need sudo, and whether it allows them.
     pub rights: BTreeMap<String, bool>,
+    /// Whether some rule of sudo asks for a password; absent where it did not tell its rules.
+    pub asks: Option<bool>,
     /// The workers of every configured group, as its manager lists them.
     pub listed: Vec<Listed>,
     /// The app's processes that run its `artisan`.
@@ -196,6 +198,7 @@ impl Seen {
             "example" => drop(hear_key(&mut self.example_keys, rest)),
             "allowed" => drop(self.rights.insert(rest.to_owned(), true)),
             "denied" => drop(self.rights.insert(rest.to_owned(), false)),
+            "asks" => self.asks = Some(rest != "no"),
             "process" => self.processes.extend(Process::read(rest)),
             "hidden" => self.hidden.extend(Process::read(rest)),
             "supervisor" => self.supervisors.push(Ini::at(rest)),

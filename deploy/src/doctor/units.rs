@@ -70,26 +70,51 @@ fn one(unit: &Unit, longest: Option<Longest>, told: &mut Diagnosis) {
 /// What supervisor's unit is called, by Debian and by others.
 pub(crate) const SUPERVISORS: [&str; 2] = ["supervisor", "supervisord"];
 
-/// Judges the unit of the supervisor that has a group, where systemd runs it.
-pub(super) fn of_supervisor(look: Look<'_>, group: &str, longest: u64, told: &mut Diagnosis) {
-    let units = SUPERVISORS
-        .iter()
-        .filter_map(|name| look.seen.units.get(*name));
-    let has = |unit: &&Unit| {
+/// Judges the unit of the supervisor that has a group, whose jobs take this long or why that was not seen. Where systemd
+/// does not run there is no unit.
+pub(super) fn of_supervisor(
+    look: Look<'_>,
+    group: &str,
+    longest: Result<u64, String>,
+    told: &mut Diagnosis,
+) {
+    let of = |name: &&str| look.seen.units.get(*name);
+    let units: Vec<&Unit> = SUPERVISORS.iter().filter_map(of).flatten().collect();
+    let trouble = look.seen.trouble.get("units");
+    if units.is_empty() && trouble.is_none() {
+        return;
+    }
+    let has = |unit: &&&Unit| {
         let pid = unit.get("MainPID").and_then(|pid| pid.parse().ok());
         let mut those = look.seen.supervisors.iter();
         those.any(|ini| Some(ini.pid) == pid && !ini.programs(group).is_empty())
     };
-    for unit in units.flatten().filter(has) {
-        let value = |key: &str| unit.get(key).map_or("", String::as_str);
-        let (id, waits) = (value("Id"), value("TimeoutStopUSec"));
-        let short = seconds(waits).is_some_and(|seconds| seconds <= longest);
-        let found =
-            format!("{id}: TimeoutStopSec is {waits}, and a job of {group} may take {longest} s");
-        let enough = longest + 10;
-        let mend = format!("sudo systemctl edit {id}: [Service] TimeoutStopSec={enough}");
-        told.verdict(&UNIT_STOP, short.then_some((Loses, found, mend)));
-    }
+    let unit = units.iter().find(has).ok_or_else(|| {
+        let unknown = "no unit of systemd is known to run its supervisor";
+        format!("group {group}: {}", trouble.map_or(unknown, String::as_str))
+    });
+    let (unit, longest) = match longest.and_then(|longest| Ok((unit?, longest))) {
+        Ok(known) => known,
+        Err(why) => return told.blind(&UNIT_STOP, why),
+    };
+    let value = |key: &str| unit.get(key).map_or("", String::as_str);
+    let (id, waits) = (value("Id"), value("TimeoutStopUSec"));
+    let short = seconds(waits).is_some_and(|seconds| seconds <= longest);
+    let found =
+        format!("{id}: TimeoutStopSec is {waits}, and a job of {group} may take {longest} s");
+    told.verdict(
+        &UNIT_STOP,
+        short.then_some((Loses, found, drop_in(id, longest + 10))),
+    );
+}
+
+/// The line that gives a unit so many seconds to end. Its file is read after all others.
+fn drop_in(id: &str, seconds: u64) -> String {
+    let folder = format!("/etc/systemd/system/{id}.d");
+    format!(
+        "sudo mkdir -p {folder} && printf '[Service]\\nTimeoutStopSec={seconds}\\n' | \
+         sudo tee {folder}/zz-stop.conf && sudo systemctl daemon-reload"
+    )
 }
 
 /// `1min 30s` in seconds; `None` for no end.
@@ -113,6 +138,83 @@ fn seconds(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::HostName;
+    use crate::config::Config;
+    use crate::doctor::{Seen, diagnose};
+
+    /// What is told of the unit of the supervisor of a group `w`.
+    fn told(lines: &[&str], trouble: Option<&str>) -> Vec<String> {
+        let text = "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
+            [environments.production]\npath = \"/srv/app\"\n\
+            [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n\
+            [[environments.production.workers]]\ngroup = \"w\"\n";
+        let config = Config::parse("x", text).unwrap();
+        let mut seen = Seen::default();
+        for line in lines {
+            seen.hear(line, 0);
+        }
+        let trouble = trouble.map(|said| ("units", said.to_owned()));
+        seen.trouble.extend(trouble);
+        let environment = config.environment("production").unwrap();
+        let host = HostName::parse("a").unwrap();
+        let told = diagnose(&config, environment, &[(host, seen)]).remove(0);
+        let of = |id: &str| id == UNIT_STOP.id;
+        let found = told.findings.iter().filter(|found| of(found.id));
+        let unseen = told.unseen.iter().filter(|unseen| of(unseen.id));
+        let fine = told.fine.iter().filter(|id| of(id));
+        let found = found.map(|found| found.mend.clone());
+        found
+            .chain(unseen.map(|unseen| format!("not checked: {}", unseen.why)))
+            .chain(fine.map(|_| "fine".to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_unit_of_supervisor_that_could_not_be_judged_was_not_checked() {
+        let program = "ini command=php /srv/app/current/artisan queue:work --timeout=60";
+        let with = |program: &str, waits: &str| {
+            let unit = format!("unit supervisor TimeoutStopUSec={waits}");
+            let lines = [
+                "supervisor 1 /etc/supervisord.conf",
+                "ini [program:w]",
+                program,
+                "unit supervisor Id=supervisor.service",
+                "unit supervisor MainPID=1",
+                &unit,
+            ];
+            told(&lines, None)
+        };
+        assert_eq!(with(program, "1min 30s"), ["fine"]);
+        assert_eq!(
+            with(program, "1min"),
+            ["sudo mkdir -p /etc/systemd/system/supervisor.service.d && \
+                 printf '[Service]\\nTimeoutStopSec=70\\n' | \
+                 sudo tee /etc/systemd/system/supervisor.service.d/zz-stop.conf && sudo systemctl daemon-reload"]
+        );
+        assert_eq!(
+            with(&program.replace("=60", "=0"), "1min"),
+            ["not checked: w: nothing limits a job"]
+        );
+        let ini = ["supervisor 1 /x", "ini [program:w]", program];
+        let why = "Failed to connect to bus";
+        assert_eq!(
+            told(&ini, Some(why)),
+            [format!("not checked: group w: {why}")]
+        );
+        let other = [&ini[..], &["unit supervisor MainPID=0"]].concat();
+        assert_eq!(
+            told(&other, None),
+            ["not checked: group w: no unit of systemd is known to run its supervisor"]
+        );
+        assert_eq!(
+            told(&["unit supervisor MainPID=1"], None),
+            [
+                "not checked: group w: no file of supervisor that may be read tells of it; needs a running worker, or root"
+            ]
+        );
+        // Without systemd there is no unit.
+        assert_eq!(told(&ini, None), [""; 0]);
+    }
 
     #[test]
     fn times_of_systemd_are_read() {

@@ -111,6 +111,20 @@ impl<'a> Work<'a> {
             seconds => Longest::Limit(Duration::from_secs(seconds)),
         }
     }
+
+    /// The seconds that a job may take; `None` where nothing limits it, or what does was not seen.
+    pub(super) fn limit(&self, config: Option<&AppConfig>) -> Option<u64> {
+        let seen = if self.command == "horizon" {
+            config.is_some_and(|config| config.horizon_timeout.is_some())
+        } else {
+            let given = self.option("--timeout");
+            given.is_none_or(|text| text.parse::<u64>().is_ok())
+        };
+        match self.longest(config) {
+            Longest::Limit(longest) if seen => Some(longest.as_secs()),
+            _ => None,
+        }
+    }
 }
 
 /// Whether a deployment waits longer than a job may take.

@@ -45,7 +45,7 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
         let why = why.map_or("its manager does not list it", String::as_str);
         told.blind_to(&[&RUNNING, &STALE], &format!("group {name}: {why}"));
     } else {
-        running(workers, &listed, told);
+        super::start::running(look, workers, &listed, told);
         stale(look, &listed, told);
     }
     let programs: Vec<Program<'_>> = look
@@ -69,7 +69,9 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
         Manager::Supervisor => {
             if programs.is_empty() {
                 let why = "no file of supervisor that may be read tells of it; needs a running worker, or root";
-                told.blind_to(&MANAGED, &format!("group {name}: {why}"));
+                let why = format!("group {name}: {why}");
+                told.blind_to(&MANAGED, &why);
+                super::units::of_supervisor(look, name, Err(why), told);
             }
             for program in &programs {
                 managed(look, workers, *program, told);
@@ -112,39 +114,6 @@ fn unread(group: &str, words: &[String]) -> String {
     format!("group {group}: its command is {program}, and what that starts was not seen")
 }
 
-fn running(workers: &Workers, listed: &[&Listed], told: &mut Diagnosis) {
-    let up = listed
-        .iter()
-        .filter(|listed| listed.state == "RUNNING")
-        .count();
-    let down: Vec<String> = listed
-        .iter()
-        .filter(|listed| !matches!(listed.state.as_str(), "RUNNING" | "ENDING"))
-        .map(|listed| format!("{} is {}", listed.name, listed.state))
-        .collect();
-    let short = up < workers.expect as usize;
-    let starting = |listed: &&&Listed| listed.state == "STARTING";
-    if short && up + listed.iter().filter(starting).count() >= workers.expect as usize {
-        told.blind(
-            &RUNNING,
-            format!("{}: {}: look again", workers.group, down.join(", ")),
-        );
-        return;
-    }
-    let mut found = format!(
-        "{up} of {} workers of {} run",
-        workers.expect, workers.group
-    );
-    if !down.is_empty() {
-        found = format!("{found}: {}", down.join(", "));
-    }
-    let mend = format!(
-        "supervisorctl start {0}:* and see supervisorctl tail {0}:NAME",
-        workers.group
-    );
-    told.verdict(&RUNNING, short.then_some((Loses, found, mend)));
-}
-
 fn stale(look: Look<'_>, listed: &[&Listed], told: &mut Diagnosis) {
     let Some(live) = &look.seen.live else {
         told.blind(&STALE, "nothing is live yet");
@@ -161,7 +130,7 @@ fn stale(look: Look<'_>, listed: &[&Listed], told: &mut Diagnosis) {
         };
         let found = format!("{} runs {release}, and {live} is live", worker.name);
         let mend = format!(
-            "kill -TERM {}, once it is no longer needed",
+            "kill -TERM {}  # once it is no longer needed",
             worker.pid.unwrap_or(0)
         );
         told.verdict(&STALE, (release != live).then_some((Loses, found, mend)));
@@ -189,11 +158,17 @@ fn managed(look: Look<'_>, workers: &Workers, program: Program<'_>, told: &mut D
             let found = format!("{group}: stopwaitsecs is {waits}, and a job may take {longest} s");
             let mend = format!("stopwaitsecs={}", longest + 10);
             told.verdict(&STOP_WAIT, short.then_some((Loses, found, mend)));
-            super::units::of_supervisor(look, group, longest, told);
+            super::units::of_supervisor(look, group, Ok(longest), told);
         }
-        Some(Longest::None) => told.blind(&STOP_WAIT, format!("{group}: nothing limits a job")),
+        Some(Longest::None) => {
+            let why = format!("{group}: nothing limits a job");
+            told.blind(&STOP_WAIT, why.clone());
+            super::units::of_supervisor(look, group, Err(why), told);
+        }
         None if work.is_none() && look.config.recipe == Recipe::Laravel => {
-            told.blind(&STOP_WAIT, unread(group, &words));
+            let why = unread(group, &words);
+            told.blind(&STOP_WAIT, why.clone());
+            super::units::of_supervisor(look, group, Err(why), told);
         }
         None => {}
     }

@@ -82,11 +82,16 @@ async fn look(
         }
         told
     };
-    let (told, listed, pool) = tokio::join!(
+    let (mut told, listed, pool) = tokio::join!(
         Box::pin(asking),
         list(environment, host, connection),
         ask_pool(config, environment, host, connection),
     );
+    // Rights are for the names that managers list.
+    let known = listed.as_deref().unwrap_or_default();
+    let mut commands = doctor::commands_asked(environment, host, known);
+    commands.extend(doctor::OPEN_ROOT.map(str::to_owned));
+    told.push(tell(connection, host, DOCTOR_RIGHTS, "rights", commands).await);
     let mut seen = Seen::default();
     if let Some((told, pool)) = pool {
         seen = told;
@@ -149,9 +154,6 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         ];
         questions.extend(running(workers.manager).map(|script| (script, "running", args)));
     }
-    let mut commands = doctor::commands_with_sudo(environment, host);
-    commands.extend(doctor::OPEN_ROOT.map(str::to_owned));
-    questions.push((DOCTOR_RIGHTS, "rights", commands));
     let health = environment.health.as_ref();
     if let Some(health) = health.filter(|_| host.roles.contains(&Role::Web)) {
         let base: Vec<&str> = health.url.splitn(4, '/').take(3).collect();

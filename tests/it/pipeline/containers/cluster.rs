@@ -224,7 +224,8 @@ async fn lost(shop: &Shop) {
 /// A Deployment whose pods would lose a job, and the one of before.
 async fn as_the_doctor_sees_it(shop: &Shop) {
     assert_snapshot!(shop.diagnosed(|_| {}).await, @"
-    container.grace is fine
+    not checked container.grace: deployment/shop-worker: how long a job may take was not seen
+    not checked container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, and not here
     container.shell-form is fine
     ");
     let ill = manifest(shop)
@@ -238,7 +239,8 @@ async fn as_the_doctor_sees_it(shop: &Shop) {
         );
     shop.cluster().apply(&ill).await;
     assert_snapshot!(shop.diagnosed(|_| {}).await, @r#"
-    container.grace: deployment/shop-worker gets 5 s, and a job may take 20 s; terminationGracePeriodSeconds: 20
+    container.grace: deployment/shop-worker gets 5 s, and a job may take 90 s; terminationGracePeriodSeconds: 100
     container.shell-form: deployment/shop-worker starts its worker under a shell, which keeps TERM to itself; ["php", "artisan", "queue:work"], or `exec php …` in the shell
+    not checked container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, and not here
     "#);
 }
