@@ -4,9 +4,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::config::{
-    AfterDrain, Environment, FpmAction, HandOver, Host, Manager, PoolAddress, Recipe, Role, Workers,
-};
+use crate::config::{Environment, HandOver, Host, Manager, PoolAddress, Recipe, Role, Workers};
+
+mod rights;
+
+pub(crate) use rights::rights_file;
 
 const NGINX: &str = include_str!("../../templates/nginx.conf");
 const NGINX_STATIC: &str = include_str!("../../templates/nginx-static.conf");
@@ -15,6 +17,8 @@ const SUPERVISOR: &str = include_str!("../../templates/supervisor.conf");
 const OVERLAP: &str = include_str!("../../templates/supervisor-overlap.conf");
 const UNIT: &str = include_str!("../../templates/worker@.service");
 const CUTOVER_SUPERVISOR: &str = include_str!("../../templates/cutover-supervisor");
+/// How the script writes a file.
+const WRITES: &str = include_str!("script/provision.sh");
 /// Ends what is written into a file. No template has such a line, and no value can.
 const END: &str = "END_OF_FILE";
 
@@ -48,30 +52,29 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
     if user == "root" {
         return Err("a user who deploys as root needs none of this: name another one".to_owned());
     }
-    let mut text = head(order, user);
-    packages(&mut text, order);
-    account(&mut text, order, user)?;
-    let roles = &host.roles;
-    if roles.contains(&Role::Web) {
-        web(&mut text, order, user)?;
-    }
-    let mut rights = Vec::new();
-    for workers in order
+    let workers: Vec<&Workers> = order
         .environment
         .workers
         .iter()
-        .filter(|_| roles.contains(&Role::Worker))
-    {
-        group(&mut text, order, workers, user)?;
-        rights.extend(rights_of(workers));
+        .filter(|_| host.roles.contains(&Role::Worker))
+        .collect();
+    let mut text = head(order, user);
+    whose(&mut text, order, &workers);
+    packages(&mut text, order);
+    account(&mut text, order, user)?;
+    if host.roles.contains(&Role::Web) {
+        web(&mut text, order, user)?;
     }
-    rights.extend(reload(order));
-    sudoers(&mut text, order, user, &rights);
+    for workers in &workers {
+        group(&mut text, order, workers, user)?;
+    }
+    rights::write(&mut text, order, &workers, user);
     text.push_str("\necho 'This host is ready.'\n");
     if order.recipe == Recipe::Laravel {
         writeln!(
             text,
-            "echo 'Now write {path}/shared/.env, for {user} and nobody else, and deploy.'"
+            "echo 'Install what the app asks for and this does not: php-mysql, php-pgsql or php-sqlite3; php-redis and redis-server; cron.'\n\
+             echo 'Then write {path}/shared/.env, for {user} and nobody else, and deploy.'"
         )
         .unwrap_or_default();
     }
@@ -82,11 +85,6 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
 /// no two environments share a file; sudo passes over files with a dot.
 fn called(app: &str, environment: &Environment) -> String {
     format!("{app}@{}", environment.name)
-}
-
-/// The file of sudo that is an environment's.
-pub(crate) fn rights_file(app: &str, environment: &Environment) -> String {
-    format!("/etc/sudoers.d/cutover-{}", called(app, environment))
 }
 
 /// A value that means itself in a shell, in nginx, PHP-FPM, supervisor and sudo.
@@ -109,12 +107,46 @@ fn head(order: Order<'_>, user: &str) -> String {
     } = order;
     format!(
         "#!/bin/sh\n# Makes a bare Debian 12 or newer fit for {app}, {environment}: {host}, where {user} deploys to {path}.\n\
-         # Made by `cutover provision`. Read it, then run it as root; it may run again.\nset -eu\n\
-         [ \"$(id -u)\" = 0 ] || {{ echo 'run this as root' >&2 && exit 1; }}\n",
+         # Made by `cutover provision`. Read it, then run it as root; it may run again, and leaves files alone that somebody\n\
+         # has changed since.\nset -eu\n\
+         # `su` without `-` has no sbin in it.\n\
+         export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
+         [ \"$(id -u)\" = 0 ] || {{ echo 'run this as root' >&2 && exit 1; }}\n\
+         # What runs of this have written here: digests.\n\
+         known=/var/lib/cutover-provisioned\ntouch \"$known\"\nwork=$(mktemp -d)\n\
+         trap 'rm -rf \"$work\"' EXIT\n\n{WRITES}",
         environment = environment.name,
         host = host.name,
         path = environment.path,
     )
+}
+
+/// Refuses, before anything is changed, what would take over files or requests of another app.
+fn whose(text: &mut String, order: Order<'_>, workers: &[&Workers]) {
+    let path = &order.environment.path;
+    let files: Vec<String> = workers
+        .iter()
+        .flat_map(|workers| files_of(workers))
+        .collect();
+    if !files.is_empty() {
+        text.push('\n');
+    }
+    for file in files {
+        writeln!(text, "whose {file} {path}").unwrap_or_default();
+    }
+    if order.host.roles.contains(&Role::Web) && server_name(order.environment) == ANY {
+        let called = called(order.app, order.environment);
+        write!(
+            text,
+            "\n# Without a `url` this site answers to any name, and only one site can.\n\
+             for site in /etc/nginx/sites-enabled/*; do\n  \
+             case ${{site##*/}} in {called} | default) continue ;; esac\n  \
+             if grep -qsE '^[[:space:]]*server_name[^;]*[[:space:]]_[[:space:];]' \"$site\"; then\n    \
+             refuse \"$site answers to any name already: give {environment} a url, then print this again\"\n  fi\ndone\n",
+            environment = order.environment.name,
+        )
+        .unwrap_or_default();
+    }
 }
 
 fn packages(text: &mut String, order: Order<'_>) {
@@ -188,27 +220,26 @@ fn folders(text: &mut String, path: &str, user: &str) {
         text,
         "\n# Who deploys, and the folders, which are theirs. Below those root changes nothing: a link could lead anywhere.\n\
          id -u {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}\n\
+         group=$(id -gn {user})\n\
          # In a session of its own, from where nothing can type into root's terminal.\n\
          as_user() {{ setsid -w runuser -u {user} -- \"$@\"; }}\n\
-         refuse() {{ echo \"$1\" >&2 && exit 1; }}\n\
          if [ -L {path} ]; then refuse '{path} is a link: give the folder itself as the path'; fi\n\
          if [ ! -d {path} ] && ! as_user mkdir -p {path} 2>/dev/null; then\n  for above in {above}; do\n    \
          if [ -e \"$above\" ] && [ \"$(stat -Lc %u \"$above\")\" != 0 ]; then refuse \"$above is not of root: make {path} yourself, for {user}\"; fi\n  \
-         done\n  install -d -o {user} -g {user} {path}\nfi\n\
+         done\n  install -d -o {user} -g \"$group\" {path}\nfi\n\
          as_user mkdir -p -m 0755 {path}/releases {path}/shared || refuse '{path} must belong to {user}'\n",
         above = above.join(" "),
     )
     .unwrap_or_default();
 }
 
+/// The user's own group, which may have another name than he has. `put` knows it.
+const GROUP: &str = "@primary-group@";
+
 /// Writes a file with this content.
 fn file(text: &mut String, path: &str, mode: &str, content: &str) {
     let content = content.trim_end();
-    write!(
-        text,
-        "cat >{path} <<'{END}'\n{content}\n{END}\nchmod {mode} {path}\n"
-    )
-    .unwrap_or_default();
+    writeln!(text, "put {path} {mode} <<'{END}'\n{content}\n{END}").unwrap_or_default();
 }
 
 fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
@@ -229,7 +260,7 @@ fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
         let pool = POOL
             .replace("[shop]", &format!("[{called}]"))
             .replace("user = deploy", &format!("user = {user}"))
-            .replace("group = deploy", &format!("group = {user}"))
+            .replace("group = deploy", &format!("group = {GROUP}"))
             .replace("/run/php/shop.sock", &socket);
         text.push_str("\n# PHP-FPM: a pool of its own.\nphp=$(php -r 'echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;')\n");
         file(
@@ -239,9 +270,12 @@ fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
             &pool,
         );
         text.push_str(
-            "# A reload, by whomever, is not to cut requests off.\n\
-             sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' \"/etc/php/$php/fpm/php-fpm.conf\"\n\
-             \"php-fpm$php\" -t\nsystemctl reload-or-restart \"php$php-fpm\"\n",
+            "sound \"php-fpm$php\" -t\n\
+             # A reload, by whomever, is not to cut requests off.\n\
+             settings=/etc/php/$php/fpm/php-fpm.conf\n\
+             grep -q '^[[:space:]]*process_control_timeout' \"$settings\" ||\n  \
+             sed -i 's/^;[;[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' \"$settings\"\n\
+             systemctl reload-or-restart \"php$php-fpm\"\n",
         );
     }
     let site = if speaks_php(order) {
@@ -253,7 +287,7 @@ fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
         .replace("shop.example.com", &name)
         .replace("/srv/shop/", &format!("{}/", environment.path))
         .replace("/run/php/shop.sock", &socket);
-    text.push_str("\n# nginx: the site, and not Debian's own.\n");
+    text.push_str("\n# nginx: the site, and at first not Debian's own.\n");
     file(
         text,
         &format!("/etc/nginx/sites-available/{called}"),
@@ -262,12 +296,19 @@ fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
     );
     write!(
         text,
-        "ln -sfn ../sites-available/{called} /etc/nginx/sites-enabled/{called}\nrm -f /etc/nginx/sites-enabled/default\n\
-         nginx -t\nsystemctl reload-or-restart nginx\n"
+        "if [ ! -e {enabled}/{called} ]; then\n  ln -sfn ../sites-available/{called} {enabled}/{called}\n  \
+         link={enabled}/{called}\nfi\n\
+         sound nginx -t\n\
+         if [ -n \"$link\" ] && [ -L {enabled}/default ]; then rm {enabled}/default; fi\n\
+         systemctl reload-or-restart nginx\n",
+        enabled = "/etc/nginx/sites-enabled",
     )
     .unwrap_or_default();
     Ok(())
 }
+
+/// What nginx calls a site without a name.
+const ANY: &str = "_";
 
 /// The name that people call the site by; any name where none is known.
 fn server_name(environment: &Environment) -> String {
@@ -275,7 +316,22 @@ fn server_name(environment: &Environment) -> String {
     let of = |url: &String| url.split('/').nth(2)?.split(':').next().map(str::to_owned);
     let name = environment.url.as_ref().and_then(of);
     name.or_else(|| health?.host_header.clone())
-        .unwrap_or_else(|| "_".to_owned())
+        .unwrap_or_else(|| ANY.to_owned())
+}
+
+/// The files that say what the workers of a group run, where they are made here.
+fn files_of(workers: &Workers) -> Vec<String> {
+    let name = &workers.group;
+    match (workers.manager, workers.hand_over) {
+        (Manager::Systemd, HandOver::Overlap) => {
+            vec![format!("/etc/systemd/system/{name}@.service")]
+        }
+        (Manager::Supervisor, _) => vec![
+            format!("/etc/supervisor/conf.d/{name}.conf"),
+            format!("/etc/supervisor/cutover/{name}.conf"),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> Result<(), String> {
@@ -343,82 +399,10 @@ fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> 
         );
         text.push_str("# They begin to run with the first deployment. To systemd supervisor runs before it can be asked.\n\
              for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done\n\
-             supervisorctl reread\nsupervisorctl update\n");
+             sound supervisorctl reread\n");
+        writeln!(text, "supervisorctl update {name}").unwrap_or_default();
     }
     Ok(())
-}
-
-/// What sudo has to allow, with all of its words.
-fn rights_of(workers: &Workers) -> Vec<String> {
-    if !workers.sudo {
-        return Vec::new();
-    }
-    let literal = workers.group.replace('.', "[.]");
-    let release = "[A-Za-z0-9][A-Za-z0-9._-]*";
-    if workers.manager == Manager::Systemd && workers.hand_over == HandOver::Overlap {
-        return vec![format!(
-            "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{release})?[.]service)+$"
-        )];
-    }
-    if workers.manager == Manager::Systemd {
-        let verb = if workers.hand_over == HandOver::Drain {
-            "start"
-        } else {
-            "restart"
-        };
-        return vec![format!(
-            "/usr/bin/systemctl {verb} {}.service",
-            workers.group
-        )];
-    }
-    if !by_supervisor(workers) {
-        return Vec::new();
-    }
-    let (group, ctl) = (&workers.group, "/usr/bin/supervisorctl");
-    if workers.hand_over == HandOver::Overlap {
-        return vec![format!(
-            "/usr/local/sbin/cutover-supervisor ^(list {literal}|(add|drop|keep) {literal} {release})$"
-        )];
-    }
-    let one = format!("{group}\\:{group}_[0-9][0-9]");
-    let mut rights = vec![format!("{ctl} status {group}\\:\\*")];
-    if workers.hand_over == HandOver::Restart {
-        rights.push(format!("{ctl} restart {group}\\:\\*"));
-    } else {
-        rights.push(format!("{ctl} signal TERM {one}"));
-        rights.push(format!("{ctl} start {one}"));
-    }
-    if workers.after_drain == AfterDrain::Force {
-        rights.push(format!("{ctl} signal KILL {one}"));
-    }
-    rights
-}
-
-fn reload(order: Order<'_>) -> Option<String> {
-    let fpm = order.environment.php_fpm.as_ref()?;
-    let reloads = fpm.after_swap == FpmAction::Reload && fpm.sudo;
-    let service = fpm
-        .service
-        .as_ref()
-        .filter(|_| reloads && order.host.roles.contains(&Role::Web))?;
-    Some(format!("/usr/bin/systemctl reload {service}"))
-}
-
-fn sudoers(text: &mut String, order: Order<'_>, user: &str, rights: &[String]) {
-    if rights.is_empty() {
-        return;
-    }
-    text.push_str("\n# What the user may do as root: exactly what a deployment calls, with all of its words.\n");
-    // CWD=/: supervisorctl prefers a supervisord.conf in the folder that it is called from.
-    let lines: Vec<String> = rights
-        .iter()
-        .map(|right| format!("{user} ALL = (root) CWD=/ NOPASSWD: {right}"))
-        .collect();
-    // sudo passes over names with a dot: the file counts only once it is checked and moved.
-    let name = rights_file(order.app, order.environment);
-    let new = format!("{name}.new");
-    file(text, &new, "0440", &lines.join("\n"));
-    writeln!(text, "visudo -cqf {new}\nmv {new} {name}").unwrap_or_default();
 }
 
 #[cfg(test)]

@@ -191,6 +191,8 @@ cutover-supervisor list shop-worker
 cutover-supervisor add shop-worker 20260101T000000Z-0000000
 systemctl --quiet enable --now shop-worker@20260101T000000Z-0000000-1.service shop-worker@20260101T000000Z-0000000-2.service
 systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
+systemctl start shop-worker@1.service
+systemctl restart shop-worker.service
 cutover-supervisor add shop-worker ../../../etc/passwd
 cutover-supervisor add other r1
 systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service
@@ -206,6 +208,7 @@ supervisorctl signal TERM other:other_00
 supervisorctl -c /tmp/x status shop-worker:*
 systemctl reload nginx
 systemctl restart php8.2-fpm
+systemctl start shop-worker@1.service ssh.service
 ";
 
 /// Needs root and namespaces; elsewhere visudo's word, above, is all there is.
@@ -250,6 +253,8 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     yes cutover-supervisor add shop-worker 20260101T000000Z-0000000
     yes systemctl --quiet enable --now shop-worker@20260101T000000Z-0000000-1.service shop-worker@20260101T000000Z-0000000-2.service
     yes systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
+    yes systemctl start shop-worker@1.service
+    yes systemctl restart shop-worker.service
     no  cutover-supervisor add shop-worker ../../../etc/passwd
     no  cutover-supervisor add other r1
     no  systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service
@@ -265,6 +270,7 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     no  supervisorctl -c /tmp/x status shop-worker:*
     no  systemctl reload nginx
     no  systemctl restart php8.2-fpm
+    no  systemctl start shop-worker@1.service ssh.service
     took the settings of the system
     ");
 }

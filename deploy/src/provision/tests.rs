@@ -3,7 +3,11 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::Config;
+use crate::config::{AfterDrain, FpmAction};
 use crate::doctor::commands_with_sudo;
+
+mod host;
+mod rights;
 
 const CONFIG: &str = r#"
 app = "shop"
@@ -61,7 +65,24 @@ fn nothing_of_the_templates_own_names_is_left() {
         .filter(|line| !line.starts_with([' ', '#', ';']) && !line.is_empty());
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
     set -eu
+    export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     [ "$(id -u)" = 0 ] || { echo 'run this as root' >&2 && exit 1; }
+    known=/var/lib/cutover-provisioned
+    touch "$known"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    refuse() { echo "$1" >&2 && exit 1; }
+    whose() {
+    }
+    put() {
+    }
+    sound() {
+    }
+    whose /etc/supervisor/conf.d/mail.conf /srv/store
+    whose /etc/supervisor/cutover/mail.conf /srv/store
+    whose /etc/supervisor/conf.d/orders.conf /srv/store
+    whose /etc/supervisor/cutover/orders.conf /srv/store
+    whose /etc/systemd/system/search@.service /srv/store
     missing=
     need() { command -v "$2" >/dev/null || missing="$missing $1"; }
     need openssh-server sshd
@@ -77,8 +98,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     if [ -n "$missing" ]; then
     fi
     id -u carol >/dev/null 2>&1 || useradd --create-home --shell /bin/bash carol
+    group=$(id -gn carol)
     as_user() { setsid -w runuser -u carol -- "$@"; }
-    refuse() { echo "$1" >&2 && exit 1; }
     if [ -L /srv/store ]; then refuse '/srv/store is a link: give the folder itself as the path'; fi
     if [ ! -d /srv/store ] && ! as_user mkdir -p /srv/store 2>/dev/null; then
     fi
@@ -92,13 +113,13 @@ fn nothing_of_the_templates_own_names_is_left() {
     grep -qxF "$2" authorized_keys 2>/dev/null || echo "$2" >>authorized_keys
     END_OF_FILE
     php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
-    cat >"/etc/php/$php/fpm/pool.d/shop@production.conf" <<'END_OF_FILE'
+    put "/etc/php/$php/fpm/pool.d/shop@production.conf" 0644 <<'END_OF_FILE'
     [shop@production]
     user = carol
-    group = carol
+    group = @primary-group@
     listen = /run/php/shop.sock
     listen.owner = www-data
-    listen.group = carol
+    listen.group = @primary-group@
     listen.mode = 0660
     pm = dynamic
     pm.max_children = 20
@@ -108,20 +129,20 @@ fn nothing_of_the_templates_own_names_is_left() {
     request_terminate_timeout = 55s
     catch_workers_output = yes
     END_OF_FILE
-    chmod 0644 "/etc/php/$php/fpm/pool.d/shop@production.conf"
-    sed -i 's/^;*[[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' "/etc/php/$php/fpm/php-fpm.conf"
-    "php-fpm$php" -t
+    sound "php-fpm$php" -t
+    settings=/etc/php/$php/fpm/php-fpm.conf
+    grep -q '^[[:space:]]*process_control_timeout' "$settings" ||
     systemctl reload-or-restart "php$php-fpm"
-    cat >/etc/nginx/sites-available/shop@production <<'END_OF_FILE'
+    put /etc/nginx/sites-available/shop@production 0644 <<'END_OF_FILE'
     server {
     }
     END_OF_FILE
-    chmod 0644 /etc/nginx/sites-available/shop@production
-    ln -sfn ../sites-available/shop@production /etc/nginx/sites-enabled/shop@production
-    rm -f /etc/nginx/sites-enabled/default
-    nginx -t
+    if [ ! -e /etc/nginx/sites-enabled/shop@production ]; then
+    fi
+    sound nginx -t
+    if [ -n "$link" ] && [ -L /etc/nginx/sites-enabled/default ]; then rm /etc/nginx/sites-enabled/default; fi
     systemctl reload-or-restart nginx
-    cat >/etc/supervisor/conf.d/mail.conf <<'END_OF_FILE'
+    put /etc/supervisor/conf.d/mail.conf 0644 <<'END_OF_FILE'
     [program:mail]
     command=php /srv/store/current/artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600
     process_name=%(program_name)s_%(process_num)02d
@@ -136,12 +157,11 @@ fn nothing_of_the_templates_own_names_is_left() {
     redirect_stderr=true
     stdout_logfile=/var/log/supervisor/mail.log
     END_OF_FILE
-    chmod 0644 /etc/supervisor/conf.d/mail.conf
     for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done
-    supervisorctl reread
-    supervisorctl update
+    sound supervisorctl reread
+    supervisorctl update mail
     install -d -m 0755 /etc/supervisor/cutover
-    cat >/etc/supervisor/cutover/orders.conf <<'END_OF_FILE'
+    put /etc/supervisor/cutover/orders.conf 0644 <<'END_OF_FILE'
     [program:@group@]
     command=php /srv/store/releases/@release@/artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600
     directory=/srv/store/releases/@release@
@@ -158,8 +178,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     redirect_stderr=true
     stdout_logfile=/var/log/supervisor/orders.log
     END_OF_FILE
-    chmod 0644 /etc/supervisor/cutover/orders.conf
-    cat >/usr/local/sbin/cutover-supervisor <<'END_OF_FILE'
+    put /usr/local/sbin/cutover-supervisor 0755 <<'END_OF_FILE'
     set -eu
     settings=/etc/supervisor/supervisord.conf
     programs=/etc/supervisor/conf.d
@@ -180,8 +199,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     case $verb in
     esac
     END_OF_FILE
-    chmod 0755 /usr/local/sbin/cutover-supervisor
-    cat >/etc/systemd/system/search@.service <<'END_OF_FILE'
+    put /etc/systemd/system/search@.service 0644 <<'END_OF_FILE'
     [Unit]
     Description=Queue worker %i of shop
     After=network.target
@@ -196,20 +214,21 @@ fn nothing_of_the_templates_own_names_is_left() {
     [Install]
     WantedBy=multi-user.target
     END_OF_FILE
-    chmod 0644 /etc/systemd/system/search@.service
     systemctl daemon-reload
-    cat >/etc/sudoers.d/cutover-shop@production.new <<'END_OF_FILE'
+    cat >"$work/rights" <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl signal TERM mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/local/sbin/cutover-supervisor ^(list orders|(add|drop|keep) orders [A-Za-z0-9][A-Za-z0-9._-]*)$
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( search(@[A-Za-z0-9][A-Za-z0-9._-]*)?[.]service)+$
     END_OF_FILE
-    chmod 0440 /etc/sudoers.d/cutover-shop@production.new
-    visudo -cqf /etc/sudoers.d/cutover-shop@production.new
-    mv /etc/sudoers.d/cutover-shop@production.new /etc/sudoers.d/cutover-shop@production
+    visudo -cqf "$work/rights" || refuse 'sudo does not take these rights: none were given'
+    put /etc/sudoers.d/cutover-shop@production 0440 <"$work/rights"
+    for rights in /etc/sudoers.d/cutover*; do
+    done
     echo 'This host is ready.'
-    echo 'Now write /srv/store/shared/.env, for carol and nobody else, and deploy.'
+    echo 'Install what the app asks for and this does not: php-mysql, php-pgsql or php-sqlite3; php-redis and redis-server; cron.'
+    echo 'Then write /srv/store/shared/.env, for carol and nobody else, and deploy.'
     "#);
 }
 
@@ -256,7 +275,7 @@ fn every_environment_has_files_of_its_own() {
             .filter(|line| !line.trim_start().starts_with(['#', ';']))
             .flat_map(|line| line.split([' ', '"', '>', ';']))
             .filter(|word| apart.iter().any(|part| word.contains(part)))
-            .filter(|word| !word.ends_with("/sites-enabled/default"))
+            .filter(|word| !word.ends_with("/sites-enabled/default") && !word.contains('*'))
             .map(str::to_owned)
             .collect()
     };

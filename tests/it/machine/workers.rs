@@ -91,7 +91,10 @@ async fn prepare(web1: &Machine) {
             "cutover-supervisor ^(list shop-worker|(add|drop|keep) shop-worker",
             "cutover-supervisor ^(list shop-queue|(add|drop|keep) shop-queue",
         )
-        .replace("start shop-worker.service", "start shop-drain.service");
+        .replace(
+            "^(start|restart) shop-worker(@",
+            "^(start|restart) shop-drain(@",
+        );
     write("etc/sudoers.d/cutover", rights);
     web1.sh_as_root(
         "rm -f /etc/sudoers.d/deploy /etc/sudoers.d/kit; chmod 440 /etc/sudoers.d/cutover; chmod 755 /usr/local/sbin/cutover-supervisor

@@ -1,0 +1,34 @@
+# Comes behind the head of the script that `cutover provision` prints: how it writes files of root's.
+# shellcheck disable=SC2154
+refuse() { echo "$1" >&2 && exit 1; }
+# whose FILE PATH: files of workers have the name of their group, which another app on this host may have as well.
+whose() {
+  [ ! -e "$1" ] || grep -qF -e " $2/" -e "=$2/" -e "\"$2/" -e "'$2/" "$1" ||
+    refuse "$1 names no $2/, so it is another app's: give this group another name. If it is this app's, add a comment with $2/ to it"
+}
+# put FILE MODE: writes its input there, unless somebody has changed the file since a run like this one wrote it.
+put() {
+  wrote='' link=''
+  sed "s/@primary-group@/$group/g" >"$work/new"
+  rm -f "$work/old"
+  if [ -e "$1" ]; then
+    if ! cmp -s "$1" "$work/new" && ! grep -qxF "$(sha256sum "$1")" "$known"; then
+      # No tool reads a file that is called this.
+      install -m 0600 "$work/new" "$1.cutover-new"
+      echo "$1 is not as it was written here, and stays. See: diff -u $1 $1.cutover-new"
+      return
+    fi
+    cp -p "$1" "$work/old"
+  fi
+  install -m "$2" "$work/new" "$1.cutover-new"
+  mv "$1.cutover-new" "$1"
+  wrote=$1
+  grep -qxF "$(sha256sum "$1")" "$known" || sha256sum "$1" >>"$known"
+}
+# sound TEST…: what fails its test does not stay, or the next restart of the service would take everything else down.
+sound() {
+  if "$@"; then return; fi
+  [ -z "$link" ] || rm -f "$link"
+  if [ -n "$wrote" ] && [ -e "$work/old" ]; then cp -p "$work/old" "$wrote"; elif [ -n "$wrote" ]; then rm -f "$wrote"; fi
+  refuse "'$*' fails${wrote:+ with the new $wrote, which is as it was before}: mend what it says, then run this again"
+}
