@@ -25,10 +25,10 @@ mod work;
 mod workers;
 
 pub use checks::{ALL, Check};
-#[cfg(feature = "run")]
-pub(crate) use host::{OPEN_ROOT, commands_asked};
 #[cfg(test)]
 pub(crate) use host::commands_with_sudo;
+#[cfg(feature = "run")]
+pub(crate) use host::{OPEN_ROOT, commands_asked};
 pub use ini::Ini;
 pub use running::Running;
 pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};

@@ -73,16 +73,17 @@ fn opened(mut words: Vec<String>) -> Vec<String> {
 
 /// Judges the containers of a group.
 pub(super) fn judge(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
-    let mut of = look.seen.containers.iter();
-    if !of.any(|container| container.group == workers.group) {
+    let all = look.seen.containers.iter();
+    let mut group: Vec<_> = all.filter(|one| one.group == workers.group).collect();
+    // Managers list them in any order.
+    group.sort_by(|one, other| one.name.cmp(&other.name));
+    if group.is_empty() {
         let why = look.seen.trouble.get("running").map(String::as_str);
         let why = why.unwrap_or("no container of it runs");
         told.blind_to(&ALL, &format!("group {}: {why}", workers.group));
     }
-    for container in &look.seen.containers {
-        if container.group == workers.group {
-            one(look, workers, container, told);
-        }
+    for container in group {
+        one(look, workers, container, told);
     }
 }
 
