@@ -55,10 +55,15 @@ fn of_runtime(runtime: &Runtime) -> Vec<String> {
         } => vec![format!("systemctl reload {service}")],
         Following::Restarted(processes) if processes.sudo => {
             let group = &processes.group;
+            // A single one has its program's own name, several have numbers.
+            let one = match processes.expect {
+                1 => group.clone(),
+                _ => format!("{group}:{group}_00"),
+            };
             match processes.manager {
                 Manager::Supervisor => vec![
                     format!("supervisorctl status {group}:*"),
-                    format!("supervisorctl start {group}:{group}_00"),
+                    format!("supervisorctl start {one}"),
                 ],
                 Manager::Systemd => vec![format!("systemctl start {group}.service")],
                 _ => Vec::new(),
