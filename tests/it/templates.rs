@@ -193,6 +193,12 @@ systemctl --quiet enable --now shop-worker@20260101T000000Z-0000000-1.service sh
 systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
 systemctl start shop-worker@1.service
 systemctl restart shop-worker.service
+supervisorctl start shop-octane:shop-octane_01
+supervisorctl start shop-octane
+systemctl start shop-octane@1.service
+systemctl start shop-octane.service
+supervisorctl start shop-octane all
+systemctl start shop-octane@1.service evil.service
 cutover-supervisor add shop-worker ../../../etc/passwd
 cutover-supervisor add other r1
 systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service
@@ -255,6 +261,12 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     yes systemctl --quiet disable --now --no-block shop-worker@r1-1.service shop-worker.service
     yes systemctl start shop-worker@1.service
     yes systemctl restart shop-worker.service
+    yes supervisorctl start shop-octane:shop-octane_01
+    yes supervisorctl start shop-octane
+    yes systemctl start shop-octane@1.service
+    yes systemctl start shop-octane.service
+    no  supervisorctl start shop-octane all
+    no  systemctl start shop-octane@1.service evil.service
     no  cutover-supervisor add shop-worker ../../../etc/passwd
     no  cutover-supervisor add other r1
     no  systemctl --quiet enable --now shop-worker@r1-1.service /tmp/evil.service

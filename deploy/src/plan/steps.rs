@@ -233,7 +233,8 @@ impl Site<'_> {
         }
     }
 
-    /// The swap and all that must follow it: the same on the way there and on the way back.
+    /// The swap and all that must follow it. On the way back runtimes come last: one that fails again keeps nothing else
+    /// from following.
     fn follow(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let swap = vec![
             self.root(),
@@ -249,9 +250,13 @@ impl Site<'_> {
         {
             steps.extend(self.reload(fpm));
         }
-        steps.extend(self.runtimes(release));
-        steps.extend(self.lines("after swap", &self.wish.config.steps.after_swap, release));
-        steps.extend(self.hand_over_workers(release, way));
+        let runtimes = self.runtimes(release, way);
+        let lines = self.lines("after swap", &self.wish.config.steps.after_swap, release);
+        let workers = self.hand_over_workers(release, way);
+        steps.extend(match way {
+            Way::Forth => [runtimes, lines, workers].concat(),
+            Way::Back => [lines, workers, runtimes].concat(),
+        });
         steps
     }
 

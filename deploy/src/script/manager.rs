@@ -58,7 +58,8 @@ pub fn recipe(manager: Manager) -> &'static str {
     }
 }
 
-/// The recipe of a manager for servers that keep the app in memory, with `server.sh` around the one for workers. It lists
+/// The recipe of a manager for servers that keep the app in memory, with `family.sh` and `server.sh` around the one
+/// for workers. It lists
 /// them with their release, and knows `end` and `kill` for all processes of one. Only these managers have runtimes; others
 /// have their recipe for workers.
 pub fn server_recipe(manager: Manager) -> &'static str {
@@ -67,12 +68,14 @@ pub fn server_recipe(manager: Manager) -> &'static str {
             "inner() {\n",
             include_str!("manager/supervisor.sh"),
             "}\n",
+            include_str!("manager/family.sh"),
             include_str!("manager/server.sh"),
         ),
         Manager::Systemd | Manager::SystemdUser => concat!(
             "inner() {\n",
             include_str!("manager/systemd.sh"),
             "}\n",
+            include_str!("manager/family.sh"),
             include_str!("manager/server.sh"),
         ),
         others => recipe(others),

@@ -2,9 +2,10 @@
 # Runs a shell line of the user's again and again until it succeeds, for SECONDS at most.
 seconds=$1 script=$2
 shift 2
-deadline=$(($(date +%s) + seconds))
-while ! said=$(sh -euc "$script" line "$@" 2>&1); do
-  if [ "$(date +%s)" -ge "$deadline" ]; then
+deadline=$(($(date +%s) + seconds)) left=$seconds
+while ! said=$(timeout -k 5 "$left" sh -euc "$script" line "$@" 2>&1); do
+  left=$((deadline - $(date +%s)))
+  if [ "$left" -le 0 ]; then
     printf '%s\nafter %s s the line that proves it still fails\n' "$said" "$seconds" >&2
     exit 70
   fi

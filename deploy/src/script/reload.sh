@@ -3,7 +3,8 @@
 # kernel's word: one of its processes began after this did. A server that finds its configuration wrong starts none.
 service=$1 sudo=$2 seconds=$3
 master() { systemctl show --property=MainPID --value "$service"; }
-began=$(awk '{ print int($1 * 100) }' /proc/uptime)
+# By the clock of those numbers; in a container that of /proc/uptime may be another one.
+began=$(awk '{ sub(/.*\) /, ""); print $20 }' /proc/self/stat)
 if [ "$sudo" = yes ]; then sudo -n systemctl reload "$service"; else systemctl reload "$service"; fi
 deadline=$(($(date +%s) + seconds))
 while :; do

@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use insta::assert_snapshot;
 
 use super::{Script, recipe};
 use crate::config::Manager;
+
+mod servers;
 
 /// Tells what stands in a file.
 const ROSTER: &str = "cat \"$1/table\"";
@@ -23,6 +25,7 @@ case $1 in
   drop)
     ( [ "$6" != late ] || sleep 0.5; sed -i "s/ RUNNING \([0-9]*\) $6 / ENDING \1 $6 /" "$2/table"; ) >/dev/null 2>&1 &
     [ "$6" = late ] || wait ;;
+  kill) sed -i "s/^$6 .*/$6 RUNNING 9 new 1/" "$2/table" ;;
 esac"#;
 
 /// A host with workers and the marks of a hand-over.
@@ -59,12 +62,16 @@ impl Stage {
     }
 
     fn run(&self, script: Script, words: &[&str]) {
+        let said = self.says(script, words);
+        assert!(said.status.success(), "{said:?}");
+    }
+
+    fn says(&self, script: Script, words: &[&str]) -> Output {
         let mut shell = Command::new("sh");
         shell.args(["-euc", script.text(), "script"]).arg(&self.0);
         shell.args(words).args([ROSTER, RECIPE]);
         shell.args(["fake", "mail", "no", "hand_over overlap"]);
-        let said = shell.output().unwrap();
-        assert!(said.status.success(), "{said:?}");
+        shell.output().unwrap()
     }
 
     /// Starts two workers of `new`, and the marks of it.

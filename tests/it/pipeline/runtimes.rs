@@ -301,12 +301,52 @@ async fn apache_passes_current_and_follows_by_the_pool_and_nginx_is_reloaded_and
     assert_eq!(told.exit(), 3, "{}", told.outcome());
     let failure = told.outcome.failure().unwrap();
     assert_eq!(failure.step, "runtime nginx", "{failure:?}");
+    // It does not on the way back either, where nothing else waits for it.
+    let undone = steps(&told)
+        .into_iter()
+        .filter(|(phase, _)| phase == "undo");
+    let undone: Vec<String> = undone.map(|(_, step)| step).collect();
+    let at = |name: &str| undone.iter().position(|step| step == name);
+    assert!(at("workers app-worker").is_some(), "{undone:?}");
+    assert!(at("workers app-worker") < at("runtime nginx"), "{undone:?}");
     fs::write(&conf, good).unwrap();
     went_well(&deploy(&scene, kit::SampleApp::code("six")).await);
     assert_eq!(codes().await, ["six"]);
     let stop =
         "kill $(cat ../../run/apache.pid) && while [ -e ../../run/apache.pid ]; do sleep 0.1; done";
     scene.host().sh(stop).await;
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn lines_that_started_nothing_start_the_release_before_though_there_is_nothing_to_stop() {
+    let mut scene = Scene::start(Plot::default()).await;
+    let table = "[[environments.production.runtimes]]\nkind = \"command\"\nname = \"own\"\ntimeout = \"2s\"\n\
+        stop = \"rm $CUTOVER_PATH/shared/own\"\n\
+        start = \"cp start $CUTOVER_PATH/shared/own\"\n\
+        prove = \"cmp start $CUTOVER_PATH/shared/own\"\n";
+    went_well(&scene.deploy(&[("start", "one")]).await);
+    let own = scene.host().dir().join("srv/app/shared/own");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::write(&own, "one").unwrap();
+    let text = format!("{}\n{table}", scene.text);
+    reads(&mut scene, text);
+    scene.commit(&[("start", "two")]).await;
+    went_well(&scene.deploy(&[]).await);
+    assert_eq!(fs::read_to_string(&own).unwrap(), "two");
+    let broken = scene
+        .text
+        .replace("cp start", "grep -q two start && cp start");
+    reads(&mut scene, broken);
+    let told = scene.deploy(&[("start", "three")]).await;
+    assert!(
+        told.outcome().starts_with("rolled back"),
+        "{}",
+        told.story()
+    );
+    let failure = told.outcome.failure().unwrap();
+    assert_eq!(failure.step, "runtime own start", "{failure:?}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), "two");
     scene.close().await;
 }
 

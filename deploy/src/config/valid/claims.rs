@@ -45,7 +45,8 @@ impl Claims {
         }
     }
 
-    /// Claims the supervisor group on `host`, if workers run there; a fault when another environment has it.
+    /// Claims the supervisor group on `host`, if workers run there; a fault when another environment has it,
+    /// or a runtime does.
     pub(super) fn group(
         &mut self,
         environment: &str,
@@ -55,11 +56,11 @@ impl Claims {
         if !host.roles.contains(&Role::Worker) {
             return Ok(());
         }
-        let owner = claim(
-            &mut self.groups,
-            (machine(&host.address), group.to_owned()),
-            environment,
-        );
+        let key = (machine(&host.address), group.to_owned());
+        if let Some(owner) = self.runtimes.get(&key) {
+            return Err(has_it_too(host, owner));
+        }
+        let owner = claim(&mut self.groups, key, environment);
         match owner {
             None => Ok(()),
             Some(owner) => {
@@ -88,12 +89,14 @@ impl Claims {
         };
         match owner {
             None => Ok(()),
-            Some(owner) => Err(Fault::new(
-                format!("on {} {owner} has this group too", host.name),
-                "give each runtime a group of its own",
-            )),
+            Some(owner) => Err(has_it_too(host, &owner)),
         }
     }
+}
+
+fn has_it_too(host: &Host, owner: &str) -> Fault {
+    let message = format!("on {} {owner} has this group too", host.name);
+    Fault::new(message, "give each runtime a group of its own")
 }
 
 /// The owner, where it is another one.

@@ -1,6 +1,7 @@
-//! The steps by which whatever serves the web beside PHP-FPM follows a release, after the swap and the same on a way back.
+//! The steps by which whatever serves the web beside PHP-FPM follows a release, after the swap, and on a
+//! way back behind all the rest.
 
-use super::workers::AFTER_DRAIN;
+use super::workers::{AFTER_DRAIN, Way};
 use super::{Site, Step};
 use crate::config::{AfterDrain, Following, Role, Runtime, Workers};
 use crate::names::ReleaseId;
@@ -10,16 +11,16 @@ use crate::script::{LINE, PROOF, ROSTER, Script, server_recipe};
 const TURN: &str = "turn";
 
 impl Site<'_> {
-    pub(super) fn runtimes(&self, release: &ReleaseId) -> Vec<Step> {
+    pub(super) fn runtimes(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let here = self.host.roles.contains(&Role::Web);
         let runtimes = self.wish.environment.runtimes.iter();
         runtimes
             .filter(|_| here)
-            .flat_map(|runtime| self.runtime(runtime, release))
+            .flat_map(|runtime| self.runtime(runtime, release, way))
             .collect()
     }
 
-    fn runtime(&self, runtime: &Runtime, release: &ReleaseId) -> Vec<Step> {
+    fn runtime(&self, runtime: &Runtime, release: &ReleaseId, way: Way) -> Vec<Step> {
         let name = format!("runtime {}", runtime.name());
         let mut steps = Vec::new();
         match &runtime.follows {
@@ -32,11 +33,22 @@ impl Site<'_> {
                 steps.push(self.step(&name, Script::Reload, args));
             }
             Following::Lines { stop, start, .. } => {
-                for (verb, line) in [("stop", stop), ("start", start)] {
-                    let args = line.as_ref().map(|line| self.line_args(line, release));
-                    let step = |args| self.step(format!("{name} {verb}"), Script::Line, args);
-                    steps.extend(args.map(step));
-                }
+                let stop = stop.as_ref().map(|line| {
+                    let (name, args) = (format!("{name} stop"), self.line_args(line, release));
+                    match way {
+                        Way::Forth => self.step(name, Script::Line, args),
+                        // What did not start cannot be stopped, and the good one is to start all the same.
+                        Way::Back => {
+                            let args = [args, vec![LINE.to_owned()]].concat();
+                            self.step(name, Script::LineIfPossible, args)
+                        }
+                    }
+                });
+                let start = start.as_ref().map(|line| {
+                    let args = self.line_args(line, release);
+                    self.step(format!("{name} start"), Script::Line, args)
+                });
+                steps.extend(stop.into_iter().chain(start));
             }
         }
         if let Some(line) = &runtime.prove {

@@ -20,7 +20,7 @@ is_shell() {
   esac
   case $program in sh | dash | ash | bash | busybox) ;; *) return 1 ;; esac
 }
-is_old() { awk 'NR == 1 { up = $1; next } { sub(/.*\) /, ""); exit up - $20 / 100 < 10 }' /proc/uptime "/proc/$1/stat" 2>/dev/null; }
+is_old() { awk '{ sub(/.*\) /, "") } NR == 1 { now = $20; next } { exit now - $20 < 1000 }' /proc/self/stat "/proc/$1/stat" 2>/dev/null; }
 list() {
   table=$(rows) || exit
   printf '%s\n' "$table" | while read -r id name state pid code restarts release; do

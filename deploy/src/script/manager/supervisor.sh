@@ -17,7 +17,7 @@ listed() {
 }
 case $verb in
   list)
-    table=$(listed)
+    table=$(listed) || exit
     printf '%s\n' "$table" | while read -r name state word pid _; do
       [ -n "$name" ] || continue
       [ "$word" = pid ] || pid=-

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 
-use super::{appended, broken};
+use super::{GOOD, appended, broken, told};
 
 /// Tables of these lines each.
 fn tables(lines: &[&str]) -> String {
@@ -48,6 +48,14 @@ fn runtimes_need_a_web_host_and_groups_of_their_own() {
     let workers = format!("[[environments.production.workers]]\ngroup = \"w\"\n{table}");
     assert_snapshot!(appended(&workers), @"
     cutover.toml:13:9: environments.production.runtimes[0].group: on web1 production has this group too
+      help: give each runtime a group of its own
+    1 problem in cutover.toml
+    ");
+    let before = told(&format!(
+        "{GOOD}{table}[environments.staging]\npath = \"/srv/staging\"\nhosts = [{{ name = \"web1\", address = \"web1\" }}]\nworkers = [{{ group = \"w\" }}]\n"
+    ));
+    assert_snapshot!(before, @"
+    cutover.toml:15:22: environments.staging.workers[0].group: on web1 production has this group too
       help: give each runtime a group of its own
     1 problem in cutover.toml
     ");
