@@ -11,10 +11,12 @@
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
 $opcache = function_exists('opcache_get_status') ? @opcache_get_status($ask === 'forget') : false;
-$on = is_array($opcache) && !empty($opcache['opcache_enabled']);
+// It is off as well while a reset waits for requests that began before.
+$waits = is_array($opcache) && !empty($opcache['restart_pending']);
+$on = $waits || is_array($opcache) && !empty($opcache['opcache_enabled']);
 
 if ($ask === 'reset') {
-    echo json_encode(['reset' => $on ? opcache_reset() : !ini_get('opcache.enable')]);
+    echo json_encode(['reset' => $on ? $waits || opcache_reset() : !ini_get('opcache.enable')]);
     return;
 }
 $renews = function_exists('posix_kill') && function_exists('fpm_get_status');

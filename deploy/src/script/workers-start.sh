@@ -14,10 +14,11 @@ start() {
     table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings") || return
     fresh=$(with '$4 == release && $2 == "RUNNING"' | wc -l)
     if [ "$fresh" -ge "$expect" ]; then break; fi
-    # What its manager has given up never comes; managers name workers that are added by release.
+    # What its manager has given up never comes; it is named by release, and told last: only the end may be shown.
     given_up=$(with 'index($1, "@" release "-") && index($2, "FATAL") == 1')
     if [ -n "$given_up" ] || [ "$(date +%s)" -ge "$until" ]; then
-      printf '%s\n%s of %s workers of %s came up on the release\n' "$table" "$fresh" "$expect" "$group" >&2
+      { with '!index($1, "@" release "-")' && with 'index($1, "@" release "-")'; } >&2
+      echo "$fresh of $expect workers of $group came up on the release" >&2
       return 70
     fi
     sleep 0.2

@@ -87,8 +87,8 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
     ended(&shop.deploy("two").await, 0);
     // Nor does the doctor see one; but what they are given is less than a job may take, and than a longer drain.
     assert_snapshot!(shop.diagnosed(|_| {}).await, @r#"
-    container.grace: shop-worker.r4-2 gets 2 s, and a job may take 60 s; drain_timeout = "70s", then deploy
     container.grace: shop-worker.r4-1 gets 2 s, and a job may take 60 s; drain_timeout = "70s", then deploy
+    container.grace: shop-worker.r4-2 gets 2 s, and a job may take 60 s; drain_timeout = "70s", then deploy
     container.shell-form is fine
     container.stop-signal is fine
     "#);
