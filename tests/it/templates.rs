@@ -212,7 +212,7 @@ supervisorctl start shop-worker:shop-worker_000
 supervisorctl start shop-worker:shop-worker_0 0
 supervisorctl signal TERM other:other_00
 supervisorctl -c /tmp/x status shop-worker:*
-systemctl reload nginx
+systemctl reload ssh
 systemctl restart php8.2-fpm
 systemctl start shop-worker@1.service ssh.service
 ";
@@ -280,7 +280,7 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     no  supervisorctl start shop-worker:shop-worker_0 0
     no  supervisorctl signal TERM other:other_00
     no  supervisorctl -c /tmp/x status shop-worker:*
-    yes systemctl reload nginx
+    no  systemctl reload ssh
     no  systemctl restart php8.2-fpm
     no  systemctl start shop-worker@1.service ssh.service
     took the settings of the system

@@ -321,7 +321,7 @@ async fn apache_passes_current_and_follows_by_the_pool_and_nginx_is_reloaded_and
 #[tokio::test]
 async fn lines_that_started_nothing_start_the_release_before_though_there_is_nothing_to_stop() {
     let mut scene = Scene::start(Plot::default()).await;
-    let table = "[[environments.production.runtimes]]\nkind = \"command\"\nname = \"own\"\ntimeout = \"2s\"\n\
+    let table = "[[environments.production.runtimes]]\nkind = \"command\"\ngroup = \"own\"\ntimeout = \"2s\"\n\
         stop = \"rm $CUTOVER_PATH/shared/own\"\n\
         start = \"cp start $CUTOVER_PATH/shared/own\"\n\
         prove = \"cmp start $CUTOVER_PATH/shared/own\"\n";
@@ -331,8 +331,7 @@ async fn lines_that_started_nothing_start_the_release_before_though_there_is_not
     fs::write(&own, "one").unwrap();
     let text = format!("{}\n{table}", scene.text);
     reads(&mut scene, text);
-    scene.commit(&[("start", "two")]).await;
-    went_well(&scene.deploy(&[]).await);
+    went_well(&scene.deploy(&[("start", "two")]).await);
     assert_eq!(fs::read_to_string(&own).unwrap(), "two");
     let broken = scene
         .text
