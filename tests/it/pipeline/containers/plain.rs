@@ -96,8 +96,8 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
         environment.workers[0].drain_timeout = Duration::from_secs(90);
     });
     assert_snapshot!(longer.await, @r#"
-    container.grace: shop-worker.r4-2 gets 2 s, and a job may take 90 s; drain_timeout = "90s", then deploy
     container.grace: shop-worker.r4-1 gets 2 s, and a job may take 90 s; drain_timeout = "90s", then deploy
+    container.grace: shop-worker.r4-2 gets 2 s, and a job may take 90 s; drain_timeout = "90s", then deploy
     container.shell-form is fine
     container.stop-signal is fine
     "#);
