@@ -72,9 +72,7 @@ impl Claims {
             }
         }
     }
-}
 
-impl Claims {
     /// Claims the group of a runtime on `host`; a fault when another environment has it, or workers do.
     pub(super) fn runtime(
         &mut self,
