@@ -1,6 +1,6 @@
 //! Judges what a file says, and makes a [`Config`] of it. Pure; goes on after a fault, so that all are told at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::document::quoted;
@@ -232,6 +232,33 @@ impl Time {
             Some(text) => findings.take(place, grammar::duration(&text, self.range)),
         }
     }
+}
+
+/// Reads tables of which each has a group of its own, the good ones with their position in the file. `called` stands before
+/// the name of one that is given twice.
+fn named_once<R, T>(
+    raw: Vec<R>,
+    place: &Place,
+    findings: &mut Findings<'_>,
+    called: &str,
+    read: impl Fn(R, &Place, &mut Findings<'_>) -> Option<T>,
+    name: impl Fn(&T) -> &str,
+) -> Vec<(usize, T)> {
+    let mut names = BTreeSet::new();
+    let mut good = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let place = place.index(index);
+        let Some(read) = read(raw, &place, findings) else {
+            continue;
+        };
+        if !names.insert(name(&read).to_owned()) {
+            let message = format!("{called}{} is given twice", quoted(name(&read)));
+            let help = "write one table for each group";
+            findings.add(&place.key("group"), Fault::new(message, help));
+        }
+        good.push((index, read));
+    }
+    good
 }
 
 /// The value of a key that may be left out.

@@ -1,15 +1,12 @@
 //! What serves the web beside PHP-FPM, and what fits together in one.
 
-use std::collections::BTreeSet;
-
-use super::super::document::quoted;
 use super::super::findings::{Fault, Findings};
 use super::super::grammar;
 use super::super::place::Place;
 use super::super::{
     AfterDrain, Following, HandOver, Manager, Runtime, RuntimeKind, Workers, defaults, raw,
 };
-use super::{Time, optional};
+use super::{Time, named_once, optional};
 
 /// Reads the runtimes, the good ones with their position in the file.
 pub(super) fn runtimes(
@@ -17,21 +14,7 @@ pub(super) fn runtimes(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Vec<(usize, Runtime)> {
-    let mut names = BTreeSet::new();
-    let mut read = Vec::new();
-    for (index, raw) in raw.into_iter().enumerate() {
-        let place = place.index(index);
-        let Some(runtime) = runtime(raw, &place, findings) else {
-            continue;
-        };
-        if !names.insert(runtime.name().to_owned()) {
-            let message = format!("{} is given twice", quoted(runtime.name()));
-            let help = "write one table for each group";
-            findings.add(&place.key("group"), Fault::new(message, help));
-        }
-        read.push((index, runtime));
-    }
-    read
+    named_once(raw, place, findings, "", runtime, Runtime::name)
 }
 
 fn runtime(raw: raw::Runtime, place: &Place, findings: &mut Findings<'_>) -> Option<Runtime> {

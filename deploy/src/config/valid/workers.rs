@@ -1,13 +1,10 @@
 //! Groups of workers, and what fits together in one.
 
-use std::collections::BTreeSet;
-
-use super::super::document::quoted;
 use super::super::findings::{Fault, Findings};
 use super::super::grammar;
 use super::super::place::Place;
 use super::super::{AfterDrain, HandOver, Manager, Workers, defaults, raw};
-use super::{Time, containers, optional};
+use super::{Time, containers, named_once, optional};
 
 /// Reads the groups of workers, the good ones with their position in the file.
 pub(super) fn workers(
@@ -15,23 +12,9 @@ pub(super) fn workers(
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Vec<(usize, Workers)> {
-    let mut groups = BTreeSet::new();
-    let mut read = Vec::new();
-    for (index, raw) in raw.into_iter().enumerate() {
-        let place = place.index(index);
-        let Some(workers) = group(raw, &place, findings) else {
-            continue;
-        };
-        if !groups.insert(workers.group.clone()) {
-            let message = format!("the group {} is given twice", quoted(&workers.group));
-            findings.add(
-                &place.key("group"),
-                Fault::new(message, "write one table for each group"),
-            );
-        }
-        read.push((index, workers));
-    }
-    read
+    named_once(raw, place, findings, "the group ", group, |workers| {
+        &workers.group
+    })
 }
 
 fn group(raw: raw::Workers, place: &Place, findings: &mut Findings<'_>) -> Option<Workers> {
