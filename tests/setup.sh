@@ -24,6 +24,7 @@ php php-cli
 php-fpm php-fpm
 /usr/lib/postgresql postgresql
 /usr/share/php/Illuminate/Foundation/Application.php php-laravel-framework
+/usr/lib/apache2/modules/libphp*.so libapache2-mod-php
 redis-cli redis-tools
 rsync rsync
 redis-server redis-server
@@ -57,7 +58,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 is_there() {
   case $1 in
-    /*) [ -e "$1" ] ;;
+    /*) for file in $1; do [ ! -e "$file" ] || return 0; done && false ;;
     # Debian calls it php-fpm8.2, after its version.
     php-fpm) for file in /usr/sbin/php-fpm* /usr/bin/php-fpm* /usr/local/sbin/php-fpm*; do [ ! -x "$file" ] || return 0; done && false ;;
     *) command -v "$1" >/dev/null 2>&1 ;;

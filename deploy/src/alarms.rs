@@ -1,6 +1,6 @@
 //! Whether what is seen while a release is watched is an alarm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -154,6 +154,10 @@ pub fn queue(queue: &Queue, said: &str) -> Result<Vec<Look>, String> {
 pub struct Roll {
     pids: BTreeMap<String, u32>,
     counts: BTreeMap<String, u32>,
+    /// Those that are counted and meant to stay; `None` before the first look.
+    staying: Option<BTreeSet<String>>,
+    /// How many of these went, and nobody has come for them yet.
+    gone: usize,
     restarts: u32,
 }
 
@@ -177,14 +181,21 @@ impl Roll {
         limits: &Restarts,
         workers: impl IntoIterator<Item = Seen<'w>>,
     ) -> Look {
-        let mut stuck = Vec::new();
+        let (mut stuck, mut staying, mut came) = (Vec::new(), BTreeSet::new(), 0);
         for worker in workers {
             let Seen { name, state, .. } = worker;
-            if matches!(state, "BACKOFF" | "FATAL") {
+            // Behind it some managers say why.
+            let word = state.split(':').next().unwrap_or_default();
+            if matches!(word, "BACKOFF" | "FATAL") {
                 stuck.push(format!("{name} is {state}"));
+            }
+            if worker.restarts.is_some() && !matches!(word, "ENDING" | "LOST") {
+                came += usize::from(!self.counts.contains_key(name));
+                staying.insert(name.to_owned());
             }
             self.restarts += self.anew(worker);
         }
+        self.restarts += self.replaced(staying, came);
         let limit = limits.restarts;
         let times = if self.restarts == 1 { "time" } else { "times" };
         let mut said = format!(
@@ -206,6 +217,8 @@ impl Roll {
         // A manager that counts sees those too that come and go between two looks.
         if let Some(count) = worker.restarts {
             let before = self.counts.insert(worker.name.to_owned(), count);
+            // One that came since the look before was started anew since then as well.
+            let before = before.or(self.staying.is_some().then_some(0));
             return before.map_or(0, |before| count.saturating_sub(before));
         }
         // One that is on its way has no process yet, and is compared when it has.
@@ -214,6 +227,20 @@ impl Roll {
         };
         let before = self.pids.insert(worker.name.to_owned(), pid);
         u32::from(before.is_some_and(|before| before != pid))
+    }
+
+    /// How many came for one that went, which is a start anew under another name: a pod that was evicted, or deleted. More
+    /// of them than before are none, and neither are those that finish their last job.
+    fn replaced(&mut self, staying: BTreeSet<String>, came: usize) -> u32 {
+        let Some(before) = self.staying.replace(staying) else {
+            return 0;
+        };
+        let now = self.staying.iter().flatten();
+        let left = before.len() - now.filter(|name| before.contains(*name)).count();
+        self.gone += left;
+        let replaced = self.gone.min(came);
+        self.gone -= replaced;
+        u32::try_from(replaced).unwrap_or(u32::MAX)
     }
 }
 

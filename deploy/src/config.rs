@@ -228,6 +228,8 @@ pub enum OnRollback {
 pub struct Host {
     /// What it is called in output.
     pub name: HostName,
+    /// The environment that it is a host of.
+    pub environment: EnvironmentName,
     /// Where and as whom it is reached.
     pub address: Address,
     /// What it does.

@@ -12,6 +12,7 @@ mod containers;
 mod files;
 mod host;
 mod ini;
+mod owners;
 mod php;
 mod pool;
 mod queue;
@@ -19,7 +20,9 @@ mod running;
 mod runtimes;
 mod seen;
 mod start;
+mod supervised;
 mod units;
+mod unmanaged;
 mod web;
 mod work;
 mod workers;
@@ -30,11 +33,15 @@ pub(crate) use host::commands_with_sudo;
 #[cfg(feature = "run")]
 pub(crate) use host::{OPEN_ROOT, commands_asked};
 pub use ini::Ini;
-pub use running::Running;
-pub use seen::{App, AppConfig, Connection, Listed, Process, Room, Seen, Silent};
+pub use running::{Hearing, Running};
+pub use seen::{
+    App, AppConfig, Connection, Horizon, JobTimeout, Listed, Process, Room, Seen, Silent,
+};
 #[cfg(feature = "run")]
 pub(crate) use units::SUPERVISORS;
 pub use units::Unit;
+#[cfg(feature = "run")]
+pub(crate) use unmanaged::may_be_supervised;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

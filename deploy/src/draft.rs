@@ -3,11 +3,14 @@
 
 use std::fmt::Write as _;
 
-use crate::config::Config;
+use crate::config::{Config, RuntimeKind};
 
+mod runtimes;
 mod site;
+mod workers;
 
 pub use site::{Machine, Site, Worker};
+pub use workers::horizon_timeout;
 
 /// What kind of app a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,17 @@ pub struct Repository {
     pub health: Option<String>,
     /// Whether a `package.json` has a build step.
     pub frontend: bool,
+    /// What it may run beside PHP-FPM, by its packages.
+    pub runtimes: Vec<RuntimeKind>,
+    /// Horizon, where the app requires it.
+    pub horizon: Option<Horizon>,
+}
+
+/// What a repository shows of Horizon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// The longest that a job may take, in seconds, and 0 where nothing ends it; `None` where that was not seen.
+    pub timeout_seconds: Option<u64>,
 }
 
 /// What is asked for.
@@ -71,6 +85,11 @@ pub fn draft(
     let guessed = path.is_none();
     let path = path.unwrap_or_else(|| format!("/srv/{}", repository.app));
     let mut found = vec![repository.kind.sentence().to_owned()];
+    let packages = repository.runtimes.iter().copied();
+    found.extend(packages.map(|kind| format!("in the repository {}", runtimes::package(kind))));
+    if repository.horizon.is_some() {
+        found.push("in the repository laravel/horizon".to_owned());
+    }
     let mut text = head(repository);
     write!(text, "{}", recipe(repository)).unwrap_or_default();
     let name = &wish.environment;
@@ -88,22 +107,16 @@ pub fn draft(
     };
     line(&mut text, "path", &path, note);
     host(&mut text, wish, machine);
-    if let (Some(machine), Some(site)) = (machine, site) {
-        found.extend(site.sentence());
-        found.extend(machine.sentences(&path));
-    } else if let Some(machine) = machine {
-        found.extend(machine.sentences(&path));
-    }
+    found.extend(site.and_then(Site::sentence));
+    found.extend(machine.iter().flat_map(|host| host.sentences(&path)));
     health(&mut text, repository, site, wish);
-    if let Some(machine) = machine {
-        machine.processes(
-            &mut text,
-            name,
-            &path,
-            site,
-            matches!(repository.kind, Kind::Laravel | Kind::Php),
-        );
+    workers::write(&mut text, name, &path, repository, machine);
+    let php = matches!(repository.kind, Kind::Laravel | Kind::Php);
+    if let Some(machine) = machine.filter(|_| php) {
+        machine.php_fpm(&mut text, name, &path, site);
     }
+    let (app, packages) = (&repository.app, &repository.runtimes);
+    runtimes::write(&mut text, name, &path, app, packages, machine);
     match Config::parse("cutover.toml", &text) {
         Ok(_) => {
             let found = found.iter().map(|said| one_line(said)).collect();

@@ -42,6 +42,8 @@ pub struct Facts {
     pub shared: BTreeMap<String, bool>,
     /// Things left behind by an interrupted deployment, as paths.
     pub leftovers: Vec<String>,
+    /// Groups of workers whose hand-over was begun, and neither proven nor taken back.
+    pub begun: Vec<String>,
     /// Folders that would have to be written to and may not, as paths.
     pub unwritable: Vec<String>,
     /// Releases that were removed and of which something could not be, as paths.
@@ -125,6 +127,13 @@ pub enum ReleaseState {
     RolledBack,
 }
 
+impl ReleaseState {
+    /// Whether it was about to become live or is, and was neither proven nor given up.
+    pub(crate) fn is_begun(self) -> bool {
+        matches!(self, Self::Ready | Self::Live)
+    }
+}
+
 /// Who holds a lease: the body of `.cutover/lock`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -178,6 +187,7 @@ impl Facts {
                 None => self.strange.push(line.to_owned()),
             },
             "leftover" => self.leftovers.push(rest.to_owned()),
+            "begun" => self.begun.push(rest.to_owned()),
             "unwritable" => self.unwritable.push(rest.to_owned()),
             "gone" => self.gone.push(rest.to_owned()),
             "missing" => self.missing = true,

@@ -69,8 +69,10 @@ impl HostError {
                 )
             }
             Self::Lost(_) | Self::Silent { .. } | Self::Channel { .. } => {
-                "Look at the host with `cutover status <environment>`; the next deployment goes on from what is there."
-                    .to_owned()
+                format!(
+                    "Look at the host with `cutover status {}`; the next deployment goes on from what is there.",
+                    host.environment
+                )
             }
         };
         Failure {

@@ -98,6 +98,8 @@ impl HostView {
             (Phase::Stage, !plan.stage.is_empty()),
             (Phase::Warm, plan.warm),
             (Phase::Migrate, !plan.migrate.is_empty()),
+            (Phase::Start, !plan.start.is_empty()),
+            (Phase::Leave, !plan.leave.is_empty()),
             (Phase::Switch, !plan.switch.is_empty()),
             (Phase::Health, plan.health),
             (Phase::Rejoin, !plan.rejoin.is_empty()),
@@ -156,7 +158,7 @@ impl Machine {
         }
     }
 
-    /// Calls the deployment off. Heard until the first swap begins; between waves it takes back what was swapped;
+    /// Calls the deployment off. Heard until the first wave begins; between waves it takes back what was swapped;
     /// from the last wave on it runs to its end.
     pub fn cancel(&mut self) {
         self.cancelled = true;
@@ -174,11 +176,12 @@ impl Machine {
             };
             self.phase = Some(phase);
             let hosts = self.hosts_of(phase);
+            if matches!(phase, Phase::Leave | Phase::Switch) {
+                self.away.extend(self.wave().to_vec());
+            }
             if phase == Phase::Switch {
                 // From here on a host that does not answer may have swapped.
-                let wave = self.wave().to_vec();
-                self.away.extend(wave.iter().cloned());
-                self.swapped.extend(wave);
+                self.swapped.extend(self.wave().to_vec());
             }
             if phase == Phase::Migrate {
                 self.migrating.extend(hosts.iter().cloned());
@@ -235,9 +238,9 @@ impl Machine {
         wave.map_or(&[], Vec::as_slice)
     }
 
-    fn switch(&mut self) -> Phase {
+    fn next_wave(&mut self) -> Phase {
         self.begun += 1;
-        Phase::Switch
+        Phase::Start
     }
 
     /// The next wave, or the way back when it was called off meanwhile, or the end.
@@ -259,7 +262,7 @@ impl Machine {
             });
             return Phase::Undo;
         }
-        self.switch()
+        self.next_wave()
     }
 
     fn following(&mut self) -> Option<Phase> {
@@ -278,7 +281,7 @@ impl Machine {
                     // An earlier try may have swapped later waves already.
                     self.swapped = self.running();
                     self.away = self.hosts.keys().cloned().collect();
-                    self.switch()
+                    self.next_wave()
                 }
                 Goal::TakeBack { .. } => self.take_back(),
                 _ if stop => {
@@ -293,8 +296,10 @@ impl Machine {
             Some(Phase::Stage) => Phase::Migrate,
             Some(Phase::Migrate) if self.next_to_migrate().is_some() => Phase::Migrate,
             Some(Phase::Migrate) => Phase::Warm,
-            Some(Phase::Warm) => self.switch(),
+            Some(Phase::Warm) => self.next_wave(),
             Some(phase) if failed && phase.is_of_a_wave() => Phase::Undo,
+            Some(Phase::Start) => Phase::Leave,
+            Some(Phase::Leave) => Phase::Switch,
             Some(Phase::Switch) => Phase::Health,
             Some(Phase::Health) => Phase::Rejoin,
             Some(Phase::Rejoin) => Phase::Outside,

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 const COLUMNS: [(&str, &[Phase]); 7] = [
     ("stage", &[Phase::Stage, Phase::Warm]),
     ("migrate", &[Phase::Migrate]),
-    ("switch", &[Phase::Switch]),
+    ("switch", &[Phase::Start, Phase::Leave, Phase::Switch]),
     ("health", &[Phase::Health, Phase::Rejoin, Phase::Outside]),
     ("watch", &[Phase::Watch]),
     ("keep", &[Phase::Keep]),

@@ -83,6 +83,14 @@ impl Failure {
             None => format!("{}: {}", self.step, self.message),
         }
     }
+
+    /// The same, and behind it another one of the same host.
+    #[cfg(feature = "run")]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.message = format!("{}; {}: {}", self.message, other.step, other.message);
+        self.hint = self.hint.or(other.hint);
+        self
+    }
 }
 
 impl Outcome {

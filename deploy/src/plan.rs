@@ -28,7 +28,7 @@ pub use goal::Goal;
 pub use remarks::remarks;
 pub use steps::Step;
 #[cfg(feature = "run")]
-pub(crate) use steps::shown;
+pub(crate) use steps::{patience, shown};
 
 /// What a deployment will do, on every host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,10 @@ pub struct HostPlan {
     pub migrate: Vec<Step>,
     /// Rolls that back where the release is taken back and the environment wants it.
     pub migrate_back: Vec<Step>,
+    /// Starts workers of the release, where other hosts of its wave wait for that; otherwise a part of `switch`.
+    pub start: Vec<Step>,
+    /// Has old workers take no further job, where other hosts of its wave wait for that; otherwise a part of `switch`.
+    pub leave: Vec<Step>,
     /// Makes the release live and its processes follow.
     pub switch: Vec<Step>,
     /// Has the host come back to where it left from before its swap, once it is healthy.
@@ -107,8 +111,15 @@ pub struct HostPlan {
 impl HostPlan {
     /// How many segments and questions it takes here when all goes well.
     pub fn channels(&self) -> usize {
-        let (switch, rejoin) = (&self.switch, &self.rejoin);
-        let segments = [&self.stage, &self.migrate, switch, rejoin, &self.keep];
+        let segments = [
+            &self.stage,
+            &self.migrate,
+            &self.start,
+            &self.leave,
+            &self.switch,
+            &self.rejoin,
+            &self.keep,
+        ];
         let segments = segments.iter().filter(|steps| !steps.is_empty()).count();
         let questions = [self.health, self.watch && self.health];
         segments + questions.into_iter().filter(|asked| *asked).count()
@@ -147,6 +158,7 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
     let release = goal.release().clone();
     fit::held(wish, &goal, facts)?;
     fit::check(wish, &goal, facts)?;
+    let waves = waves::waves(wish.environment, &wish.request.kind);
     let mut hosts: BTreeMap<HostName, HostPlan> = wish
         .environment
         .hosts
@@ -155,11 +167,10 @@ pub fn plan(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Plan, R
         .map(|(host, facts)| {
             (
                 host.name.clone(),
-                steps::host_plan(wish, &goal, host, facts),
+                steps::host_plan(wish, &goal, host, facts, &waves),
             )
         })
         .collect();
-    let waves = waves::waves(wish.environment, &wish.request.kind);
     waves::name_speakers(wish.environment, &waves, &mut hosts);
     alarms::give(wish, &goal, &waves, &mut hosts);
     let previous = wish
@@ -218,7 +229,15 @@ impl Plan {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.aim()];
         for (name, host) in &self.hosts {
-            let names = [&host.stage, &host.migrate, &host.switch]
+            let HostPlan {
+                stage,
+                migrate,
+                start,
+                leave,
+                switch,
+                ..
+            } = host;
+            let names = [stage, migrate, start, leave, switch]
                 .into_iter()
                 .flatten()
                 .map(|step| step.name.as_str());
@@ -255,7 +274,7 @@ pub fn brings_bytes(
                 .all(|host| facts.contains_key(&host.name));
             !all_here
                 || matches!(
-                    goal::goal_of_deploy(request, commit, facts),
+                    goal::goal_of_deploy(environment, request, commit, facts),
                     Goal::Fresh { .. }
                 )
         }

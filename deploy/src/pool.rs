@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::FpmAction;
 use crate::health::{self, Answer};
 
+/// The status by which a pool says that it waited for a swap that did not come.
+const EARLY: u16 = 425;
+
 /// What a pool told of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
@@ -23,6 +26,9 @@ pub struct Pool {
     /// Whether its processes can be told to begin anew.
     #[serde(default)]
     pub renews: bool,
+    /// Whether one of its processes can wait for a swap.
+    #[serde(default)]
+    pub waits: bool,
     /// `OPcache`, where it is on and answers.
     pub opcache: Option<Opcache>,
     /// Its extensions, in small letters; told to the doctor only, as all that follows.
@@ -166,50 +172,38 @@ impl Opcache {
 }
 
 impl Follows {
-    /// The words that the pool is asked by after a swap, one after another.
-    pub fn words(self) -> &'static [&'static str] {
+    /// The word that the pool is asked by after a swap.
+    pub fn word(self) -> Option<&'static str> {
         match self {
-            Self::Nothing => &[],
-            Self::Renew => &["renew", "reset"],
-            Self::Reset => &["reset"],
+            Self::Nothing => None,
+            Self::Renew => Some("renew"),
+            Self::Reset => Some("reset"),
         }
     }
 
-    /// What the pool answered to the words, as a line for output.
-    pub fn followed(self, answers: &[Answer]) -> Result<String, String> {
-        match (self, answers) {
-            (Self::Renew, [renewed, reset]) => {
-                let processes = renewed_processes(renewed)?;
-                was_reset(reset)?;
-                Ok(format!("{processes}, OPcache is empty"))
-            }
-            (Self::Reset, [reset]) => was_reset(reset).map(|()| "OPcache was reset".to_owned()),
-            (Self::Nothing, []) => Ok("nothing".to_owned()),
-            _ => Err("the pool did not answer to all that it was asked".to_owned()),
+    /// What the pool answered to the word, as a line for output; `None` where it waited for a swap that did not come.
+    pub fn followed(self, answer: &Answer) -> Result<Option<String>, String> {
+        #[derive(Deserialize)]
+        struct Said {
+            #[serde(default)]
+            reset: bool,
+            #[serde(default)]
+            renewed: u64,
+            #[serde(default)]
+            of: u64,
         }
+        if answer.status == EARLY {
+            return Ok(None);
+        }
+        let Said { reset, renewed, of } = expect(answer)?;
+        if !reset {
+            return Err("OPcache did not reset".to_owned());
+        }
+        Ok(Some(match self {
+            Self::Renew => format!("{renewed} of {of} processes begin anew, OPcache is empty"),
+            _ => "OPcache was reset".to_owned(),
+        }))
     }
-}
-
-fn was_reset(answer: &Answer) -> Result<(), String> {
-    #[derive(Deserialize)]
-    struct Said {
-        reset: bool,
-    }
-    if expect::<Said>(answer)?.reset {
-        Ok(())
-    } else {
-        Err("OPcache did not reset".to_owned())
-    }
-}
-
-fn renewed_processes(answer: &Answer) -> Result<String, String> {
-    #[derive(Deserialize)]
-    struct Said {
-        renewed: u64,
-        of: u64,
-    }
-    let Said { renewed, of } = expect(answer)?;
-    Ok(format!("{renewed} of {of} processes begin anew"))
 }
 
 /// How many scripts `OPcache` forgot.
@@ -268,6 +262,7 @@ mod tests {
             restricted_to: String::new(),
             enabled: on,
             renews: true,
+            waits: true,
             opcache: on.then_some(Opcache {
                 full: false,
                 used_bytes: 60,
@@ -355,25 +350,21 @@ mod tests {
             body: body.into(),
             ..Answer::default()
         };
-        let said = |answer: &Answer| {
-            let reset = Follows::Reset.followed(std::slice::from_ref(answer));
-            reset.unwrap_err()
-        };
-        let renewed = |processes: &str| {
-            let answers = [processes, r#"{"reset":true}"#].map(|body| answered(200, body));
-            Follows::Renew.followed(&answers)
-        };
+        let said = |answer: &Answer| Follows::Reset.followed(answer).unwrap_err();
+        let renewed = |body: &str| Follows::Renew.followed(&answered(200, body)).unwrap();
         insta::assert_snapshot!([
             said(&answered(404, "File not found.\n")),
             said(&answered(200, "<br />Warning")),
             said(&answered(200, r#"{"reset":false}"#)),
-            renewed(r#"{"renewed":24,"of":24}"#).unwrap(),
+            renewed(r#"{"reset":true,"renewed":24,"of":24}"#).unwrap(),
+            format!("{:?}", Follows::Renew.followed(&answered(425, ""))),
         ].join("\n"), @"
         the pool answers HTTP 404: File not found.
 
         the pool answers strangely: <br />Warning
         OPcache did not reset
         24 of 24 processes begin anew, OPcache is empty
+        Ok(None)
         ");
     }
 }

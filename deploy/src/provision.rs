@@ -4,19 +4,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::config::{Environment, HandOver, Host, Manager, PoolAddress, Recipe, Role, Workers};
+use crate::config::{Environment, Host, Manager, Recipe, Role, Runtime, RuntimeKind, Workers};
 
+mod processes;
 mod rights;
+mod site;
 
 pub(crate) use rights::rights_file;
 
-const NGINX: &str = include_str!("../../templates/nginx.conf");
-const NGINX_STATIC: &str = include_str!("../../templates/nginx-static.conf");
-const POOL: &str = include_str!("../../templates/php-fpm-pool.conf");
-const SUPERVISOR: &str = include_str!("../../templates/supervisor.conf");
-const OVERLAP: &str = include_str!("../../templates/supervisor-overlap.conf");
-const UNIT: &str = include_str!("../../templates/worker@.service");
-const CUTOVER_SUPERVISOR: &str = include_str!("../../templates/cutover-supervisor");
 /// How the script writes a file.
 const WRITES: &str = include_str!("script/provision.sh");
 /// Ends what is written into a file. No template has such a line, and no value can.
@@ -37,6 +32,22 @@ pub struct Order<'a> {
     pub key: Option<&'a str>,
 }
 
+impl<'a> Order<'a> {
+    /// The groups of workers that this host has.
+    fn workers(self) -> Vec<&'a Workers> {
+        let works = self.host.roles.contains(&Role::Worker);
+        let workers = self.environment.workers.iter();
+        workers.filter(|_| works).collect()
+    }
+
+    /// The runtimes that this host has.
+    fn runtimes(self) -> Vec<&'a Runtime> {
+        let serves = self.host.roles.contains(&Role::Web);
+        let runtimes = self.environment.runtimes.iter();
+        runtimes.filter(|_| serves).collect()
+    }
+}
+
 /// Writes the script, or says which value it could not take.
 pub fn script(order: Order<'_>) -> Result<String, String> {
     let host = order.host;
@@ -52,23 +63,25 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
     if user == "root" {
         return Err("a user who deploys as root needs none of this: name another one".to_owned());
     }
-    let workers: Vec<&Workers> = order
-        .environment
-        .workers
-        .iter()
-        .filter(|_| host.roles.contains(&Role::Worker))
-        .collect();
+    let octanes = order.runtimes().into_iter();
+    let octanes = octanes.filter(|runtime| runtime.kind == RuntimeKind::Octane);
+    if octanes.count() > 1 {
+        return Err("two runtimes of Octane would have the same ports here: make them one with `expect`, or set them up yourself by templates/".to_owned());
+    }
     let mut text = head(order, user);
-    whose(&mut text, order, &workers);
+    whose(&mut text, order)?;
     packages(&mut text, order);
     account(&mut text, order, user)?;
     if host.roles.contains(&Role::Web) {
-        web(&mut text, order, user)?;
+        site::write(&mut text, order, user)?;
     }
-    for workers in &workers {
-        group(&mut text, order, workers, user)?;
+    for workers in order.workers() {
+        processes::group(&mut text, order, workers, user)?;
     }
-    rights::write(&mut text, order, &workers, user);
+    for runtime in order.runtimes() {
+        processes::runtime(&mut text, order, runtime, user)?;
+    }
+    rights::write(&mut text, order, user);
     text.push_str("\necho 'This host is ready.'\n");
     if order.recipe == Recipe::Laravel {
         writeln!(
@@ -78,6 +91,7 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
         )
         .unwrap_or_default();
     }
+    text.push_str(")\n");
     Ok(text)
 }
 
@@ -108,7 +122,8 @@ fn head(order: Order<'_>, user: &str) -> String {
     format!(
         "#!/bin/sh\n# Makes a bare Debian 12 or newer fit for {app}, {environment}: {host}, where {user} deploys to {path}.\n\
          # Made by `cutover provision`. Read it, then run it as root; it may run again, and leaves files alone that somebody\n\
-         # has changed since.\nset -eu\n\
+         # has changed since. It is one command to the shell: nothing of it runs where not all of it has arrived.\n\
+         (\nset -eu\numask 022\n\
          # `su` without `-` has no sbin in it.\n\
          export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
          [ \"$(id -u)\" = 0 ] || {{ echo 'run this as root' >&2 && exit 1; }}\n\
@@ -122,31 +137,16 @@ fn head(order: Order<'_>, user: &str) -> String {
 }
 
 /// Refuses, before anything is changed, what would take over files or requests of another app.
-fn whose(text: &mut String, order: Order<'_>, workers: &[&Workers]) {
+fn whose(text: &mut String, order: Order<'_>) -> Result<(), String> {
     let path = &order.environment.path;
-    let files: Vec<String> = workers
-        .iter()
-        .flat_map(|workers| files_of(workers))
-        .collect();
-    if !files.is_empty() {
-        text.push('\n');
+    text.push('\n');
+    if site::serves(order).is_some() {
+        writeln!(text, "whose {} {path}", site::available(order)).unwrap_or_default();
     }
-    for file in files {
-        writeln!(text, "whose {file} {path}").unwrap_or_default();
-    }
-    if order.host.roles.contains(&Role::Web) && server_name(order.environment) == ANY {
-        let called = called(order.app, order.environment);
-        write!(
-            text,
-            "\n# Without a `url` this site answers to any name, and only one site can.\n\
-             for site in /etc/nginx/sites-enabled/*; do\n  \
-             case ${{site##*/}} in {called} | default) continue ;; esac\n  \
-             if grep -qsE '^[[:space:]]*server_name[^;]*[[:space:]]_[[:space:];]' \"$site\"; then\n    \
-             refuse \"$site answers to any name already: give {environment} a url, then print this again\"\n  fi\ndone\n",
-            environment = order.environment.name,
-        )
-        .unwrap_or_default();
-    }
+    let rights = rights_file(order.app, order.environment);
+    writeln!(text, "whose {rights} {path}").unwrap_or_default();
+    processes::whose(text, order);
+    site::alone(text, order)
 }
 
 fn packages(text: &mut String, order: Order<'_>) {
@@ -155,31 +155,39 @@ fn packages(text: &mut String, order: Order<'_>) {
          need() { command -v \"$2\" >/dev/null || missing=\"$missing $1\"; }\n\
          need openssh-server sshd\nneed sudo sudo\nneed curl curl\n",
     );
-    let roles = &order.host.roles;
-    if roles.contains(&Role::Web) {
+    if site::serves(order).is_some() {
         text.push_str("need nginx nginx\n");
     }
-    if roles.contains(&Role::Worker) && order.environment.workers.iter().any(by_supervisor) {
+    if by_supervisor(order) {
         text.push_str("need supervisor supervisord\n");
     }
-    if speaks_php(order) {
+    if order.speaks_php() {
+        text.push_str("need php-cli php\n");
+        match site::version(order.environment.php_fpm.as_ref()) {
+            _ if !site::has_pool(order) => {}
+            Some(version) => {
+                writeln!(text, "need php{version}-fpm php-fpm{version}").unwrap_or_default();
+            }
+            None => text.push_str(
+                "set -- /usr/sbin/php-fpm[0-9]*\n[ -x \"$1\" ] || missing=\"$missing php-fpm\"\n",
+            ),
+        }
         text.push_str(
-            "need php-cli php\nset -- /usr/sbin/php-fpm[0-9]*\n[ -x \"$1\" ] || missing=\"$missing php-fpm\"\n\
-             for extension in curl mbstring xml zip; do\n  php -m 2>/dev/null | grep -qx \"$extension\" || missing=\"$missing php-$extension\"\ndone\n",
+            "for extension in curl mbstring xml zip; do\n  php -m 2>/dev/null | grep -qx \"$extension\" || missing=\"$missing php-$extension\"\ndone\n",
         );
     }
     text.push_str(
         "if [ -n \"$missing\" ]; then\n  apt-get update\n  # shellcheck disable=SC2086\n  \
-         DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing\nfi\n",
+         DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing </dev/null\nfi\n",
     );
 }
 
-fn speaks_php(order: Order<'_>) -> bool {
-    order.recipe == Recipe::Laravel || order.environment.php_fpm.is_some()
-}
-
-fn by_supervisor(workers: &Workers) -> bool {
-    workers.manager == Manager::Supervisor
+fn by_supervisor(order: Order<'_>) -> bool {
+    let runtimes = order.runtimes().into_iter().filter_map(Runtime::processes);
+    let mut all = order.workers().into_iter().chain(runtimes);
+    // Somebody has to start Horizon's master, and systemd would end what still works with it.
+    let theirs = [Manager::Supervisor, Manager::Horizon];
+    all.any(|processes| theirs.contains(&processes.manager))
 }
 
 fn account(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
@@ -202,7 +210,10 @@ fn account(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String
         text,
         "home=$(getent passwd {user} | cut -d: -f6)\nas_user sh -s \"$home\" '{key}' <<'{END}'\n\
          set -eu\numask 077\nmkdir -p \"$1/.ssh\"\ncd \"$1/.ssh\"\n\
-         grep -qxF \"$2\" authorized_keys 2>/dev/null || echo \"$2\" >>authorized_keys\n{END}\n"
+         if grep -qxF \"$2\" authorized_keys 2>/dev/null; then exit; fi\n\
+         # The last line may have no end.\n\
+         [ -z \"$(tail -c 1 authorized_keys 2>/dev/null)\" ] || echo >>authorized_keys\n\
+         echo \"$2\" >>authorized_keys\n{END}\n"
     )
     .unwrap_or_default();
     Ok(())
@@ -240,169 +251,6 @@ const GROUP: &str = "@primary-group@";
 fn file(text: &mut String, path: &str, mode: &str, content: &str) {
     let content = content.trim_end();
     writeln!(text, "put {path} {mode} <<'{END}'\n{content}\n{END}").unwrap_or_default();
-}
-
-fn web(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
-    let environment = order.environment;
-    let called = called(order.app, environment);
-    let fpm = environment.php_fpm.as_ref();
-    let socket = match fpm.and_then(|fpm| fpm.pool.as_ref()) {
-        Some(PoolAddress::Socket(path)) => path.clone(),
-        Some(PoolAddress::Port(..)) => {
-            return Err("a pool on a port is not made here: give `pool` a socket".to_owned());
-        }
-        None => format!("/run/php/{called}.sock"),
-    };
-    plain("`pool`", &socket)?;
-    let name = server_name(environment);
-    plain("the name of the site", &name)?;
-    if speaks_php(order) {
-        let pool = POOL
-            .replace("[shop]", &format!("[{called}]"))
-            .replace("user = deploy", &format!("user = {user}"))
-            .replace("group = deploy", &format!("group = {GROUP}"))
-            .replace("/run/php/shop.sock", &socket);
-        text.push_str("\n# PHP-FPM: a pool of its own.\nphp=$(php -r 'echo PHP_MAJOR_VERSION, \".\", PHP_MINOR_VERSION;')\n");
-        file(
-            text,
-            &format!("\"/etc/php/$php/fpm/pool.d/{called}.conf\""),
-            "0644",
-            &pool,
-        );
-        text.push_str(
-            "sound \"php-fpm$php\" -t\n\
-             # A reload, by whomever, is not to cut requests off.\n\
-             settings=/etc/php/$php/fpm/php-fpm.conf\n\
-             grep -q '^[[:space:]]*process_control_timeout' \"$settings\" ||\n  \
-             sed -i 's/^;[;[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 30s/' \"$settings\"\n\
-             systemctl reload-or-restart \"php$php-fpm\"\n",
-        );
-    }
-    let site = if speaks_php(order) {
-        NGINX
-    } else {
-        NGINX_STATIC
-    };
-    let site = site
-        .replace("shop.example.com", &name)
-        .replace("/srv/shop/", &format!("{}/", environment.path))
-        .replace("/run/php/shop.sock", &socket);
-    text.push_str("\n# nginx: the site, and at first not Debian's own.\n");
-    file(
-        text,
-        &format!("/etc/nginx/sites-available/{called}"),
-        "0644",
-        &site,
-    );
-    write!(
-        text,
-        "if [ ! -e {enabled}/{called} ]; then\n  ln -sfn ../sites-available/{called} {enabled}/{called}\n  \
-         link={enabled}/{called}\nfi\n\
-         sound nginx -t\n\
-         if [ -n \"$link\" ] && [ -L {enabled}/default ]; then rm {enabled}/default; fi\n\
-         systemctl reload-or-restart nginx\n",
-        enabled = "/etc/nginx/sites-enabled",
-    )
-    .unwrap_or_default();
-    Ok(())
-}
-
-/// What nginx calls a site without a name.
-const ANY: &str = "_";
-
-/// The name that people call the site by; any name where none is known.
-fn server_name(environment: &Environment) -> String {
-    let health = environment.health.as_ref();
-    let of = |url: &String| url.split('/').nth(2)?.split(':').next().map(str::to_owned);
-    let name = environment.url.as_ref().and_then(of);
-    name.or_else(|| health?.host_header.clone())
-        .unwrap_or_else(|| ANY.to_owned())
-}
-
-/// The files that say what the workers of a group run, where they are made here.
-fn files_of(workers: &Workers) -> Vec<String> {
-    let name = &workers.group;
-    match (workers.manager, workers.hand_over) {
-        (Manager::Systemd, HandOver::Overlap) => {
-            vec![format!("/etc/systemd/system/{name}@.service")]
-        }
-        (Manager::Supervisor, _) => vec![
-            format!("/etc/supervisor/conf.d/{name}.conf"),
-            format!("/etc/supervisor/cutover/{name}.conf"),
-        ],
-        _ => Vec::new(),
-    }
-}
-
-fn group(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) -> Result<(), String> {
-    let (name, path) = (&workers.group, &order.environment.path);
-    plain("the name of a group", name)?;
-    let overlaps = workers.hand_over == HandOver::Overlap;
-    if workers.manager == Manager::Systemd && overlaps {
-        let unit = UNIT
-            .replace("/srv/shop/", &format!("{path}/"))
-            .replace("User=deploy", &format!("User={user}"))
-            .replace("of shop\n", &format!("of {}\n", order.app));
-        writeln!(text, "\n# Workers of {name}. Their command line is a guess: `queue:work` with the template's options.").unwrap_or_default();
-        file(
-            text,
-            &format!("/etc/systemd/system/{name}@.service"),
-            "0644",
-            &unit,
-        );
-        text.push_str("systemctl daemon-reload\n");
-        return Ok(());
-    }
-    if !by_supervisor(workers) {
-        writeln!(
-            text,
-            "\n# Workers of {name}: {} has them, which is not set up here.",
-            workers.manager.word()
-        )
-        .unwrap_or_default();
-        return Ok(());
-    }
-    let patience = workers.drain_timeout.as_secs().max(70);
-    let of = |template: &str| {
-        template
-            .replace("[program:shop-worker]", &format!("[program:{name}]"))
-            .replace("/srv/shop/", &format!("{path}/"))
-            .replace("user=deploy", &format!("user={user}"))
-            .replace("numprocs=2", &format!("numprocs={}", workers.expect))
-            .replace("stopwaitsecs=70", &format!("stopwaitsecs={patience}"))
-            .replace(
-                "/supervisor/shop-worker.log",
-                &format!("/supervisor/{name}.log"),
-            )
-    };
-    writeln!(text, "\n# Workers of {name}. Its command line is a guess: `queue:work` with the template's options.").unwrap_or_default();
-    if overlaps {
-        text.push_str("install -d -m 0755 /etc/supervisor/cutover\n");
-        file(
-            text,
-            &format!("/etc/supervisor/cutover/{name}.conf"),
-            "0644",
-            &of(OVERLAP),
-        );
-        file(
-            text,
-            "/usr/local/sbin/cutover-supervisor",
-            "0755",
-            CUTOVER_SUPERVISOR,
-        );
-    } else {
-        file(
-            text,
-            &format!("/etc/supervisor/conf.d/{name}.conf"),
-            "0644",
-            &of(SUPERVISOR),
-        );
-        text.push_str("# They begin to run with the first deployment. To systemd supervisor runs before it can be asked.\n\
-             for _ in 1 2 3 4 5 6 7 8 9 10; do if supervisorctl pid >/dev/null 2>&1; then break; fi; sleep 1; done\n\
-             sound supervisorctl reread\n");
-        writeln!(text, "supervisorctl update {name}").unwrap_or_default();
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub const DOCTOR_RIGHTS: &str = include_str!("script/doctor/rights.sh");
 pub const DOCTOR_PROCESSES: &str = include_str!("script/doctor/processes.sh");
 /// … or of the units that systemd has for them, …
 pub const DOCTOR_UNITS: &str = include_str!("script/doctor/units.sh");
+/// … and of what they do with signals, and which units have those that no manager lists, …
+pub const DOCTOR_OWNERS: &str = include_str!("script/doctor/owners.sh");
 /// … of the PHP of the command line, by [`DOCTOR_APP`], …
 pub const DOCTOR_PHP: &str = include_str!("script/doctor/php.sh");
 /// … which tells of the app, …
@@ -62,8 +64,10 @@ pub const DOCTOR_WEB: &str = include_str!("script/doctor/web.sh");
 pub const DOCTOR_CONTAINERS: &str = include_str!("script/doctor/containers.sh");
 /// … of cron, …
 pub const DOCTOR_CRON: &str = include_str!("script/doctor/cron.sh");
-/// … and of PHP-FPM, by [`ASK`] in its pool.
+/// … of PHP-FPM, by [`ASK`] in its pool, …
 pub const DOCTOR_ANSWERS: &str = include_str!("script/doctor/answers.sh");
+/// … and whether it runs at all.
+pub const DOCTOR_FPM: &str = include_str!("script/doctor/fpm.sh");
 
 /// Runs a shell line of the user's; an argument of the scripts that do something around one.
 pub const LINE: &str = include_str!("script/line.sh");
@@ -99,8 +103,16 @@ pub enum Script {
     Prove,
     /// Makes workers that run what `current` leads to follow a release.
     Workers,
+    /// Has servers that keep the app in memory follow a release, one after another.
+    Servers,
+    /// Runs another script for a while, and says so where it does not come to its end.
+    Soon,
     /// Starts workers of a release beside all others.
     WorkersStart,
+    /// Has workers of other releases take no further job until they are told to end.
+    WorkersPause,
+    /// Has workers that pause take jobs again.
+    WorkersResume,
     /// Ends all workers that were started for other releases.
     WorkersEnd,
     /// Proves that a release has its workers.
@@ -135,7 +147,11 @@ impl Script {
             Self::Reload => include_str!("script/reload.sh"),
             Self::Prove => include_str!("script/prove.sh"),
             Self::Workers => include_str!("script/workers.sh"),
+            Self::Servers => include_str!("script/servers.sh"),
+            Self::Soon => include_str!("script/soon.sh"),
             Self::WorkersStart => include_str!("script/workers-start.sh"),
+            Self::WorkersPause => include_str!("script/workers-pause.sh"),
+            Self::WorkersResume => include_str!("script/workers-resume.sh"),
             Self::WorkersEnd => include_str!("script/workers-end.sh"),
             Self::WorkersProve => include_str!("script/workers-prove.sh"),
             Self::WorkersRestore => include_str!("script/workers-restore.sh"),

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Environment;
 use crate::event::Event;
 use crate::machine::Phase;
-use crate::names::{HostName, ReleaseId};
+use crate::names::{EnvironmentName, HostName, ReleaseId};
 use crate::outcome::{Failure, LeftOver, Outcome};
 
 /// What is under way, by the events so far.
 #[derive(Debug, Clone)]
 pub struct UnderWay {
+    environment: EnvironmentName,
     hosts: Vec<HostName>,
     phase: String,
     release: Option<ReleaseId>,
@@ -21,10 +23,12 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// Nothing yet, on these hosts.
-    pub fn on(hosts: impl IntoIterator<Item = HostName>) -> Self {
+    /// Nothing yet, on the hosts of this environment.
+    pub fn on(environment: &Environment) -> Self {
+        let hosts = environment.hosts.iter();
         Self {
-            hosts: hosts.into_iter().collect(),
+            environment: environment.name.clone(),
+            hosts: hosts.map(|host| host.name.clone()).collect(),
             phase: String::new(),
             release: None,
             previous: None,
@@ -53,6 +57,13 @@ impl UnderWay {
                     // What was sent may begin at any moment, and which hosts are of this wave is not told.
                     let hosts = self.hosts.iter().cloned();
                     self.reached.extend(hosts.map(|host| (host, None)));
+                }
+                if self.is(Phase::Start) || self.is(Phase::Leave) {
+                    // No swap comes behind it by itself: new workers run, old ones may be told to end, hosts be away.
+                    for host in &self.hosts {
+                        let live = || self.previous.clone();
+                        self.reached.entry(host.clone()).or_insert_with(live);
+                    }
                 }
                 if self.is(Phase::Undo) {
                     self.reached.values_mut().for_each(|live| *live = None);
@@ -101,7 +112,15 @@ impl UnderWay {
     /// How the deployment ends when nobody waits for it any longer.
     pub fn outcome(&self) -> Outcome {
         let runs_on = self.runs_on();
-        if self.reached.is_empty() && runs_on.is_none() && !self.is(Phase::Migrate) {
+        // What was sent may begin at any moment.
+        let sent = [
+            Phase::Migrate,
+            Phase::Recall,
+            Phase::MigrateBack,
+            Phase::Abandon,
+        ];
+        if self.reached.is_empty() && runs_on.is_none() && !sent.iter().any(|phase| self.is(*phase))
+        {
             return Outcome::Cancelled;
         }
         let phase = &self.phase;
@@ -122,11 +141,11 @@ impl UnderWay {
                 host: None,
                 step: self.phase.clone(),
                 message,
-                hint: Some(
-                    "See what became of it with `cutover status <environment>`. The next deployment waits for what still \
-                     runs, and goes on from there."
-                        .to_owned(),
-                ),
+                hint: Some(format!(
+                    "See what became of it with `cutover status {}`. The next deployment waits for what still runs, \
+                     and goes on from there.",
+                    self.environment
+                )),
             },
             left: left.collect(),
         }
@@ -142,9 +161,17 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::config::Config;
+
+    fn on_web1() -> UnderWay {
+        let text = "app = \"x\"\nrepository = \"github:a/b\"\n[environments.production]\npath = \"/srv/app\"\n\
+            [[environments.production.hosts]]\nname = \"web1\"\naddress = \"a@b\"\n";
+        let config = Config::parse("x", text).unwrap();
+        UnderWay::on(config.environment("production").unwrap())
+    }
 
     fn told(phase: Phase, steps: &[&str]) -> UnderWay {
-        let mut under_way = UnderWay::on(HostName::parse("web1"));
+        let mut under_way = on_web1();
         let planned = Event::Planned {
             release: ReleaseId::parse("r2").unwrap(),
             commit: None,
@@ -170,7 +197,7 @@ mod tests {
 
     #[test]
     fn before_anything_runs_to_its_end_it_is_only_called_off() {
-        assert_eq!(UnderWay::on(None).outcome(), Outcome::Cancelled);
+        assert_eq!(on_web1().outcome(), Outcome::Cancelled);
         assert_eq!(
             told(Phase::Stage, &["unpack"]).outcome(),
             Outcome::Cancelled
@@ -184,7 +211,7 @@ mod tests {
         assert_snapshot!(outcome, @"
         failed: what was live still is
           migrate: its end is not awaited; to its end runs by itself: `migrate: make` on web1
-          See what became of it with `cutover status <environment>`. The next deployment waits for what still runs, and goes on from there.
+          See what became of it with `cutover status production`. The next deployment waits for what still runs, and goes on from there.
         ");
         assert_eq!(told(Phase::Migrate, &[]).outcome().exit_code(), 1);
     }
@@ -198,7 +225,22 @@ mod tests {
         failed, and not everything could be restored
           left on web1: current leads to something unknown: `swap` and the rest of switch run on there
           switch: its end is not awaited; to its end runs by itself: `swap` on web1
-          See what became of it with `cutover status <environment>`. The next deployment waits for what still runs, and goes on from there.
+          See what became of it with `cutover status production`. The next deployment waits for what still runs, and goes on from there.
+        ");
+    }
+
+    #[test]
+    fn before_hosts_swap_together_what_is_live_is_known_and_workers_that_were_told_are_named() {
+        let mut under_way = told(Phase::Start, &[]);
+        assert_eq!(under_way.outcome().exit_code(), 3);
+        go_on(&mut under_way, Phase::Leave, &["workers app-worker pause"]);
+        let outcome = under_way.outcome();
+        assert_eq!(outcome.exit_code(), 3);
+        assert_snapshot!(outcome, @"
+        failed, and not everything could be restored
+          left on web1: current leads to r1: `workers app-worker pause` and the rest of leave run on there
+          leave: its end is not awaited; to its end runs by itself: `workers app-worker pause` on web1
+          See what became of it with `cutover status production`. The next deployment waits for what still runs, and goes on from there.
         ");
     }
 
@@ -220,7 +262,7 @@ mod tests {
         failed, and not everything could be restored
           left on web1: current leads to r2: `mark healthy` and the rest of keep run on there
           keep: its end is not awaited; to its end runs by itself: `mark healthy` on web1
-          See what became of it with `cutover status <environment>`. The next deployment waits for what still runs, and goes on from there.
+          See what became of it with `cutover status production`. The next deployment waits for what still runs, and goes on from there.
         ");
     }
 }

@@ -60,7 +60,7 @@ enum Command {
     Serve(serve::Args),
     /// Builds a commit and makes it live, straight over SSH.
     Deploy(direct::DeployArgs),
-    /// Tells every step that a deployment would run; changes nothing on hosts.
+    /// Tells every step that a deployment would run; hosts stay as they are.
     Plan(plan::PlanArgs),
     /// Returns to an earlier release, straight over SSH.
     Rollback(direct::RollbackArgs),
@@ -80,7 +80,7 @@ enum Command {
     Init(init::InitArgs),
     /// Prints a script that makes a bare host fit for an environment.
     Provision(provision::ProvisionArgs),
-    /// Tells what would lose jobs or requests on hosts, why, and what mends it; changes nothing.
+    /// Tells what would lose jobs or requests on hosts, why, and what mends it; hosts stay as they are.
     Doctor(doctor::DoctorArgs),
 }
 

@@ -88,6 +88,7 @@ fn environment(name: &str, branch: Option<&str>) -> Environment {
         },
         hosts: vec![Host {
             name: HostName::parse("web1").unwrap(),
+            environment: EnvironmentName::parse(name).unwrap(),
             address: Address {
                 user: None,
                 host: "web1.example.com".to_owned(),

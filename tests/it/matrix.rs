@@ -7,7 +7,7 @@ use crate::machine::provision::{Ground, bare_machine_takes_its_first_deployment}
 use crate::machine::{cutover, deploy_main};
 use crate::queue;
 use kit::machine::{Machine, MachineOptions};
-use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp};
+use kit::{Breakage, Debian, FIRST, Files, Load, Repo, SampleApp, wait_for};
 
 const CONFIG: &str = r#"
 app = "shop"
@@ -37,8 +37,24 @@ release_field = "release"
 [[environments.production.workers]]
 group = "app-worker"
 expect = 2
-drain_timeout = "30s"
+drain_timeout = "70s"
+
+[[environments.production.workers]]
+group = "app-beside"
+expect = 1
+hand_over = "overlap"
+
+[environments.production.php_fpm]
+pool = "/run/php/php@php@-fpm.sock"
 "#;
+
+/// What root sets up for workers beside those of the release before, and the scheduler of the user that deploys.
+const SET_UP: &str = r"
+chmod 755 /usr/local/sbin/cutover-supervisor
+echo 'deploy ALL=(root) NOPASSWD: /usr/local/sbin/cutover-supervisor' >/etc/sudoers.d/beside
+chmod 440 /etc/sudoers.d/beside
+echo '* * * * * deploy cd /srv/app/current && php artisan schedule:run' >/etc/cron.d/app
+";
 
 /// A machine on which the sample app of its own Laravel is live, and the repository that is deployed to it.
 struct Shop {
@@ -55,8 +71,28 @@ impl Shop {
         };
         let (machine, repo) = tokio::join!(Machine::start(options), Repo::built_app(debian));
         let dir = tempfile::tempdir().unwrap();
-        let config = CONFIG.replace("@address@", &machine.address());
+        let config = CONFIG
+            .replace("@address@", &machine.address())
+            .replace("@php@", debian.php());
         fs::write(dir.path().join("cutover.toml"), config).unwrap();
+        let beside = include_str!("../../templates/supervisor-overlap.conf")
+            .replace("/srv/shop/", "/srv/app/")
+            .replace("queue:work ", "queue:work redis ")
+            .replace("numprocs=2", "numprocs=1");
+        for (path, text) in [
+            ("etc/supervisor/cutover/app-beside.conf", &*beside),
+            (
+                "usr/local/sbin/cutover-supervisor",
+                include_str!("../../templates/cutover-supervisor"),
+            ),
+        ] {
+            let file = machine.root().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        machine
+            .sh_as_root(&format!("mkdir -p /etc/cron.d\n{SET_UP}"))
+            .await;
         Self { machine, repo, dir }
     }
 
@@ -66,7 +102,8 @@ impl Shop {
         deploy_main(&self.machine, &self.repo, self.dir.path(), code).await
     }
 
-    /// The release that is live, with both workers on it.
+    /// The release that is live, with all workers on it: two that were started anew, and one that was started beside its
+    /// predecessor, which has ended.
     async fn follows(&self, said: &str) -> String {
         let (status, health) = self.machine.health().await;
         assert_eq!(
@@ -75,12 +112,17 @@ impl Shop {
             "{health}\n{said}"
         );
         let live = health["release"].as_str().unwrap().to_owned();
-        let workers = self.machine.workers().await;
-        let all = workers.iter().all(|worker| worker.release == live);
-        assert!(
-            workers.len() == 2 && all,
-            "{workers:?}, not on {live}\n{said}"
-        );
+        let three = format!("three workers on {live}");
+        wait_for(three, Duration::from_secs(20), async || {
+            let workers = self.machine.workers().await;
+            let all = workers.iter().all(|worker| worker.release == live);
+            if workers.len() == 3 && all {
+                Ok(())
+            } else {
+                Err(format!("{workers:?}\n{said}"))
+            }
+        })
+        .await;
         live
     }
 }
@@ -100,6 +142,9 @@ async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
     let said = shop.deploy(SampleApp::code("two"), 0).await;
     let second = shop.follows(&said).await;
     assert_ne!(second, FIRST);
+    // Workers of this Laravel know how to pause, and its pool was asked what it needs.
+    assert_eq!(said.matches("paused ").count(), 2, "{said}");
+    assert_eq!(said.matches("started app-beside@").count(), 1, "{said}");
     assert_eq!(shop.machine.health().await.1["code"], "two");
 
     shop.machine.push_jobs(6, Duration::from_secs(1)).await;
@@ -138,6 +183,11 @@ async fn from_release_to_release_and_back(debian: Debian, laravel: &str) {
     );
     let jobs = shop.machine.jobs_done(Duration::from_mins(1)).await;
     assert!(jobs.pushed == 12 && jobs.all_ran_once(), "{jobs:#?}");
+    let said = cutover(&shop.machine, shop.dir.path(), &["doctor", "production"], 0).await;
+    assert!(
+        said.contains("after a swap: php-fpm: nothing; OPcache forgets"),
+        "{said}"
+    );
     let told = shop.machine.sh(&queue::proof()).await;
     assert_eq!(told, queue::TOLD, "what the queue's alarm reads");
     shop.machine.close().await;

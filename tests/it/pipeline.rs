@@ -33,6 +33,7 @@ mod several;
 mod source;
 mod table;
 mod takers;
+mod together;
 mod told;
 mod unasked;
 mod unlisted;

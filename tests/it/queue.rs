@@ -57,7 +57,7 @@ END
 cat >config/queue.php <<'END'
 {CONFIG}
 END
-cp "$tree/shared/database/app.sqlite" db.sqlite
+cp "$(sed -n 's/^DB_DATABASE=//p' .env)" db.sqlite
 export DB_DATABASE="$copy/db.sqlite" FAILED_DRIVER=database-uuids QUEUE_CONNECTION=redis
 ask() {{ echo "$1: $(php reader.php "${{3:-0}}" "$2" | tail -n 1)"; }}
 php -r '(new PDO("sqlite:db.sqlite"))->exec("delete from failed_jobs");'

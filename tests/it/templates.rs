@@ -1,6 +1,7 @@
 //! What users copy is taken by the programs that it is for, and says the same everywhere.
 
 mod balancer;
+mod provision;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,23 +62,26 @@ fn all_taken_in(text: &str, begins: &[&str]) -> String {
 fn nginx_takes_its_site() {
     nginx_takes("nginx.conf");
     nginx_takes("nginx-static.conf");
+    nginx_takes("nginx-octane.conf");
 }
 
 fn nginx_takes(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    nginx_takes_this(folder.path(), &template(name));
+}
+
+/// Has nginx test a site, with what belongs to it in this folder.
+fn nginx_takes_this(folder: &Path, site: &str) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("listen {};", free.local_addr().unwrap());
     drop(free);
-    let (folder, site) = rendered(name, &[("listen 80;", &listen)]);
-    fs::copy(
-        "/etc/nginx/fastcgi_params",
-        folder.path().join("fastcgi_params"),
-    )
-    .unwrap();
-    let dir = folder.path().display();
-    let main = folder.path().join("main.conf");
+    assert!(site.contains("listen 80;"), "{site}");
+    fs::write(folder.join("site"), site.replace("listen 80;", &listen)).unwrap();
+    fs::copy("/etc/nginx/fastcgi_params", folder.join("fastcgi_params")).unwrap();
+    let dir = folder.display();
+    let main = folder.join("main.conf");
     let text = format!(
-        "pid {dir}/pid;\nerror_log {dir}/log;\nevents {{}}\nhttp {{ access_log off; include {}; }}\n",
-        site.display()
+        "pid {dir}/pid;\nerror_log {dir}/log;\nevents {{}}\nhttp {{ access_log off; include {dir}/site; }}\n",
     );
     fs::write(&main, text).unwrap();
     let said = content(Command::new("nginx").arg("-t").arg("-c").arg(main));
@@ -126,18 +130,25 @@ fn supervisor_takes_its_workers_and_sudo_knows_them_by_name() {
         ("user=deploy", user.as_str()),
         ("/var/log/supervisor/", "/tmp/"),
     ];
-    let (folder, workers) = rendered("supervisor.conf", &values);
-    let main = folder.path().join("main.conf");
-    let text = format!("[supervisord]\n[include]\nfiles = {}\n", workers.display());
-    fs::write(&main, text).unwrap();
-    let said = content(Command::new("python3").args(["-c", UNDERSTOOD]).arg(main));
+    let templates = ["supervisor.conf", "horizon.conf", "supervisor-runtime.conf"];
+    let said = templates.map(|name| {
+        let (folder, programs) = rendered(name, &values);
+        let main = folder.path().join("main.conf");
+        let text = format!("[supervisord]\n[include]\nfiles = {}\n", programs.display());
+        fs::write(&main, text).unwrap();
+        content(Command::new("python3").args(["-c", UNDERSTOOD]).arg(main))
+    });
+    let said = said.concat();
     let workers: Vec<_> = said
         .lines()
         .filter(|line| line.contains("artisan"))
         .collect();
-    insta::assert_snapshot!(workers.join("\n"), @r"
+    insta::assert_snapshot!(workers.join("\n"), @"
     shop-worker:shop-worker_00 RestartUnconditionally 15 70 php /srv/shop/current/artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600
     shop-worker:shop-worker_01 RestartUnconditionally 15 70 php /srv/shop/current/artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600
+    horizon:horizon RestartUnconditionally 15 3600 php /srv/shop/current/artisan horizon
+    shop-octane:shop-octane_00 RestartUnconditionally 15 70 php /srv/shop/current/artisan octane:start --port=8000
+    shop-octane:shop-octane_01 RestartUnconditionally 15 70 php /srv/shop/current/artisan octane:start --port=8001
     ");
 }
 
@@ -182,9 +193,7 @@ as sudo -n supervisorctl status 'shop-worker:*' 2>&1 | sed '/evil/!s/.*/took the
 
 const ASKED: &str = "\
 supervisorctl status shop-worker:*
-supervisorctl signal TERM shop-worker:shop-worker_00
 supervisorctl start shop-worker:shop-worker_01
-supervisorctl signal KILL shop-worker:shop-worker_01
 supervisorctl restart shop-worker:*
 systemctl reload php8.2-fpm
 cutover-supervisor list shop-worker
@@ -210,7 +219,7 @@ supervisorctl status shop-worker:* all
 supervisorctl status shop-worker:x
 supervisorctl start shop-worker:shop-worker_000
 supervisorctl start shop-worker:shop-worker_0 0
-supervisorctl signal TERM other:other_00
+supervisorctl signal TERM shop-worker:shop-worker_00
 supervisorctl -c /tmp/x status shop-worker:*
 systemctl reload ssh
 systemctl restart php8.2-fpm
@@ -250,9 +259,7 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     assert!(output.status.success(), "{output:?}");
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @"
     yes supervisorctl status shop-worker:*
-    yes supervisorctl signal TERM shop-worker:shop-worker_00
     yes supervisorctl start shop-worker:shop-worker_01
-    yes supervisorctl signal KILL shop-worker:shop-worker_01
     yes supervisorctl restart shop-worker:*
     yes systemctl reload php8.2-fpm
     yes cutover-supervisor list shop-worker
@@ -278,7 +285,7 @@ fn sudo_allows_what_the_scripts_call_and_nothing_else() {
     no  supervisorctl status shop-worker:x
     no  supervisorctl start shop-worker:shop-worker_000
     no  supervisorctl start shop-worker:shop-worker_0 0
-    no  supervisorctl signal TERM other:other_00
+    no  supervisorctl signal TERM shop-worker:shop-worker_00
     no  supervisorctl -c /tmp/x status shop-worker:*
     no  systemctl reload ssh
     no  systemctl restart php8.2-fpm
@@ -330,17 +337,19 @@ fn supervisor_takes_the_group_of_a_release() {
 }
 
 #[test]
-fn systemd_takes_the_unit_of_a_worker() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = template("worker@.service").replace("User=deploy", "User=root");
-    let unit = folder.path().join("shop-worker@.service");
-    fs::write(&unit, text).unwrap();
-    let said = content(Command::new("systemd-analyze").arg("verify").arg(&unit));
-    let about: Vec<_> = said
-        .lines()
-        .filter(|line| line.contains("shop-worker@"))
-        .collect();
-    assert!(about.is_empty(), "{about:?}");
+fn systemd_takes_the_units_of_workers_and_runtimes() {
+    for (name, called) in [
+        ("worker@.service", "shop-worker@.service"),
+        ("runtime@.service", "shop-octane@.service"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = template(name).replace("User=deploy", "User=root");
+        let unit = folder.path().join(called);
+        fs::write(&unit, text).unwrap();
+        let said = content(Command::new("systemd-analyze").arg("verify").arg(&unit));
+        let about: Vec<_> = said.lines().filter(|line| line.contains("shop-")).collect();
+        assert!(about.is_empty(), "{about:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct MachineOptions {
     pub installed: Option<String>,
     /// How much the machine may write, in MiB, before its disk is full. Lies in memory. Default 512.
     pub disk_mib: u32,
+    /// A folder of this side that the machine has at `/srv/store`, for what machines share; none when absent.
+    pub store: Option<PathBuf>,
 }
 
 impl MachineOptions {
@@ -60,6 +62,7 @@ impl MachineOptions {
             debian: Debian::default(),
             installed: None,
             disk_mib: 512,
+            store: None,
         }
     }
 

@@ -30,6 +30,13 @@ pub(crate) enum Root {
     Document,
 }
 
+impl Case {
+    /// Whether `cutover` deploys.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self.way, Way::Overlap | Way::Drain)
+    }
+}
+
 /// All of them, in the order of the table.
 pub(crate) fn all() -> Vec<Case> {
     let case = |way, root, hosts| Case { way, root, hosts };
@@ -39,7 +46,10 @@ pub(crate) fn all() -> Vec<Case> {
             cases.push(case(way, root, 1));
         }
     }
-    cases.push(case(Way::Overlap, Root::Realpath, 3));
-    cases.push(case(Way::Drain, Root::Realpath, 3));
+    for root in [Root::Realpath, Root::Document] {
+        for way in [Way::Overlap, Way::Drain] {
+            cases.push(case(way, root, 3));
+        }
+    }
     cases
 }

@@ -1,5 +1,5 @@
 //! `make bench-losses`: what is lost while releases come and go. People ask without a pause, jobs run without a pause,
-//! and each way to deploy makes the same releases live and goes back. Nothing is asserted: the table tells.
+//! and each way to deploy makes the same releases live and goes back. Exits with 1 where `cutover` loses something.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 
 use case::{Case, Root, Way};
@@ -74,6 +74,8 @@ async fn bench(options: &Options) -> Result<()> {
     if let Some(file) = &options.json {
         std::fs::write(file, format!("{:#}\n", table::json(&rows)))?;
     }
+    let broken = rows.iter().filter(|row| row.is_broken).count();
+    ensure!(broken == 0, "{broken} rows of cutover lost something");
     Ok(())
 }
 
@@ -96,18 +98,15 @@ async fn run(case: Case, options: &Options) -> Result<Row> {
     }
     let ended = Instant::now();
     tokio::time::sleep(QUIET).await;
-    let dispatched = work.end().await;
+    let complaints = work.end().await;
     let requests = load.stop().await;
-    let mut jobs = Vec::new();
-    for (machine, dispatched) in site.machines.iter().zip(dispatched) {
-        jobs.push((machine.jobs_done(LEFT).await, dispatched));
-    }
+    let jobs = site.queue().jobs_done(LEFT).await;
     let history = history.end().await?;
     let row = Row::of(
         case,
         &requests,
         (began, ended),
-        &jobs,
+        (&jobs, complaints),
         &history,
         &switches,
         seconds,

@@ -15,6 +15,7 @@ use crate::case::{Case, Root, Way};
 use crate::history::Watch;
 
 const PROVISION: &str = include_str!("provision.sh");
+const STORE: &str = include_str!("store.sh");
 const SCRIPT: &str = include_str!("script.sh");
 const PROGRAM: &str = include_str!("../../../templates/cutover-supervisor");
 const WORKERS: u32 = 4;
@@ -58,11 +59,15 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn make(case: Case) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let store = folder.path().join("store");
+        std::fs::create_dir(&store)?;
         let mut machines: Vec<Machine> = Vec::new();
         for number in 1..=case.hosts {
             let options = MachineOptions {
                 workers: WORKERS,
                 disk_mib: 2048,
+                store: Some(store.clone()),
                 ..MachineOptions::laravel(&format!("web{number}"))
             };
             let machine = Machine::start(options).await;
@@ -75,21 +80,22 @@ impl Site {
             case,
             machines,
             repo: Repo::built_app(Debian::Bookworm).await,
-            folder: tempfile::tempdir()?,
+            folder,
         };
         for machine in &site.machines {
             site.provision(machine).await?;
         }
         site.configure()?;
-        if site.is_ours() {
+        if site.case.is_ours() {
             // A release that somebody made by hand is no way back.
             site.deploy(0).await?;
         }
         Ok(site)
     }
 
-    fn is_ours(&self) -> bool {
-        matches!(self.case.way, Way::Overlap | Way::Drain)
+    /// Who keeps the queue and the database of all.
+    pub(crate) fn queue(&self) -> &Machine {
+        &self.machines[0]
     }
 
     async fn provision(&self, machine: &Machine) -> Result<()> {
@@ -108,6 +114,14 @@ impl Site {
                 PROGRAM,
             )?;
         }
+        let keeper = if machine.name() == self.queue().name() {
+            "yes"
+        } else {
+            "no"
+        };
+        machine
+            .sh_as_root(&format!("set -- {keeper}\n{STORE}"))
+            .await;
         let script = format!("set -- {root} {overlap}\n{PROVISION}");
         machine.sh_as_root(&script).await;
         if overlap == "no" {
@@ -151,7 +165,7 @@ impl Site {
     }
 
     pub(crate) async fn deploy(&self, number: u32) -> Result<()> {
-        if !self.is_ours() {
+        if !self.case.is_ours() {
             return self.script("deploy", number).await;
         }
         let files = SampleApp::code(&format!("v{number}"));
@@ -169,7 +183,7 @@ impl Site {
     }
 
     pub(crate) async fn roll_back(&self) -> Result<()> {
-        if self.is_ours() {
+        if self.case.is_ours() {
             self.cutover(&["rollback".as_ref(), "production".as_ref()])
                 .await
         } else {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kit::{JobRun, Jobs};
 use serde_json::{Value, json};
 
-use crate::case::Case;
+use crate::case::{Case, Root};
 use crate::history::{Swap, is_older, was_live};
 use crate::load::{Asked, Said};
 
@@ -23,7 +23,8 @@ pub(crate) struct Row {
     failed: usize,
     empty: usize,
     mixed: usize,
-    stale: usize,
+    /// Of each stale answer: how long after the swap it was asked for and how long it took, in milliseconds.
+    stale: Vec<(u128, u128)>,
     jobs: usize,
     lost: usize,
     twice: usize,
@@ -32,6 +33,8 @@ pub(crate) struct Row {
     /// Middle and 99th of a hundred quick answers, in milliseconds: before, during, after.
     quick: [(u128, u128); 3],
     remarks: Vec<String>,
+    /// Whether something was lost that `cutover` promises to keep.
+    pub(crate) is_broken: bool,
 }
 
 impl Row {
@@ -39,7 +42,7 @@ impl Row {
         case: Case,
         requests: &[Asked],
         (began, ended): (Instant, Instant),
-        jobs: &[(Jobs, String)],
+        (jobs, complaints): (&Jobs, Vec<String>),
         history: &[Vec<Swap>],
         switches: &[f64],
         seconds: (Vec<f64>, Vec<f64>),
@@ -49,14 +52,11 @@ impl Row {
             matches!(&one.said, Said::Well(release)
                 if !was_live(&history[one.host], release, one.sent, one.answered))
         };
-        let sum = |of: fn(&Jobs) -> usize| jobs.iter().map(|(jobs, _)| of(jobs)).sum();
-        let older = jobs.iter().zip(history).map(|((jobs, _), swaps)| {
-            let old = |run: &&JobRun| {
-                let who = (&*run.release, &*run.dispatched_by);
-                is_older(swaps, switches, who, run.started_at)
-            };
-            jobs.runs.iter().filter(old).count()
-        });
+        // Hosts share the queue, and a switch is one for all of them: the first host's swaps stand for it.
+        let is_old = |run: &&JobRun| {
+            let who = (&*run.release, &*run.dispatched_by);
+            is_older(&history[0], switches, who, run.started_at)
+        };
         let quick = |from: Option<Instant>, to: Option<Instant>| {
             let inside = |one: &&Asked| {
                 one.quick
@@ -74,12 +74,9 @@ impl Row {
             _ => None,
         });
         let mut remarks: Vec<String> = failures.take(3).collect();
-        remarks.extend(
-            jobs.iter()
-                .map(|(_, said)| said.trim().to_owned())
-                .filter(|said| !said.is_empty()),
-        );
-        Self {
+        let complaints = complaints.iter().map(|said| said.trim().to_owned());
+        remarks.extend(complaints.filter(|said| !said.is_empty()));
+        let mut row = Self {
             name: case.name(),
             deployments: seconds.0.len(),
             rollbacks: seconds.1.len(),
@@ -89,24 +86,39 @@ impl Row {
             failed: count(|said| matches!(said, Said::Failed(_))),
             empty: count(|said| *said == Said::Empty),
             mixed: count(|said| *said == Said::Mixed),
-            stale: requests.iter().filter(is_stale).count(),
-            jobs: sum(|jobs| jobs.pushed),
+            stale: (requests.iter().filter(is_stale))
+                .map(|one| late(one, &history[one.host]))
+                .collect(),
+            jobs: jobs.pushed,
             // Given up by Laravel, or still there when nobody waits any more, is lost to whoever wanted it.
-            lost: sum(|jobs| jobs.pushed.saturating_sub(jobs.finished)),
-            twice: jobs.iter().map(|(jobs, _)| again(&jobs.runs)).sum(),
-            older: older.sum(),
-            gap: jobs
-                .iter()
-                .map(|(jobs, _)| longest_gap(&jobs.runs))
-                .fold(0.0, f64::max),
+            lost: jobs.pushed.saturating_sub(jobs.finished),
+            twice: again(&jobs.runs),
+            older: jobs.runs.iter().filter(is_old).count(),
+            gap: longest_gap(&jobs.runs),
             quick: [
                 quick(None, Some(began)),
                 quick(Some(began), Some(ended)),
                 quick(Some(ended), None),
             ],
             remarks,
-        }
+            is_broken: false,
+        };
+        // By `current` some old code is served until the pool has heard of the swap.
+        let stale = case.root == Root::Realpath && !row.stale.is_empty();
+        let lost = [
+            row.failed, row.empty, row.mixed, row.lost, row.twice, row.older,
+        ];
+        let nothing = row.requests == 0 || row.jobs == 0;
+        row.is_broken = case.is_ours() && (nothing || stale || lost.iter().any(|lost| *lost > 0));
+        row
     }
+}
+
+/// How long after the last swap a request was sent, and how long it took, in milliseconds.
+fn late(one: &Asked, swaps: &[Swap]) -> (u128, u128) {
+    let before = swaps.iter().rfind(|swap| swap.at <= one.sent);
+    let after = before.map_or(Duration::ZERO, |swap| one.sent - swap.at);
+    (after.as_millis(), (one.answered - one.sent).as_millis())
 }
 
 /// Runs that were not the first of their job.
@@ -155,7 +167,7 @@ impl fmt::Display for Row {
             self.failed,
             self.empty,
             self.mixed,
-            self.stale,
+            self.stale.len(),
             self.jobs,
             self.lost,
             self.twice,
@@ -196,7 +208,8 @@ pub(crate) fn json(rows: &[Row]) -> Value {
             "who": row.name, "deployments": row.deployments, "rollbacks": row.rollbacks,
             "deploy_seconds": row.deploy_seconds, "rollback_seconds": row.rollback_seconds,
             "requests": row.requests, "failed": row.failed, "empty": row.empty, "mixed": row.mixed,
-            "stale": row.stale, "jobs": row.jobs, "lost": row.lost, "twice": row.twice,
+            "stale": row.stale.len(), "stale_sent_after_and_took_ms": row.stale,
+            "jobs": row.jobs, "lost": row.lost, "twice": row.twice,
             "older_than_dispatcher": row.older, "longest_gap_seconds": row.gap,
             "before": quick[0], "during": quick[1], "after": quick[2], "remarks": row.remarks,
         })

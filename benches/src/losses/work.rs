@@ -7,7 +7,8 @@ use tokio::process::{Child, Command};
 
 use crate::site::Site;
 
-/// Puts jobs of 0.1 s on the queue twice a second, of 3 s every three seconds, of 20 s every fifteen, until its stdin ends.
+/// Puts a job of 0.1 s on the queue, every fifth time one of 3 s and every twentieth one of 20 s as well, until its stdin
+/// ends. Several hosts together do that about once a second, as one does.
 const DISPATCH: &str = include_str!("dispatch.sh");
 
 /// Whoever dispatches, on every host.
@@ -17,6 +18,8 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn begin(site: &Site) -> Self {
+        let hosts = site.machines.len();
+        let dispatcher = |machine| dispatcher(machine, hosts);
         let dispatchers = site.machines.iter().map(dispatcher).collect();
         Self { dispatchers }
     }
@@ -38,8 +41,8 @@ impl Work {
     }
 }
 
-fn dispatcher(machine: &Machine) -> Child {
-    let mut shell: Command = machine.shell(DISPATCH);
+fn dispatcher(machine: &Machine, hosts: usize) -> Child {
+    let mut shell: Command = machine.shell(&format!("set -- {hosts}\n{DISPATCH}"));
     shell
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())

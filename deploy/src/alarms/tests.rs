@@ -131,6 +131,42 @@ fn what_its_manager_counts_is_known_even_between_two_looks() {
 }
 
 #[test]
+fn a_pod_in_a_crash_loop_rings_and_one_that_comes_for_another_counts() {
+    let limits = Restarts {
+        restarts: 3,
+        then: Then::RollBack,
+    };
+    let mut roll = Roll::default();
+    let mut look = |pods: &[(&'static str, &'static str, u32)]| {
+        let pods = pods.iter().map(|&(name, state, restarts)| Seen {
+            name,
+            state,
+            pid: Some(1),
+            restarts: Some(restarts),
+        });
+        told(&roll.look(&limits, pods))
+    };
+    assert_snapshot!([
+        // The old one finishes its job, and has its own release's restarts behind it.
+        look(&[("old", "ENDING", 7), ("a", "RUNNING", 0), ("b", "RUNNING", 0)]),
+        // A third one is no restart, nor is it that the old one is gone.
+        look(&[("a", "RUNNING", 1), ("b", "RUNNING", 0), ("c", "RUNNING", 0)]),
+        // One is evicted, and the one that comes for it has failed once already.
+        look(&[("a", "RUNNING", 1), ("b", "ENDING", 0), ("c", "RUNNING", 0)]),
+        look(&[("a", "RUNNING", 1), ("c", "RUNNING", 0), ("d", "RUNNING", 1)]),
+        look(&[("a", "FATAL:CrashLoopBackOff", 1), ("c", "RUNNING", 0), ("d", "RUNNING", 1)]),
+        look(&[("a", "RUNNING", 2), ("c", "RUNNING", 0), ("d", "RUNNING", 1)]),
+    ].join("\n"), @"
+    quiet workers: workers started anew 0 times while watched, limit 3
+    quiet workers: workers started anew 1 time while watched, limit 3
+    quiet workers: workers started anew 1 time while watched, limit 3
+    quiet workers: workers started anew 3 times while watched, limit 3
+    RINGS workers: workers started anew 3 times while watched, limit 3; a is FATAL:CrashLoopBackOff
+    RINGS workers: workers started anew 4 times while watched, limit 3
+    ");
+}
+
+#[test]
 fn answers_of_prometheus_are_read_as_it_documents_them() {
     let said = |status: u16, body: Value| {
         let body = if let Value::String(text) = body {

@@ -126,12 +126,16 @@ impl Runtime {
         }
     }
 
+    /// How long one of its processes may take to end: each in turn, and as long for all of them to come up.
+    pub(crate) fn share(&self) -> Duration {
+        let processes = self.processes().map_or(1, |processes| processes.expect);
+        self.timeout / (processes + 1)
+    }
+
     /// What the recipe of its manager gets beside group and sudo: `key value`, a line each.
     pub(crate) fn settings(&self) -> String {
         let given = self.processes().map(Workers::settings).unwrap_or_default();
-        // Each in turn, and time for all of them to come up.
-        let processes = self.processes().map_or(1, |processes| processes.expect);
-        let grace = self.timeout.as_secs() / u64::from(processes + 1);
+        let grace = self.share().as_secs();
         let listens = if self.kind.listens() {
             "\nlistens yes"
         } else {

@@ -83,6 +83,10 @@ checks! {
         "`APP_DEBUG` is on in production",
         "Every error page shows passwords and code to whoever asks.",
         "`APP_DEBUG=false` in `.env`, then deploy";
+    VIEWS = "release.views", Risk,
+        "no line of `steps.prepare` compiles the views of a Laravel app",
+        "A view that is compiled by the first requests can come out blank, with status 200.",
+        "`php artisan view:cache` in `steps.prepare`, as the recipe has it";
     KEPT = "releases.kept", Remark,
         "`keep_releases` is 1",
         "Long requests and jobs need the files of releases that are no longer live, and a rollback needs one to go to.",
@@ -95,7 +99,7 @@ checks! {
     STALE = "workers.stale", Loses,
         "a worker runs another release than the live one",
         "Jobs run on old code.",
-        "`cutover deploy`, or restart the group";
+        "restart the group; a deployment of another commit does so too";
     RUNNING = "workers.running", Loses,
         "fewer workers run than `expect`",
         "Jobs wait, and nobody is told.",
@@ -160,6 +164,10 @@ checks! {
         "neither `--max-time` nor `--max-jobs` is given",
         "A worker that lives for weeks keeps what it leaked.",
         "`--max-time=3600`";
+    MEMORY = "workers.memory", Risk,
+        "`--memory=0`",
+        "Older Laravels then end the worker after every job, newer ones never, whatever it has leaked.",
+        "`--memory=128`";
     LISTEN = "workers.listen", Risk,
         "`queue:listen` runs in production",
         "It boots the app anew for every job and does not end between jobs.",
@@ -168,7 +176,7 @@ checks! {
     RUNTIME_FOLLOWS = "runtime.follows", Loses,
         "a runtime serves another release than the live one, or fewer take requests than `expect`",
         "It keeps the app in memory: requests get the old code, or no answer.",
-        "`cutover deploy`, or restart the group";
+        "restart the group; a deployment of another commit does so too";
     RUNTIME_UNMANAGED = "runtime.unmanaged", Loses,
         "Octane, Reverb, Pulse or a renderer of pages runs that no `[[runtimes]]` names",
         "It stays on the code that it began with, and fails when that release is removed.",
@@ -199,13 +207,17 @@ checks! {
         "jobs that failed for good are kept nowhere",
         "Such a job is gone without a trace, and no alarm can count it.",
         "`'driver' => 'database-uuids'` below `failed` in `config/queue.php`, with its table";
+    OVERLAP_LOCK = "queue.overlap-lock", Risk,
+        "a job in `app/` has `WithoutOverlapping`, and its file no `expireAfter`",
+        "A job that is killed leaves its lock behind, and none like it runs any more.",
+        "`->expireAfter(180)`, longer than the job takes";
     WATCHED = "queue.watched", Remark,
         "no `alarms.queue` looks at the queue after a swap",
         "Jobs that fail or hang only since the new release are found by somebody else.",
         "`watch` and `[environments.….alarms.queue]`";
 
     PCNTL = "php.pcntl", Loses,
-        "the PHP of workers cannot handle signals",
+        "a worker does not handle TERM, by the kernel's word, or the PHP of the command line cannot handle signals",
         "TERM ends the worker at once, in the middle of its job.",
         "install `pcntl`, and take `pcntl_*` out of `disable_functions`";
     VERSIONS = "php.versions", Risk,
@@ -226,9 +238,9 @@ checks! {
         "A deployment that asks the pool fails before the swap.",
         "what the message says";
     DOCUMENT_ROOT = "fpm.document-root", Loses,
-        "the web server passes the path of `current`, and nothing resets OPcache",
-        "Requests run the old code for as long as PHP-FPM lives.",
-        "`$realpath_root` for `SCRIPT_FILENAME` and `DOCUMENT_ROOT`, or `after_swap = \"auto\"`";
+        "the web server passes the path of `current`",
+        "After a swap requests run the old code: for as long as PHP-FPM lives where nothing is done, until the slowest has ended with `reset`, one or two with `auto`.",
+        "`$realpath_root` for `SCRIPT_FILENAME` and `DOCUMENT_ROOT`; else `after_swap = \"auto\"`, and `posix` for PHP-FPM";
     CONTROL_TIMEOUT = "fpm.process-control-timeout", Loses,
         "PHP-FPM is reloaded after a swap, and `process_control_timeout` is 0",
         "A reload then cuts requests off, some as 200 with an empty body.",
@@ -254,6 +266,10 @@ checks! {
         "health is not asked, or any body will do",
         "A release that answers 200 with an empty page counts as well.",
         "`json`, `contains` or `release_field` in `[health]`";
+    HEALTH_RELEASE = "health.release", Risk,
+        "health is asked, but not which release answers",
+        "A host that goes on serving the old release is healthy as well.",
+        "`release_field` or `release_header` in `[health]`";
 
     PINNED = "cron.pinned-release", Loses,
         "a line of cron names one release instead of `current`",
@@ -263,6 +279,11 @@ checks! {
         "the scheduler runs as another user than the one that deploys",
         "Files that it makes in `storage` cannot be written by the app, nor removed.",
         "the same line in the crontab of the user that deploys";
+    SEVERAL = "cron.several", Remark,
+        "the scheduler runs on several hosts",
+        "Each task without `onOneServer()` runs once on every host.",
+        "one host only, or `->onOneServer()` and a cache that hosts share";
+
     SHELL_FORM = "container.shell-form", Loses,
         "a container of a worker, or a Dockerfile, Compose or Kubernetes file of the release, starts it under a shell",
         "The shell keeps TERM to itself: the worker takes more jobs and is killed in one. `init: true` does not help, it loses the job at once.",
@@ -270,15 +291,11 @@ checks! {
     GRACE = "container.grace", Loses,
         "the grace of a worker's container, or in a file of the release, is not longer than the longest job",
         "What outlasts it is killed, with its job.",
-        "a time longer than `--timeout`; the defaults are 10 s and 30 s";
+        "a time longer than `--timeout` and a `preStop` hook together; the defaults are 10 s and 30 s";
     IMAGE_SIGNAL = "container.stop-signal", Loses,
-        "a container, or a Dockerfile of the release, is stopped by a signal that cuts work off",
+        "a container, or a Dockerfile or Compose file of the release, is stopped by a signal that cuts work off",
         "The job or request is cut off in the middle.",
         "`STOPSIGNAL SIGTERM`, or `SIGQUIT` for PHP-FPM";
-    SEVERAL = "cron.several", Remark,
-        "the scheduler runs on several hosts",
-        "Each task without `onOneServer()` runs once on every host.",
-        "one host only, or `->onOneServer()` and a cache that hosts share";
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use super::Severity::{Remark, Risk};
 use super::checks::{CLOCK, DISK, INODES, KEY, LN, REACH, SUDO, SUDO_WIDE};
 use super::{Diagnosis, Listed, Look};
 use crate::config::{
-    AfterDrain, Containers, Environment, Following, FpmAction, HandOver, Host, Manager, Role,
-    Runtime, Workers,
+    Containers, Environment, Following, FpmAction, HandOver, Host, Manager, Role, Runtime, Workers,
 };
 use crate::provision::rights_file;
 
@@ -167,13 +166,8 @@ fn of_manager(workers: &Workers, names: &[&str]) -> Vec<String> {
             let mut commands = vec![format!("supervisorctl status {group}:*")];
             if hand_over == HandOver::Restart {
                 commands.push(format!("supervisorctl restart {group}:*"));
-            } else {
-                commands.push(format!("supervisorctl signal TERM {one}"));
-                commands.push(format!("supervisorctl start {one}"));
             }
-            if workers.after_drain == AfterDrain::Force {
-                commands.push(format!("supervisorctl signal KILL {one}"));
-            }
+            commands.push(format!("supervisorctl start {one}"));
             commands
         }
         (Manager::Systemd, HandOver::Overlap) => {
@@ -428,6 +422,19 @@ mod tests {
             !instances.contains("`systemctl start w.service`"),
             "{instances}"
         );
+        let runtimes = asked(
+            "sudo = false\n[[environments.production.runtimes]]\nkind = \"octane\"\ngroup = \"o\"\n\
+             [[environments.production.runtimes]]\nkind = \"nginx\"",
+            &[],
+        );
+        for command in [
+            "supervisorctl status o:*",
+            "supervisorctl start o:o_00",
+            "systemctl reload nginx",
+        ] {
+            let line = format!("sudo was not asked for `{command}`");
+            assert!(runtimes.contains(&line), "{runtimes}");
+        }
         let composed = asked("manager = \"compose\"\ncompose = { project = \"x\" }", &[]);
         for command in ["docker ps --all --quiet", "env CUTOVER_RELEASE="] {
             let line = format!("sudo was not asked for `{command}");

@@ -66,6 +66,36 @@ impl Ini {
         let programs = names.split(',').filter_map(|name| program(name.trim()));
         programs.chain(of_releases).map(Program).collect()
     }
+
+    /// The program that starts a process of a group, by what it gives to `artisan`: the words before are found in `PATH`.
+    /// Another app may have the same command, so the group's own goes first, and of several others none. The error is why.
+    pub(super) fn program_of(
+        &self,
+        group: &str,
+        words: &[String],
+    ) -> Result<Program<'_>, &'static str> {
+        let after = |words: &[String]| {
+            let artisan = |word: &String| word == "artisan" || word.ends_with("/artisan");
+            let at = words.iter().position(artisan)?;
+            Some(words[at..].to_vec())
+        };
+        let wanted = after(words);
+        let has = |program: &Program<'_>| wanted.is_some() && after(&program.words()) == wanted;
+        let own = self.programs(group);
+        if let Some(program) = own.iter().find(|program| has(program)) {
+            return Ok(*program);
+        }
+        let programs = self.sections.iter();
+        let programs = programs.filter(|(name, _)| name.starts_with("program:"));
+        let programs = programs.map(|(_, section)| Program(section));
+        let others: Vec<Program<'_>> = programs.filter(has).collect();
+        match (others.as_slice(), own.first()) {
+            ([only], _) => Ok(*only),
+            ([], Some(own)) => Ok(*own),
+            ([], None) => Err("no program has the command"),
+            _ => Err("several programs have the command"),
+        }
+    }
 }
 
 impl<'a> Program<'a> {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Severity::{Loses, Risk};
 use super::checks::{EXTENSIONS, PCNTL, PLATFORM, VERSIONS};
-use super::seen::App;
+use super::seen::{App, Listed, Seen};
+use super::work::Work;
 use super::{Diagnosis, Look};
 use crate::config::{Recipe, Role};
 use crate::pool::Pool;
@@ -13,7 +14,11 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     if look.config.recipe != Recipe::Laravel {
         return;
     }
-    let works = look.host.roles.contains(&Role::Worker) && !look.environment.workers.is_empty();
+    // Those in containers have a PHP of their own.
+    let mut groups = look.environment.workers.iter();
+    let works = look.host.roles.contains(&Role::Worker)
+        && groups.any(|workers| workers.containers.is_none());
+    let asked = works && signals(look, told);
     let Some(app) = &look.seen.app else {
         let why = look.seen.trouble.get("php");
         let why = why.map_or(
@@ -21,7 +26,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             String::as_str,
         );
         told.blind_to(&[&VERSIONS, &PLATFORM, &EXTENSIONS], why);
-        if works {
+        if works && !asked {
             told.blind(&PCNTL, why);
         }
         return;
@@ -49,6 +54,56 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             missing(side, version, &app.needs, extensions, told);
         }
     }
+}
+
+/// By the kernel's word, whether each worker on the host itself handles TERM; false where it has said so of none.
+fn signals(look: Look<'_>, told: &mut Diagnosis) -> bool {
+    let seen = look.seen;
+    let in_container = |listed: &&Listed| {
+        let mut groups = look.environment.workers.iter();
+        let group = groups.find(|workers| workers.group == listed.group);
+        group.is_none_or(|workers| workers.containers.is_some())
+    };
+    let mut asked = false;
+    for listed in seen.listed.iter().filter(|listed| !in_container(listed)) {
+        let pid = listed.pid.map(|pid| run_by(seen, pid));
+        let handles = pid.and_then(|pid| Some((pid, *seen.handles.get(&pid)?)));
+        let Some((pid, handles)) = handles else {
+            continue;
+        };
+        let process = seen.processes.iter().find(|process| process.pid == pid);
+        let words = process.map_or(&[][..], |process| process.words.as_slice());
+        let what = Work::read(words).map_or("artisan", |work| work.command);
+        let found = format!(
+            "{} runs {what} (pid {pid}) and does not handle TERM",
+            listed.name
+        );
+        let mend = "install pcntl for the PHP that it runs, take pcntl_* out of disable_functions there, then restart it";
+        told.verdict(
+            &PCNTL,
+            (!handles).then_some((Loses, found, mend.to_owned())),
+        );
+        asked = true;
+    }
+    asked
+}
+
+/// The worker that a process runs: one such as `timeout` or `doppler run`, which passes TERM on, has its words after its own.
+fn run_by(seen: &Seen, pid: u32) -> u32 {
+    let of = |pid: u32| seen.processes.iter().find(|process| process.pid == pid);
+    let mut at = pid;
+    while let Some(above) = of(at) {
+        let below = seen.processes.iter().find(|process| {
+            let fewer = process.words.len() < above.words.len();
+            let same = fewer && above.words.ends_with(&process.words);
+            process.parent == at && same && Work::read(&process.words).is_some()
+        });
+        match below {
+            Some(below) => at = below.pid,
+            None => break,
+        }
+    }
+    at
 }
 
 /// `8.2` of `8.2.29-1~deb12`.
@@ -174,5 +229,50 @@ mod tests {
             finding.mend,
             "the name of an extension after `ext-`, in composer.json"
         );
+    }
+
+    /// Where the PHP of the command line told nothing, what is said of `php.pcntl` by the kernel's word.
+    fn signals(manager: &str, word: &str) -> Vec<String> {
+        let worker = "process 7 1 0 - - php\u{1f}artisan\u{1f}queue:work";
+        signals_of(manager, &[worker, word])
+    }
+
+    fn signals_of(manager: &str, lines: &[&str]) -> Vec<String> {
+        let told = crate::doctor::workers::tests::told(manager, lines);
+        let found = told.findings.iter().filter(|found| found.id == PCNTL.id);
+        let fine = told.fine.iter().filter(|id| **id == PCNTL.id);
+        found
+            .map(|found| found.found.clone())
+            .chain(fine.map(|_| "fine".to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn who_only_passes_term_on_is_asked_for_the_worker_below_it() {
+        let wrapper = "process 7 1 0 - - timeout\u{1f}3600\u{1f}php\u{1f}artisan\u{1f}queue:work";
+        let worker = "process 8 7 0 - - php\u{1f}artisan\u{1f}queue:work";
+        let with = |word: &str| signals_of("", &[worker, wrapper, "handles 7 no", word]);
+        assert_eq!(with("handles 8 yes"), ["fine"]);
+        let deaf = "w:w_00 runs queue:work (pid 8) and does not handle TERM";
+        assert_eq!(with("handles 8 no"), [deaf]);
+        // It is so young that nothing is known of it.
+        assert_eq!(with(""), [""; 0]);
+        // A child with other words is none that is run instead.
+        let other = worker.replace("queue:work", "horizon");
+        let told = signals_of("", &[&other, wrapper, "handles 7 no", "handles 8 yes"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("(pid 7)"), "{told:?}");
+    }
+
+    #[test]
+    fn a_worker_that_does_not_handle_term_is_named_by_the_kernels_word() {
+        let deaf = "w:w_00 runs queue:work (pid 7) and does not handle TERM";
+        assert_eq!(signals("", "handles 7 no"), [deaf]);
+        assert_eq!(signals("", "handles 7 yes"), ["fine"]);
+        // It has ended since it was listed.
+        assert_eq!(signals("", "handles 8 no"), [""; 0]);
+        // What a container does with it is another question.
+        let boxed = "manager = \"compose\"\ncompose = { project = \"x\" }";
+        assert_eq!(signals(boxed, "handles 7 no"), [""; 0]);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Severity::{Loses, Remark, Risk};
 use super::checks::{CONTROL_TIMEOUT, Check, DOCUMENT_ROOT, OPCACHE, POOL, WRITES};
-use super::{Diagnosis, Look};
+use super::{Diagnosis, Look, Severity};
 use crate::config::{FpmAction, PhpFpm, Role};
-use crate::pool::{Opcache, Passes, Pool};
+use crate::pool::{Follows, Opcache, Passes, Pool};
 
 /// Fewer percent of OPcache are room for no release more.
 const ROOM_PERCENT: u64 = 10;
@@ -12,6 +12,10 @@ const BY_POOL: [&Check; 3] = [&DOCUMENT_ROOT, &OPCACHE, &WRITES];
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let Some(fpm) = look.environment.php_fpm.as_ref() else {
+        if let Some(Err(why)) = &look.seen.pool {
+            told.blind_to(&BY_POOL, why);
+            told.blind(&CONTROL_TIMEOUT, why.as_str());
+        }
         return;
     };
     if !look.host.roles.contains(&Role::Web) {
@@ -73,15 +77,30 @@ fn document_root(look: Look<'_>, fpm: &PhpFpm, pool: &Pool, told: &mut Diagnosis
         }
         Passes::Release => told.verdict(&DOCUMENT_ROOT, None),
         Passes::Current => {
-            let (severity, does) = match fpm.after_swap {
-                FpmAction::Nothing => (Loses, "nothing is done after a swap"),
-                FpmAction::Reload => (Remark, "each swap needs a reload"),
-                FpmAction::Auto => (Remark, "each swap has its processes begin anew"),
-                FpmAction::Reset => (Remark, "each swap needs a reset of OPcache"),
-            };
+            let (severity, does) = by_current(fpm.after_swap, pool, &look.environment.path);
             let found = format!("the web server passes the path of `current`, and {does}");
             told.verdict(&DOCUMENT_ROOT, Some((severity, found, mend)));
         }
+    }
+}
+
+/// What a swap costs where the path of `current` is passed.
+fn by_current(action: FpmAction, pool: &Pool, root: &str) -> (Severity, &'static str) {
+    match (action, pool.follows(action, root)) {
+        (FpmAction::Nothing, _) => (Loses, "nothing is done after a swap"),
+        (FpmAction::Reload, _) => (Remark, "each swap needs a reload"),
+        (_, Ok(Follows::Renew)) => (
+            Risk,
+            "each swap has its processes begin anew: a request or two still run the old code",
+        ),
+        (_, Ok(_)) => (
+            Loses,
+            "each swap only resets OPcache: requests run the old code until the slowest one that began before has ended",
+        ),
+        (_, Err(_)) => (
+            Risk,
+            "OPcache takes no word or is off: a deployment stops before its swap",
+        ),
     }
 }
 
@@ -128,4 +147,57 @@ fn room(opcache: &Opcache, told: &mut Diagnosis) {
         (whole >> 20) * 2
     );
     told.verdict(&OPCACHE, short.then_some((Risk, found, mend)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_alone_has_requests_run_old_code_and_a_renewal_next_to_none() {
+        let pool = Pool {
+            php: "8.2.29".to_owned(),
+            scripts: vec!["/srv/app/current/public/index.php".to_owned()],
+            realpath_cache_seconds: 120,
+            restricted_to: String::new(),
+            enabled: true,
+            renews: true,
+            waits: true,
+            opcache: Some(Opcache {
+                full: false,
+                used_bytes: 1,
+                free_bytes: 9,
+                wasted_bytes: 0,
+                keys: 1,
+                most_keys: 9,
+            }),
+            extensions: None,
+            user: None,
+            master: None,
+            unwritable: Vec::new(),
+        };
+        let bad = |action, pool: &Pool| by_current(action, pool, "/srv/app").0;
+        let all = [
+            FpmAction::Auto,
+            FpmAction::Reset,
+            FpmAction::Nothing,
+            FpmAction::Reload,
+        ];
+        assert_eq!(
+            all.map(|action| bad(action, &pool)),
+            [Risk, Loses, Loses, Remark]
+        );
+        // Without the right to tell its processes, a reset is all that `auto` has.
+        let bound = Pool {
+            renews: false,
+            ..pool
+        };
+        assert_eq!(bad(FpmAction::Auto, &bound), Loses);
+        let closed = Pool {
+            opcache: None,
+            restricted_to: "/other".to_owned(),
+            ..bound
+        };
+        assert_eq!(bad(FpmAction::Auto, &closed), Risk);
+    }
 }

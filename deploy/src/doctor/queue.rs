@@ -1,10 +1,12 @@
 //! The queue, as the app configures it, beside what its workers were told.
 
+use std::collections::BTreeSet;
+
 use super::Severity::{Loses, Remark, Risk};
-use super::checks::{CACHE_PREFIX, CACHE_STORE, FAILED_JOBS, RETRY_AFTER, WATCHED};
+use super::checks::{CACHE_PREFIX, CACHE_STORE, FAILED_JOBS, OVERLAP_LOCK, RETRY_AFTER, WATCHED};
 use super::ini::Program;
 use super::seen::AppConfig;
-use super::work::{Longest, Work};
+use super::work::{Longest, Work, bound, longest, severity};
 use super::{Diagnosis, Look};
 use crate::config::{Manager, Recipe, Role, Workers};
 
@@ -21,7 +23,13 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             format!("watch = \"5m\", and [environments.{name}.alarms.queue] with failed = 0");
         told.verdict(&WATCHED, unwatched.then_some((Remark, found, mend)));
     }
-    let all = [&RETRY_AFTER, &CACHE_PREFIX, &CACHE_STORE, &FAILED_JOBS];
+    let all = [
+        &RETRY_AFTER,
+        &CACHE_PREFIX,
+        &CACHE_STORE,
+        &FAILED_JOBS,
+        &OVERLAP_LOCK,
+    ];
     let app = look.seen.app.as_ref();
     let Some((app, config)) = app.and_then(|app| Some((app, app.config.as_ref()?))) else {
         if look.config.recipe == Recipe::Laravel || app.is_none() {
@@ -43,6 +51,7 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
             told.verdict(&FAILED_JOBS, (!kept).then_some(finding));
         }
     }
+    overlap_lock(config, told);
     let restarts = by_queue_restart(look);
     let mut prefixes: Vec<&String> = app.prefixes.values().collect();
     prefixes.sort();
@@ -74,6 +83,20 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     );
 }
 
+fn overlap_lock(config: &AppConfig, told: &mut Diagnosis) {
+    let files = config.endless_locks.join(", ");
+    if files.is_empty() && config.jobs_unread {
+        let why = "the app has more code than was looked through for jobs";
+        return told.blind(&OVERLAP_LOCK, why);
+    }
+    let found = format!("WithoutOverlapping without expireAfter in {files}");
+    let mend = "->expireAfter(180), longer than the job takes".to_owned();
+    told.verdict(
+        &OVERLAP_LOCK,
+        (!files.is_empty()).then_some((Risk, found, mend)),
+    );
+}
+
 /// Whether a line of the user's relies on `queue:restart`.
 fn by_queue_restart(look: Look<'_>) -> bool {
     let by_manager = |workers: &Workers| workers.manager == Manager::QueueRestart;
@@ -89,29 +112,45 @@ fn by_queue_restart(look: Look<'_>) -> bool {
     lines.into_iter().any(|line| line.contains("queue:restart"))
 }
 
-/// Tells of the groups of whose workers no command line can be read.
-fn unread(look: Look<'_>, told: &mut Diagnosis) {
+/// Whether a command line of `artisan` can be read of a group.
+fn is_read(look: Look<'_>, group: &str) -> bool {
     let read = |words: &[String]| Work::read(words).is_some();
-    for workers in &look.environment.workers {
-        let listed = look.seen.listed.iter();
-        let of = listed.filter(|listed| listed.group == workers.group);
-        let pids: Vec<u32> = of.filter_map(|listed| listed.pid).collect();
-        let mut running = look.seen.processes.iter();
-        let runs = running.any(|process| pids.contains(&process.pid) && read(&process.words));
-        let files = look.seen.supervisors.iter();
-        let mut programs = files.flat_map(|ini| ini.programs(&workers.group));
-        if !runs && !programs.any(|program| read(&program.words())) {
-            let why = format!(
-                "group {}: no command line of artisan was seen",
-                workers.group
-            );
-            told.blind(&RETRY_AFTER, why);
-        }
-    }
+    let listed = look.seen.listed.iter();
+    let of = listed.filter(|listed| listed.group == group);
+    let pids: Vec<u32> = of.filter_map(|listed| listed.pid).collect();
+    let mut running = look.seen.processes.iter();
+    let mut containers = look.seen.containers.iter();
+    let files = look.seen.supervisors.iter();
+    let mut programs = files.flat_map(|ini| ini.programs(group));
+    running.any(|process| pids.contains(&process.pid) && read(&process.words))
+        || containers.any(|one| one.group == group && read(&one.words))
+        || programs.any(|program| read(&program.words()))
 }
 
-fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
-    unread(look, told);
+/// Whether all workers take jobs from the same queues, so that whatever a job says holds for each.
+pub(super) fn serves_one(look: Look<'_>) -> bool {
+    let app = look.seen.app.as_ref();
+    let Some(config) = app.and_then(|app| app.config.as_ref()) else {
+        return false;
+    };
+    let commands = commands(look);
+    let mut served = BTreeSet::new();
+    for work in commands.iter().filter_map(|words| Work::read(words)) {
+        if work.is_plain() {
+            let connection = work.connection.unwrap_or(&config.queue);
+            served.insert((connection, work.option("--queue")));
+        } else if work.command == "horizon" {
+            // Which queues each of its supervisors serves is not told, so no two are the same.
+            let all = config.horizon.iter();
+            served.extend(all.map(|(name, one)| (one.connection.as_str(), Some(name.as_str()))));
+        }
+    }
+    let mut groups = look.environment.workers.iter();
+    served.len() == 1 && groups.all(|workers| is_read(look, &workers.group))
+}
+
+/// The command lines of all workers that were seen, or that supervisor would start.
+fn commands(look: Look<'_>) -> Vec<Vec<String>> {
     let programs = look.environment.workers.iter().flat_map(|workers| {
         let of = look.seen.supervisors.iter();
         of.flat_map(|ini| ini.programs(&workers.group))
@@ -123,38 +162,86 @@ fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
             .iter()
             .map(|process| process.words.clone()),
     );
-    for words in &commands {
-        let Some(work) = Work::read(words).filter(Work::is_plain) else {
-            continue;
-        };
-        let name = work.connection.unwrap_or(&config.queue);
-        let Some(connection) = config.connections.get(name) else {
-            continue;
-        };
-        // Amazon's queue keeps this itself, and others know no such thing.
-        let Some(after) = connection.retry_after else {
-            continue;
-        };
-        let (short, takes) = match work.longest(Some(config)) {
-            Longest::Limit(longest) => (
-                after <= longest.as_secs(),
-                format!("{} s", longest.as_secs()),
-            ),
-            Longest::None => (true, "any time".to_owned()),
-        };
-        let found = format!("retry_after of {name} is {after} s, and a job may take {takes}");
-        let mend = format!("'retry_after' => MORE THAN {takes}, in config/queue.php; then deploy");
-        told.verdict(&RETRY_AFTER, short.then_some((Loses, found, mend)));
+    let containers = look.seen.containers.iter();
+    commands.extend(containers.map(|one| one.words.clone()));
+    commands
+}
+
+fn retry_after(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
+    for workers in &look.environment.workers {
+        let group = &workers.group;
+        if !is_read(look, group) {
+            let why = format!("group {group}: no command line of artisan was seen");
+            told.blind(&RETRY_AFTER, why);
+        }
     }
+    for words in &commands(look) {
+        match Work::read(words) {
+            Some(work) if work.is_plain() => {
+                let name = work.connection.unwrap_or(&config.queue);
+                compare(look, config, name, work.told(Some(config)), told);
+            }
+            Some(work) if work.command == "horizon" => horizon(look, config, told),
+            _ => {}
+        }
+    }
+}
+
+/// Each supervisor of Horizon has a connection and a limit of its own.
+fn horizon(look: Look<'_>, config: &AppConfig, told: &mut Diagnosis) {
+    if config.horizon.is_empty() {
+        let why = format!(
+            "config/horizon.php tells of no supervisor for APP_ENV {:?}",
+            config.env
+        );
+        told.blind(&RETRY_AFTER, why);
+    }
+    for horizon in config.horizon.values() {
+        let limit = Some(horizon.timeout);
+        compare(look, config, &horizon.connection, limit, told);
+    }
+}
+
+/// Compares a connection with the jobs of workers that were told so many seconds.
+fn compare(
+    look: Look<'_>,
+    config: &AppConfig,
+    name: &str,
+    limit: Option<u64>,
+    told: &mut Diagnosis,
+) {
+    let Some(connection) = config.connections.get(name) else {
+        let why = format!("config/queue.php has no connection {name:?}");
+        return told.blind(&RETRY_AFTER, why);
+    };
+    // Amazon's queue keeps this itself, and others know no such thing.
+    let Some(after) = connection.retry_after else {
+        return;
+    };
+    let (short, takes) = match (longest(limit, Some(config)), bound(limit, Some(config))) {
+        (Longest::None, _) => (true, "any time".to_owned()),
+        (_, Ok(bound)) => (after <= bound.seconds, bound.to_string()),
+        (_, Err(why)) => return told.blind(&RETRY_AFTER, why),
+    };
+    let found = format!("retry_after of {name} is {after} s, and a job may take {takes}");
+    let takes = takes.split(" (").next().unwrap_or_default();
+    let mend = format!("'retry_after' => MORE THAN {takes}, in config/queue.php; then deploy");
+    let severity = severity(look, limit, after);
+    told.verdict(&RETRY_AFTER, short.then_some((severity, found, mend)));
 }
 
 #[cfg(test)]
 mod tests {
     use crate::HostName;
     use crate::config::Config;
-    use crate::doctor::{App, AppConfig, Connection, Diagnosis, Seen, diagnose};
+    use crate::doctor::{App, AppConfig, Connection, Diagnosis, Horizon, Seen, Severity, diagnose};
 
     fn told(lines: &[&str]) -> Diagnosis {
+        told_with(lines, [])
+    }
+
+    /// What is told where Horizon has supervisors with these limits.
+    fn told_with<const N: usize>(lines: &[&str], horizon: [(&str, u64); N]) -> Diagnosis {
         let text = "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
              [environments.production]\npath = \"/srv/app\"\n\
              [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n\
@@ -169,6 +256,7 @@ mod tests {
                 config: Some(AppConfig {
                     queue: "redis".to_owned(),
                     connections: [("redis".to_owned(), redis)].into(),
+                    horizon: horizon.map(supervisor).into(),
                     ..AppConfig::default()
                 }),
                 ..App::default()
@@ -183,6 +271,82 @@ mod tests {
         diagnose(&config, environment, &[(host, seen)]).remove(0)
     }
 
+    fn supervisor((name, timeout): (&str, u64)) -> (String, Horizon) {
+        let connection = "redis".to_owned();
+        (
+            name.to_owned(),
+            Horizon {
+                connection,
+                timeout,
+            },
+        )
+    }
+
+    #[test]
+    fn each_supervisor_of_horizon_is_compared_with_its_connection() {
+        let id = "queue.retry-after";
+        let lines = [
+            "supervisor 1 /etc/supervisord.conf",
+            "ini [program:w]",
+            "ini command=php /srv/app/current/artisan horizon",
+        ];
+        let found = |told: Diagnosis| {
+            let of = told.findings.into_iter().filter(|found| found.id == id);
+            of.map(|found| found.found).collect::<Vec<_>>()
+        };
+        let one = told_with(&lines, [("mail", 60), ("reports", 90)]);
+        let short = "retry_after of redis is 90 s, and a job may take 90 s";
+        assert_eq!(found(one), [short]);
+        let fine = told_with(&lines, [("mail", 60)]);
+        assert!(fine.fine.contains(&id), "{fine:?}");
+        let unknown = told(&lines);
+        let whys = unknown.unseen.iter().filter(|unseen| unseen.id == id);
+        let whys: Vec<&str> = whys.map(|unseen| unseen.why.as_str()).collect();
+        let why = "config/horizon.php tells of no supervisor for APP_ENV \"\"";
+        assert_eq!((whys, unknown.fine.contains(&id)), (vec![why], false));
+    }
+
+    #[test]
+    fn what_a_job_says_loses_nothing_where_it_may_be_another_queues() {
+        let short = |seconds: u64, timeout: u64, more: &[&str]| {
+            let config = format!(
+                "config {{\"queue\":\"redis\",\"connections\":{{\"redis\":{{\"retry_after\":90}},\
+                 \"long\":{{\"retry_after\":3700}}}},\
+                 \"longest_job\":{{\"seconds\":{seconds},\"file\":\"app/Jobs/Export.php\"}}}}"
+            );
+            let command = format!("ini command=php artisan queue:work --timeout={timeout}");
+            let lines = [
+                &config,
+                "supervisor 1 /etc/supervisord.conf",
+                "ini [program:w]",
+                &command,
+                "ini stopwaitsecs=70",
+            ];
+            let told = told(&[&lines, more].concat());
+            let of = ["queue.retry-after", "supervisor.stopwaitsecs"];
+            let found = told.findings.into_iter();
+            let found = found.filter(|found| of.contains(&found.id));
+            let found: Vec<_> = found.map(|one| (one.severity, one.id)).collect();
+            found
+        };
+        let long = [
+            "ini [program:w@long]",
+            "ini command=php artisan queue:work long --timeout=3600",
+            "ini stopwaitsecs=3700",
+        ];
+        let (retry, stop) = ("queue.retry-after", "supervisor.stopwaitsecs");
+        let loses = [(Severity::Loses, retry), (Severity::Loses, stop)];
+        let risk = [(Severity::Risk, retry), (Severity::Risk, stop)];
+        assert_eq!(short(3600, 60, &[]), loses);
+        assert_eq!(short(3600, 60, &long), risk);
+        // What the worker itself was told is too long already.
+        assert_eq!(short(3600, 90, &long), loses);
+        let endless = short(0, 60, &long);
+        assert!(endless.iter().all(|one| *one == risk[0]), "{endless:?}");
+        assert!(!endless.is_empty());
+        assert_eq!(short(0, 0, &long)[0], loses[0]);
+    }
+
     #[test]
     fn without_a_command_line_nothing_is_said_of_retry_after() {
         let id = "queue.retry-after";
@@ -195,5 +359,23 @@ mod tests {
         for told in [wrapped, nothing] {
             assert_eq!((told.fine.contains(&id), blind(&told)), (false, true));
         }
+    }
+
+    #[test]
+    fn retry_after_is_held_against_the_command_of_a_container() {
+        let id = "queue.retry-after";
+        let with = |timeout: &str| {
+            let words = format!("php\u{1f}artisan\u{1f}queue:work\u{1f}--timeout={timeout}");
+            told(&[&format!("container w deployment/w 200 - words {words}")])
+        };
+        let short = with("90");
+        let found = short.findings.iter().find(|finding| finding.id == id);
+        assert_eq!(
+            found.unwrap().found,
+            "retry_after of redis is 90 s, and a job may take 90 s"
+        );
+        let long = with("89");
+        assert!(long.fine.contains(&id), "{long:?}");
+        assert!(long.unseen.iter().all(|unseen| unseen.id != id));
     }
 }

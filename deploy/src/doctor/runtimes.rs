@@ -3,8 +3,8 @@
 use super::Severity::Loses;
 use super::checks::{RUNTIME_FOLLOWS, RUNTIME_GAP, RUNTIME_RELOAD, RUNTIME_UNMANAGED};
 use super::seen::Listed;
+use super::unmanaged::strays;
 use super::work::Work;
-use super::workers::strays;
 use super::{Diagnosis, Look};
 use crate::config::{Role, Runtime, RuntimeKind, Workers};
 
@@ -95,6 +95,7 @@ fn follows(look: Look<'_>, processes: &Workers, told: &mut Diagnosis) {
             _ => {}
         }
     }
+    let stays_behind = !wrong.is_empty();
     let up = listed.iter().filter(|one| one.state == "RUNNING").count();
     if up < processes.expect as usize {
         wrong.push(format!(
@@ -102,10 +103,20 @@ fn follows(look: Look<'_>, processes: &Workers, told: &mut Diagnosis) {
             processes.expect
         ));
     }
-    let mend = format!(
-        "cutover deploy, or end it: its {} starts it again",
-        processes.manager.word()
-    );
+    let mend = if stays_behind {
+        format!(
+            "end it: its {} starts it again on the live release",
+            processes.manager.word()
+        )
+    } else {
+        let down = |one: &&&Listed| !matches!(one.state.as_str(), "RUNNING" | "ENDING");
+        let down: Vec<&str> = listed
+            .iter()
+            .filter(down)
+            .map(|one| one.name.as_str())
+            .collect();
+        super::start::line(look.environment, processes, &down)
+    };
     let found = (!wrong.is_empty()).then(|| (Loses, wrong.join(", "), mend));
     told.verdict(&RUNTIME_FOLLOWS, found);
 }
@@ -155,7 +166,7 @@ mod tests {
         let told = diagnose(&config, environment, &[(host, seen)]).remove(0);
         let of = |id: &str| id.starts_with("runtime.");
         let found = told.findings.iter().filter(|found| of(found.id));
-        let found = found.map(|found| format!("{}: {}", found.id, found.found));
+        let found = found.map(|found| format!("{}: {}; {}", found.id, found.found, found.mend));
         let fine = told.fine.iter().filter(|id| of(id));
         let fine = fine.map(|id| format!("{id} is fine"));
         found.chain(fine).collect::<Vec<_>>().join("\n")
@@ -176,13 +187,13 @@ mod tests {
             found(&octane(1), &[("FATAL", LIVE)], &[]),
             found(&octane(2), &[("RUNNING", LIVE), ("RUNNING", LIVE)], &[]),
         ].join("\n--\n"), @"
-        runtime.follows: web:web_00 serves 20260101T000000Z-1111111, and 20260102T000000Z-2222222 is live
-        runtime.gap: web is one process: requests are refused from its end to its next start
+        runtime.follows: web:web_00 serves 20260101T000000Z-1111111, and 20260102T000000Z-2222222 is live; end it: its supervisor starts it again on the live release
+        runtime.gap: web is one process: requests are refused from its end to its next start; expect = 2, with a port each and both in the `upstream` of the web server
         runtime.reload is fine
         runtime.unmanaged is fine
         --
-        runtime.follows: 0 of 1 of web take requests
-        runtime.gap: web is one process: requests are refused from its end to its next start
+        runtime.follows: 0 of 1 of web take requests; sudo supervisorctl start web:web_00; sudo supervisorctl tail web:web_00
+        runtime.gap: web is one process: requests are refused from its end to its next start; expect = 2, with a port each and both in the `upstream` of the web server
         runtime.reload is fine
         runtime.unmanaged is fine
         --
@@ -203,11 +214,11 @@ mod tests {
             found(HOST, &[], &[&process]),
             found(&reload, &[], &[]),
             found(HOST, &[], &[]),
-        ].join("\n--\n"), @"
-        runtime.unmanaged: nothing in the configuration has octane:start (pid 9)
+        ].join("\n--\n"), @r#"
+        runtime.unmanaged: nothing in the configuration has octane:start (pid 9); [[environments.production.runtimes]] with kind = "octane" and its group
         --
-        runtime.reload: a step runs `php artisan octane:reload`
+        runtime.reload: a step runs `php artisan octane:reload`; take the line out, and write [[environments.production.runtimes]] with kind = "octane"
         --
-        ");
+        "#);
     }
 }

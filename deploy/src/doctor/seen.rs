@@ -46,10 +46,16 @@ pub struct Seen {
     pub processes: Vec<Process>,
     /// Processes that run an `artisan` of which may not be seen whose it is.
     pub hidden: Vec<Process>,
+    /// Those of both that run in a container, whoever made it.
+    pub boxed: BTreeSet<u32>,
     /// What each supervisor is configured with.
     pub supervisors: Vec<Ini>,
-    /// The units of groups that systemd manages.
+    /// Whether processes that take jobs handle TERM, by pid.
+    pub handles: BTreeMap<u32, bool>,
+    /// The units of groups that systemd manages, and those that have a process of the app.
     pub units: BTreeMap<String, Vec<Unit>>,
+    /// The units of systemd that have processes of the app, each with the program above the process, by pid.
+    pub owners: BTreeMap<u32, (String, String)>,
     /// The app beside the command line's PHP.
     pub app: Option<App>,
     /// The pool; the error is what it answered instead.
@@ -140,11 +146,20 @@ pub struct App {
     pub needs_php: Option<u64>,
     /// The version of Laravel, without a `v`.
     pub laravel: Option<String>,
+    /// Whether the live release has views that can be compiled ahead.
+    pub views: bool,
     /// The app's configuration; absent where it is none of Laravel, or could not be read.
     #[serde(skip)]
     pub config: Option<AppConfig>,
     /// The cache prefix of releases whose configuration is cached.
     pub prefixes: BTreeMap<String, String>,
+}
+
+impl App {
+    /// The first number of Laravel's version; absent where that was not seen, or is a branch.
+    pub(super) fn laravel_major(&self) -> Option<u32> {
+        self.laravel.as_deref()?.split('.').next()?.parse().ok()
+    }
 }
 
 /// What an app is configured with; no secrets.
@@ -163,8 +178,34 @@ pub struct AppConfig {
     pub cache: String,
     /// Whether jobs that failed for good are kept somewhere.
     pub keeps_failed: Option<bool>,
-    /// The longest `timeout` of Horizon's supervisors.
-    pub horizon_timeout: Option<u64>,
+    /// Horizon's supervisors in this environment, by name.
+    pub horizon: BTreeMap<String, Horizon>,
+    /// The job with the longest `$timeout` of its own.
+    pub longest_job: Option<JobTimeout>,
+    /// Files with jobs that take a lock which nothing but their end takes away.
+    pub endless_locks: Vec<String>,
+    /// Whether the app has more code than was looked through for these.
+    pub jobs_unread: bool,
+}
+
+/// A supervisor of Horizon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Horizon {
+    /// The connection that its workers take jobs from.
+    pub connection: String,
+    /// The seconds that a job may take there; 0 for ever.
+    pub timeout: u64,
+}
+
+/// How long a job says itself that it may take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct JobTimeout {
+    /// In seconds; 0 for ever.
+    pub seconds: u64,
+    /// The file that says so, by its path in the release.
+    pub file: String,
 }
 
 /// A connection of the queue.
@@ -201,11 +242,24 @@ impl Seen {
             "asks" => self.asks = Some(rest != "no"),
             "process" => self.processes.extend(Process::read(rest)),
             "hidden" => self.hidden.extend(Process::read(rest)),
+            "boxed" => self.boxed.extend(rest.parse::<u32>()),
             "supervisor" => self.supervisors.push(Ini::at(rest)),
             "ini" => {
                 if let Some(ini) = self.supervisors.last_mut() {
                     ini.hear(rest);
                 }
+            }
+            "handles" => {
+                let told = rest.split_once(' ');
+                let told = told.and_then(|(pid, word)| Some((pid.parse().ok()?, word == "yes")));
+                self.handles.extend(told);
+            }
+            "owner" => {
+                let mut parts = rest.splitn(3, ' ');
+                let pid = parts.next().and_then(|pid| pid.parse().ok());
+                let mut next = || parts.next().unwrap_or_default().to_owned();
+                let told = (next(), next());
+                self.owners.extend(pid.map(|pid| (pid, told)));
             }
             "unit" => self.hear_unit(rest),
             "app" => self.app = serde_json::from_str(rest).ok(),

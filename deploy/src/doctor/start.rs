@@ -41,7 +41,7 @@ pub(super) fn running(look: Look<'_>, workers: &Workers, listed: &[&Listed], tol
 }
 
 /// The line for those that are down, by the names that their manager lists.
-fn line(environment: &Environment, workers: &Workers, down: &[&str]) -> String {
+pub(super) fn line(environment: &Environment, workers: &Workers, down: &[&str]) -> String {
     let group = &workers.group;
     let by_sudo = workers.sudo && workers.manager != Manager::SystemdUser;
     let sudo = if by_sudo { "sudo " } else { "" };

@@ -4,36 +4,37 @@ use std::collections::BTreeMap;
 
 use super::Severity::{Loses, Risk};
 use super::checks::{Check, KILL_MODE, KILL_SIGNAL, RESTART, TIMEOUT_STOP, UNIT_STOP};
-use super::work::Longest;
+use super::work::{Bound, Work, severity};
 use super::{Diagnosis, Look};
-use crate::config::Workers;
 
 const ALL: [&Check; 4] = [&KILL_MODE, &KILL_SIGNAL, &RESTART, &TIMEOUT_STOP];
 
 /// A unit as systemd shows it.
 pub type Unit = BTreeMap<String, String>;
 
-/// Judges the units of a group, whose jobs take this long.
-pub(super) fn judge(
-    look: Look<'_>,
-    workers: &Workers,
-    longest: Option<Longest>,
-    told: &mut Diagnosis,
-) {
-    let units = look.seen.units.get(&workers.group);
+/// How long a job of a unit may take, or why that is not known; `None` where it takes none.
+type Job = Option<Result<Bound, String>>;
+
+/// Judges the units of a group, whose processes have these words.
+pub(super) fn judge(look: Look<'_>, group: &str, commands: &[Vec<String>], told: &mut Diagnosis) {
+    let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
+    let work = commands.iter().find_map(|words| Work::read(words));
+    let job: Job = work.filter(Work::takes_jobs).map(|work| work.bound(config));
+    let units = look.seen.units.get(group);
     let loaded = |unit: &&Unit| unit.get("LoadState").is_some_and(|state| state == "loaded");
     let units: Vec<&Unit> = units.into_iter().flatten().filter(loaded).collect();
     if units.is_empty() {
         let why = look.seen.trouble.get("units").map(String::as_str);
         let why = why.unwrap_or("systemd knows no such unit that runs");
-        told.blind_to(&ALL, &format!("{}: {why}", workers.group));
+        told.blind_to(&ALL, &format!("{group}: {why}"));
     }
     for unit in units {
-        one(unit, longest, told);
+        one(look, unit, job.clone(), told);
     }
 }
 
-fn one(unit: &Unit, longest: Option<Longest>, told: &mut Diagnosis) {
+/// Judges one unit.
+pub(super) fn one(look: Look<'_>, unit: &Unit, job: Job, told: &mut Diagnosis) {
     let value = |key: &str| unit.get(key).map_or("", String::as_str);
     let id = value("Id");
     let restart = value("Restart");
@@ -52,30 +53,29 @@ fn one(unit: &Unit, longest: Option<Longest>, told: &mut Diagnosis) {
     let mend = "KillSignal=SIGTERM".to_owned();
     let term = matches!(signal, "15" | "SIGTERM");
     told.verdict(&KILL_SIGNAL, (!term).then_some((Loses, found, mend)));
-    let Some(Longest::Limit(longest)) = longest else {
-        told.blind(
-            &TIMEOUT_STOP,
-            format!("{id}: how long a job may take was not seen"),
-        );
-        return;
+    let unseen = || Err("how long a job may take was not seen".to_owned());
+    let bound = match job.unwrap_or_else(unseen) {
+        Ok(bound) => bound,
+        Err(why) => return told.blind(&TIMEOUT_STOP, format!("{id}: {why}")),
     };
     let waits = value("TimeoutStopUSec");
-    let short = seconds(waits).is_some_and(|seconds| seconds <= longest.as_secs());
-    let longest = longest.as_secs();
-    let found = format!("{id}: TimeoutStopSec is {waits}, and a job may take {longest} s");
-    let mend = format!("TimeoutStopSec={}", longest + 10);
-    told.verdict(&TIMEOUT_STOP, short.then_some((Loses, found, mend)));
+    let waited = seconds(waits).filter(|seconds| *seconds <= bound.seconds);
+    let found = format!("{id}: TimeoutStopSec is {waits}, and a job may take {bound}");
+    let mend = format!("TimeoutStopSec={}", bound.seconds + 10);
+    let short = waited.map(|waited| (severity(look, bound.told, waited), found, mend));
+    told.verdict(&TIMEOUT_STOP, short);
 }
 
 /// What supervisor's unit is called, by Debian and by others.
 pub(crate) const SUPERVISORS: [&str; 2] = ["supervisor", "supervisord"];
 
-/// Judges the unit of the supervisor that has a group, whose jobs take this long or why that was not seen. Where systemd
-/// does not run there is no unit.
+/// Judges the unit of the supervisor that has a group, by its process, whose jobs take this long or why that was not seen.
+/// Where systemd does not run there is no unit.
 pub(super) fn of_supervisor(
     look: Look<'_>,
     group: &str,
-    longest: Result<u64, String>,
+    supervisor: Option<u32>,
+    bound: Result<Bound, String>,
     told: &mut Diagnosis,
 ) {
     let of = |name: &&str| look.seen.units.get(*name);
@@ -85,27 +85,24 @@ pub(super) fn of_supervisor(
         return;
     }
     let has = |unit: &&&Unit| {
-        let pid = unit.get("MainPID").and_then(|pid| pid.parse().ok());
-        let mut those = look.seen.supervisors.iter();
-        those.any(|ini| Some(ini.pid) == pid && !ini.programs(group).is_empty())
+        let main: Option<u32> = unit.get("MainPID").and_then(|pid| pid.parse().ok());
+        main.is_some() && main == supervisor
     };
     let unit = units.iter().find(has).ok_or_else(|| {
         let unknown = "no unit of systemd is known to run its supervisor";
         format!("group {group}: {}", trouble.map_or(unknown, String::as_str))
     });
-    let (unit, longest) = match longest.and_then(|longest| Ok((unit?, longest))) {
+    let (unit, bound) = match bound.and_then(|bound| Ok((unit?, bound))) {
         Ok(known) => known,
         Err(why) => return told.blind(&UNIT_STOP, why),
     };
     let value = |key: &str| unit.get(key).map_or("", String::as_str);
     let (id, waits) = (value("Id"), value("TimeoutStopUSec"));
-    let short = seconds(waits).is_some_and(|seconds| seconds <= longest);
-    let found =
-        format!("{id}: TimeoutStopSec is {waits}, and a job of {group} may take {longest} s");
-    told.verdict(
-        &UNIT_STOP,
-        short.then_some((Loses, found, drop_in(id, longest + 10))),
-    );
+    let waited = seconds(waits).filter(|seconds| *seconds <= bound.seconds);
+    let found = format!("{id}: TimeoutStopSec is {waits}, and a job of {group} may take {bound}");
+    let mend = drop_in(id, bound.seconds + 10);
+    let short = waited.map(|waited| (severity(look, bound.told, waited), found, mend));
+    told.verdict(&UNIT_STOP, short);
 }
 
 /// The line that gives a unit so many seconds to end. Its file is read after all others.

@@ -22,6 +22,9 @@ fn served(look: Look<'_>, told: &mut Diagnosis) {
     };
     if look.seen.served.is_empty() && look.seen.unasked.is_empty() {
         told.blind(&DOTFILES, why);
+        if look.environment.health.is_none() {
+            told.blind(&STATIC, why);
+        }
     }
     if look.seen.file.is_none() && look.seen.trouble.contains_key("web") {
         told.blind(&STATIC, why);

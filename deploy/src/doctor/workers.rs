@@ -2,8 +2,7 @@
 
 use super::Severity::{Loses, Remark, Risk};
 use super::checks::{
-    AUTORESTART, Check, DRAIN, HAND_OVER, KILL_GROUP, LISTEN, RECYCLE, RUNNING, STALE, STOP_GROUP,
-    STOP_SIGNAL, STOP_WAIT, TIMEOUT, TRIES, UNMANAGED,
+    Check, DRAIN, HAND_OVER, LISTEN, MEMORY, RECYCLE, RUNNING, STALE, TIMEOUT, TRIES,
 };
 use super::ini::Program;
 use super::seen::{Listed, Process};
@@ -11,19 +10,10 @@ use super::work::{Longest, Work, drain};
 use super::{Diagnosis, Look};
 use crate::config::{HandOver, Manager, Recipe, Role, Workers};
 
-/// What supervisor waits when it is not told.
-const STOP_WAIT_SECONDS: u64 = 10;
-const MANAGED: [&Check; 5] = [
-    &STOP_WAIT,
-    &STOP_SIGNAL,
-    &STOP_GROUP,
-    &KILL_GROUP,
-    &AUTORESTART,
-];
-const TOLD: [&Check; 5] = [&DRAIN, &TIMEOUT, &TRIES, &RECYCLE, &LISTEN];
+const TOLD: [&Check; 6] = [&DRAIN, &TIMEOUT, &TRIES, &RECYCLE, &MEMORY, &LISTEN];
 
 pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
-    unmanaged(look, told);
+    super::unmanaged::judge(look, told);
     if !look.host.roles.contains(&Role::Worker) {
         return;
     }
@@ -48,12 +38,8 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
         super::start::running(look, workers, &listed, told);
         stale(look, &listed, told);
     }
-    let programs: Vec<Program<'_>> = look
-        .seen
-        .supervisors
-        .iter()
-        .flat_map(|ini| ini.programs(name))
-        .collect();
+    let inis = look.seen.supervisors.iter();
+    let programs: Vec<Program<'_>> = inis.flat_map(|ini| ini.programs(name)).collect();
     let pids: Vec<u32> = listed.iter().filter_map(|listed| listed.pid).collect();
     let of = |process: &&Process| pids.contains(&process.pid);
     let running = look.seen.processes.iter().filter(of);
@@ -66,29 +52,16 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     }
     read(look, workers, &commands, told);
     match workers.manager {
-        Manager::Supervisor => {
-            if programs.is_empty() {
-                let why = "no file of supervisor that may be read tells of it; needs a running worker, or root";
-                let why = format!("group {name}: {why}");
-                told.blind_to(&MANAGED, &why);
-                super::units::of_supervisor(look, name, Err(why), told);
-            }
-            for program in &programs {
-                managed(look, workers, *program, told);
-            }
-        }
-        Manager::Systemd | Manager::SystemdUser => {
-            let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
-            let work = commands.iter().find_map(|words| Work::read(words));
-            let longest = work
-                .filter(Work::takes_jobs)
-                .map(|work| work.longest(config));
-            super::units::judge(look, workers, longest, told);
-        }
+        Manager::Supervisor => super::supervised::judge(look, name, told),
+        Manager::Systemd | Manager::SystemdUser => super::units::judge(look, name, &commands, told),
         Manager::Docker | Manager::Compose | Manager::Kubernetes => {
             super::running::judge(look, workers, told);
         }
-        _ => {}
+        // By design nobody starts these again but the line that started them.
+        Manager::Command if workers.start.is_some() => {}
+        Manager::Horizon | Manager::QueueRestart | Manager::Command => {
+            super::owners::judge(look, name, &pids, told);
+        }
     }
 }
 
@@ -109,7 +82,7 @@ fn read(look: Look<'_>, workers: &Workers, commands: &[Vec<String>], told: &mut 
     }
 }
 
-fn unread(group: &str, words: &[String]) -> String {
+pub(super) fn unread(group: &str, words: &[String]) -> String {
     let program = words.first().map_or("nothing", String::as_str);
     format!("group {group}: its command is {program}, and what that starts was not seen")
 }
@@ -129,107 +102,13 @@ fn stale(look: Look<'_>, listed: &[&Listed], told: &mut Diagnosis) {
             continue;
         };
         let found = format!("{} runs {release}, and {live} is live", worker.name);
-        let mend = format!(
-            "kill -TERM {}  # once it is no longer needed",
-            worker.pid.unwrap_or(0)
-        );
+        let mend = match worker.pid {
+            // As every first process of a container says, and nobody may be told to end the host's.
+            None | Some(1) => format!("cutover deploy {}", look.environment.name),
+            Some(pid) => format!("kill -TERM {pid}  # once it is no longer needed"),
+        };
         told.verdict(&STALE, (release != live).then_some((Loses, found, mend)));
     }
-}
-
-/// What its supervisor is configured with.
-fn managed(look: Look<'_>, workers: &Workers, program: Program<'_>, told: &mut Diagnosis) {
-    let group = &workers.group;
-    let words = program.words();
-    let work = Work::read(&words);
-    let config = look.seen.app.as_ref().and_then(|app| app.config.as_ref());
-    let waits = program
-        .value("stopwaitsecs")
-        .and_then(|text| text.parse().ok());
-    let waits: u64 = waits.unwrap_or(STOP_WAIT_SECONDS);
-    match work
-        .as_ref()
-        .filter(|work| work.takes_jobs())
-        .map(|work| work.longest(config))
-    {
-        Some(Longest::Limit(longest)) => {
-            let longest = longest.as_secs();
-            let short = waits <= longest;
-            let found = format!("{group}: stopwaitsecs is {waits}, and a job may take {longest} s");
-            let mend = format!("stopwaitsecs={}", longest + 10);
-            told.verdict(&STOP_WAIT, short.then_some((Loses, found, mend)));
-            super::units::of_supervisor(look, group, Ok(longest), told);
-        }
-        Some(Longest::None) => {
-            let why = format!("{group}: nothing limits a job");
-            told.blind(&STOP_WAIT, why.clone());
-            super::units::of_supervisor(look, group, Err(why), told);
-        }
-        None if work.is_none() && look.config.recipe == Recipe::Laravel => {
-            let why = unread(group, &words);
-            told.blind(&STOP_WAIT, why.clone());
-            super::units::of_supervisor(look, group, Err(why), told);
-        }
-        None => {}
-    }
-    stop_signal(look, group, program, told);
-    let to_group = program.is_on("stopasgroup").unwrap_or(false);
-    let found = format!("{group}: stopasgroup=true");
-    let mend = "stopasgroup=false and killasgroup=true".to_owned();
-    told.verdict(&STOP_GROUP, to_group.then_some((Risk, found, mend)));
-    let kills = program.is_on("killasgroup").unwrap_or(to_group);
-    let found = format!("{group}: killasgroup is off");
-    told.verdict(
-        &KILL_GROUP,
-        (!kills).then_some((Remark, found, "killasgroup=true".to_owned())),
-    );
-    let restarts = program.is_on("autorestart").unwrap_or(false);
-    let written = program
-        .value("autorestart")
-        .unwrap_or("unexpected, by default");
-    let found = format!("{group}: autorestart is {written}");
-    told.verdict(
-        &AUTORESTART,
-        (!restarts).then_some((Loses, found, "autorestart=true".to_owned())),
-    );
-}
-
-/// Laravel 8 and 9 finish a job on TERM alone; QUIT came with 10, INT with 13.
-fn stop_signal(look: Look<'_>, group: &str, program: Program<'_>, told: &mut Diagnosis) {
-    let signal = program
-        .value("stopsignal")
-        .unwrap_or("TERM")
-        .to_ascii_uppercase();
-    let signal = signal.trim_start_matches("SIG");
-    let laravel = look
-        .seen
-        .app
-        .as_ref()
-        .and_then(|app| app.laravel.as_deref());
-    let major: Option<u32> = laravel.and_then(|text| text.split('.').next()?.parse().ok());
-    let needs = match signal {
-        "TERM" => 0,
-        "QUIT" => 10,
-        "INT" => 13,
-        _ => u32::MAX,
-    };
-    let heard = match major {
-        Some(major) => major >= needs,
-        None if needs == 0 => true,
-        None if needs == u32::MAX => false,
-        None => {
-            told.blind(
-                &STOP_SIGNAL,
-                format!("{group}: which Laravel finishes its job on {signal} is not known here"),
-            );
-            return;
-        }
-    };
-    let found = format!("{group}: stopsignal is {signal}");
-    told.verdict(
-        &STOP_SIGNAL,
-        (!heard).then_some((Loses, found, "stopsignal=TERM".to_owned())),
-    );
 }
 
 /// What a worker itself was told.
@@ -239,16 +118,20 @@ fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagno
     if !work.takes_jobs() {
         return;
     }
-    let longest = work.longest(config);
-    let endless = longest == Longest::None;
-    let found = format!("{group}: --timeout=0");
-    told.verdict(
-        &TIMEOUT,
-        endless.then_some((Risk, found, "--timeout=60".to_owned())),
-    );
+    match work.longest(config) {
+        Longest::Unseen => {
+            let why = work.bound(config).err().unwrap_or_default();
+            told.blind(&TIMEOUT, format!("{group}: {why}"));
+        }
+        longest => {
+            let found = format!("{group}: {}", work.endless(config));
+            let finding = (Risk, found, "--timeout=60".to_owned());
+            told.verdict(&TIMEOUT, (longest == Longest::None).then_some(finding));
+        }
+    }
     // With an overlap nobody waits for old workers.
     if workers.hand_over != HandOver::Overlap {
-        drain(workers, longest, told);
+        drain(look, workers, work, told);
     }
     if !work.is_plain() {
         return;
@@ -266,6 +149,12 @@ fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagno
         &TRIES,
         once.then_some((Risk, found, "--tries=3".to_owned())),
     );
+    let emptied = work.option("--memory") == Some("0");
+    let found = format!("{group}: --memory=0");
+    told.verdict(
+        &MEMORY,
+        emptied.then_some((Risk, found, "--memory=128".to_owned())),
+    );
     let recycled = work
         .option("--max-time")
         .or(work.option("--max-jobs"))
@@ -277,106 +166,19 @@ fn options(look: Look<'_>, workers: &Workers, work: &Work<'_>, told: &mut Diagno
     );
 }
 
-/// Workers that nobody would make follow a release.
-fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
-    let seen = look.seen;
-    if let Some(why) = seen.trouble.get("processes") {
-        told.blind(&UNMANAGED, why.clone());
-        return;
-    }
-    let works = look.host.roles.contains(&Role::Worker);
-    if works && seen.listed.is_empty() && !look.environment.workers.is_empty() {
-        told.blind(&UNMANAGED, "supervisor lists no workers to compare with");
-        return;
-    }
-    let known = strays(look, &seen.processes, Work::is_worker);
-    let hidden = strays(look, &seen.hidden, Work::is_worker);
-    if known.is_empty() && !hidden.is_empty() {
-        for (_, pid) in hidden {
-            let why =
-                format!("process {pid} runs an artisan of another user; who is root could look");
-            told.blind(&UNMANAGED, why);
-        }
-        return;
-    }
-    let named: Vec<String> = known
-        .iter()
-        .map(|(command, pid)| format!("{command} (pid {pid})"))
-        .collect();
-    let found = format!("no group of the configuration has {}", named.join(", "));
-    let mend = format!(
-        "[[environments.{}.workers]] with its group, or end it",
-        look.environment.name
-    );
-    told.verdict(
-        &UNMANAGED,
-        (!named.is_empty()).then_some((Loses, found, mend)),
-    );
-}
-
-/// The command and pid of each that lasts and belongs to no group.
-pub(super) fn strays<'a>(
-    look: Look<'a>,
-    among: &'a [Process],
-    wanted: impl Fn(&Work<'a>) -> bool,
-) -> Vec<(&'a str, u32)> {
-    let seen = look.seen;
-    let listed: Vec<u32> = seen.listed.iter().filter_map(|listed| listed.pid).collect();
-    // One that is just starting, or finishes its last job, is listed without a process.
-    let groups = look
-        .environment
-        .workers
-        .iter()
-        .map(|workers| &workers.group);
-    let ours: Vec<Vec<String>> = groups
-        .flat_map(|group| seen.supervisors.iter().flat_map(|ini| ini.programs(group)))
-        .map(Program::words)
-        .collect();
-    // Horizon's own workers are children of children of the one that is listed.
-    let family = |process: &Process| {
-        let mut at = process.pid;
-        for _ in 0..8 {
-            if listed.contains(&at) {
-                return true;
-            }
-            let mut all = seen.processes.iter().chain(&seen.hidden);
-            match all.find(|other| other.pid == at) {
-                Some(other) => at = other.parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    let mut strays = Vec::new();
-    for process in among {
-        let Some(work) = Work::read(&process.words) else {
-            continue;
-        };
-        let lasting = wanted(&work);
-        let once = process
-            .words
-            .iter()
-            .any(|word| word == "--once" || word == "--stop-when-empty");
-        if lasting && !once && !ours.contains(&process.words) && !family(process) {
-            strays.push((work.command, process.pid));
-        }
-    }
-    strays
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::HostName;
     use crate::config::Config;
     use crate::doctor::{Diagnosis, Listed, Seen, diagnose};
 
     /// What is told of a host with one listed worker, which has said these lines.
-    fn told(more: &str, lines: &[&str]) -> Diagnosis {
+    pub(crate) fn told(more: &str, lines: &[&str]) -> Diagnosis {
         let text = format!(
             "app = \"x\"\nrepository = \"github:a/b\"\nrecipe = \"laravel\"\n\
              [environments.production]\npath = \"/srv/app\"\n\
              [[environments.production.hosts]]\nname = \"a\"\naddress = \"a@b\"\n\
-             [[environments.production.workers]]\ngroup = \"w\"\n{more}"
+             [[environments.production.workers]]\ngroup = \"w\"\n{more}\n"
         );
         let config = Config::parse("x", &text).unwrap();
         let mut seen = Seen::default();
@@ -435,6 +237,25 @@ mod tests {
             found(&stray, id),
             ["no group of the configuration has queue:work (pid 8)"]
         );
+    }
+
+    #[test]
+    fn a_worker_of_a_group_that_was_renamed_is_nobodys_though_its_command_is_the_same() {
+        let id = "workers.unmanaged";
+        let ini = [
+            "supervisor 1 /etc/supervisord.conf",
+            "ini [program:w]",
+            "ini command=php /srv/app/current/artisan queue:work",
+        ];
+        let other = LISTED.replace("process 7", "process 8");
+        let both = [&ini[..], &[LISTED, &other]].concat();
+        assert_eq!(
+            found(&told("", &both), id),
+            ["no group of the configuration has queue:work (pid 8)"]
+        );
+        // The one that is listed has ended since, and this one has taken its place.
+        let anew = [&ini[..], &[&other]].concat();
+        assert!(is_fine(&told("", &anew), id));
     }
 
     #[test]

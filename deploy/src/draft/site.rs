@@ -3,11 +3,7 @@
 use std::fmt::Write as _;
 
 use super::line;
-
-/// What a worker may take longer than its longest job, in seconds.
-const SPARE_SECONDS: u64 = 10;
-/// What `queue:work` takes when it is not told, in seconds.
-const TIMEOUT_SECONDS: u64 = 60;
+use crate::config::RuntimeKind;
 
 /// What a host showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,7 +152,8 @@ impl Machine {
                 all.push(format!("PHP-FPM: {what} {}", names.join(", ")));
             }
         }
-        for worker in self.workers_of(path) {
+        let runtimes = self.runtimes_of(path).map(|(_, worker)| worker);
+        for worker in self.workers_of(path).chain(runtimes) {
             let manager = if worker.systemd {
                 "systemd"
             } else {
@@ -171,43 +168,39 @@ impl Machine {
     }
 
     /// The workers of an app that lies there, as far as that can be seen.
-    fn workers_of(&self, path: &str) -> impl Iterator<Item = &Worker> {
+    pub(super) fn workers_of(&self, path: &str) -> impl Iterator<Item = &Worker> {
         let here = format!("{path}/current");
         self.workers
             .iter()
             .filter(move |worker| worker.is_of(&here))
     }
 
-    /// Writes the tables of workers and of PHP-FPM.
-    pub(super) fn processes(
+    /// What serves the web for an app that lies there, as far as that can be seen.
+    pub(super) fn runtimes_of(&self, path: &str) -> impl Iterator<Item = (RuntimeKind, &Worker)> {
+        let here = format!("{path}/current");
+        let runtimes = self.workers.iter();
+        runtimes
+            .filter_map(|worker| Some((worker.runtime()?, worker)))
+            .filter(move |(_, worker)| worker.lies(&here))
+    }
+
+    /// Writes the table of PHP-FPM.
+    pub(super) fn php_fpm(
         &self,
         text: &mut String,
         environment: &str,
         path: &str,
         site: Option<&Site>,
-        php: bool,
     ) {
-        for worker in self.workers_of(path) {
-            writeln!(text, "\n[[environments.{environment}.workers]]").unwrap_or_default();
-            if worker.systemd {
-                line(text, "manager", "systemd", "");
-            }
-            line(text, "group", &worker.name, "");
-            writeln!(text, "expect = {}", worker.count).unwrap_or_default();
-            if !worker.command.contains("artisan") {
-                continue;
-            }
-            let longest = timeout(&worker.command).unwrap_or(TIMEOUT_SECONDS) + SPARE_SECONDS;
-            line(
-                text,
-                "drain_timeout",
-                &format!("{longest}s"),
-                "longer than the longest job (--timeout)",
-            );
-        }
         let named = site.and_then(|site| site.pool.as_ref());
-        let only = self.pools.first().filter(|_| self.pools.len() == 1);
-        match named.or(only).filter(|_| php) {
+        // Behind Octane there is none, whatever pool Debian has made.
+        let mut runtimes = self.runtimes_of(path);
+        let octane = runtimes.any(|(kind, _)| kind == RuntimeKind::Octane);
+        let only = self
+            .pools
+            .first()
+            .filter(|_| self.pools.len() == 1 && !octane);
+        match named.or(only) {
             Some(pool) => {
                 writeln!(text, "\n[environments.{environment}.php_fpm]").unwrap_or_default();
                 line(
@@ -217,7 +210,7 @@ impl Machine {
                     "asked what it needs after a swap; the deploy user must be able to open it",
                 );
             }
-            None if php && !self.pools.is_empty() => {
+            None if self.pools.len() > 1 => {
                 write!(
                     text,
                     "\n# There are several pools, and no site says which is the app's: {}.\n# [environments.{environment}.php_fpm]\n\
@@ -232,6 +225,14 @@ impl Machine {
 }
 
 impl Worker {
+    /// The command of `artisan` that it runs: `queue:work`, `horizon`, …
+    pub(super) fn artisan(&self) -> Option<&str> {
+        let words = self.command.split_whitespace();
+        let mut words = words.map(|word| word.trim_matches(['"', '\'']));
+        words.find(|word| word.ends_with("artisan"))?;
+        words.find(|word| !word.starts_with('-'))
+    }
+
     /// Whether it works for the app that is live `here`, and not for another one.
     fn is_of(&self, here: &str) -> bool {
         let lasting = ["queue:work", "queue:listen", "horizon", "schedule:work"];
@@ -239,6 +240,12 @@ impl Worker {
         if artisan && !lasting.iter().any(|word| self.command.contains(word)) {
             return false;
         }
+        self.lies(here)
+    }
+
+    /// Whether its command line or its folder says so, or nothing speaks against it.
+    fn lies(&self, here: &str) -> bool {
+        let artisan = self.command.contains("artisan");
         let ours = |text: &str| {
             let rest = text.split_once(here).map(|(_, rest)| rest);
             rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
@@ -269,14 +276,4 @@ impl Site {
             name.unwrap_or_default()
         ))
     }
-}
-
-/// `--timeout` of a command line.
-fn timeout(command: &str) -> Option<u64> {
-    let (_, rest) = command.split_once("--timeout")?;
-    let digits = rest.trim_start_matches(['=', ' ']);
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
-    digits[..end].parse().ok()
 }

@@ -8,6 +8,8 @@ fn repository(kind: Kind) -> Repository {
         branch: Some("main".into()),
         health: None,
         frontend: false,
+        runtimes: Vec::new(),
+        horizon: None,
     }
 }
 
@@ -38,6 +40,9 @@ fn a_laravel_app_on_a_host_that_has_everything() {
     let app = Repository {
         health: Some("/up".into()),
         frontend: true,
+        horizon: Some(Horizon {
+            timeout_seconds: Some(900),
+        }),
         ..repository(Kind::Laravel)
     };
     let told = draft(&app, Some(&machine(HOST)), &wish()).unwrap();
@@ -76,11 +81,13 @@ fn a_laravel_app_on_a_host_that_has_everything() {
     drain_timeout = "100s"
 
     [[environments.production.workers]]
-    manager = "systemd"
+    manager = "horizon"
     group = "shop-horizon"
-    expect = 1
-    # longer than the longest job (--timeout)
-    drain_timeout = "70s"
+    # CHANGE THIS: as many processes as there always are: the master, its supervisors, and of their workers the fewest
+    # that config/horizon.php lets run
+    expect = 3
+    # longer than the longest job (timeout in config/horizon.php)
+    drain_timeout = "910s"
 
     [environments.production.php_fpm]
     # asked what it needs after a swap; the deploy user must be able to open it
@@ -88,6 +95,7 @@ fn a_laravel_app_on_a_host_that_has_everything() {
     "#);
     insta::assert_snapshot!(told.found.join("\n"), @"
     a Laravel app: composer.json and artisan
+    in the repository laravel/horizon
     nginx serves /srv/shop/current/public as shop.example.com
     PHP-FPM: pool /run/php/php8.2-fpm.sock, /run/php/shop.sock
     PHP-FPM: unit php8.2-fpm
@@ -131,6 +139,61 @@ fn what_a_host_says_is_only_ever_a_value() {
     "#);
 }
 
+/// Everything from the workers on.
+fn workers_of(app: &Repository, machine: Option<&Machine>) -> String {
+    let told = draft(app, machine, &wish()).unwrap();
+    let (_, tables) = told.text.split_once("# json = { ok = true }\n").unwrap();
+    tables.to_owned()
+}
+
+#[test]
+fn horizon_is_never_a_plain_group_and_says_what_was_not_seen() {
+    let with = |timeout_seconds| Repository {
+        horizon: Some(Horizon { timeout_seconds }),
+        ..repository(Kind::Laravel)
+    };
+    insta::assert_snapshot!(workers_of(&with(Some(0)), None), @r#"
+
+    # There is laravel/horizon; `cutover provision` sets it up by this name; take it out where it is not used.
+    [[environments.production.workers]]
+    manager = "horizon"
+    group = "shop-horizon"
+    # CHANGE THIS: as many processes as there always are: the master, its supervisors, and of their workers the fewest
+    # that config/horizon.php lets run
+    expect = 3
+    # CHANGE THIS: nothing ends a job, as timeout in config/horizon.php is 0; this must be longer than the longest one takes
+    drain_timeout = "1h"
+    "#);
+    // Under supervisor in a shell, and beside it the scheduler.
+    let machine = machine(
+        "program name jobs\nprogram command sh -c 'exec php -d x=1 /srv/shop/current/artisan --env=x horizon'\n\
+         program name clock\nprogram command php /srv/shop/current/artisan schedule:work",
+    );
+    insta::assert_snapshot!(workers_of(&with(None), Some(&machine)), @r#"
+
+    [[environments.production.workers]]
+    manager = "horizon"
+    group = "jobs"
+    # CHANGE THIS: as many processes as there always are: the master, its supervisors, and of their workers the fewest
+    # that config/horizon.php lets run
+    expect = 3
+    # CHANGE THIS: longer than the longest job (timeout in config/horizon.php, which was not seen)
+    drain_timeout = "70s"
+
+    [[environments.production.workers]]
+    group = "clock"
+    expect = 1
+    "#);
+    insta::assert_snapshot!(workers_of(&with(None), Some(&Machine::default())), @r#"
+
+    # There is laravel/horizon, and nothing that the host shows runs it.
+    # [[environments.production.workers]]
+    # manager = "horizon"
+    # group = "shop-horizon"
+    # expect = 3
+    "#);
+}
+
 /// Two apps of Laravel, one with workers that are no Laravel, and a program of its own.
 const SHARED: &str = "site nginx\nsite server_name pages.example.com\nsite root /srv/pages/current/public\n\
     program name other-worker\nprogram command php /srv/other/current/artisan queue:work\nprogram numprocs 2\n\
@@ -170,5 +233,75 @@ fn workers_of_other_apps_on_the_host_are_left_to_them() {
     manager = "systemd"
     group = "notes"
     expect = 1
+    "#);
+}
+
+/// Octane under systemd with two instances, Reverb under supervisor, and Octane of another app.
+const SERVERS: &str = "unit shop-octane@ /usr/bin/php -d opcache.enable_cli=1 /srv/shop/current/artisan octane:start --port=%i\n\
+    program numprocs 2\nprogram name talk\nprogram command php \"/srv/shop/current/artisan\" reverb:start\n\
+    program name other\nprogram command php /srv/other/current/artisan octane:start\n\
+    pool /run/php/php8.4-fpm.sock\nprogram name endless\nprogram command php /srv/shop/current/artisan queue:work --timeout=0";
+
+#[test]
+fn runtimes_are_taken_from_the_host_and_without_one_from_the_repository() {
+    let app = Repository {
+        runtimes: vec![RuntimeKind::Octane, RuntimeKind::Pulse],
+        ..repository(Kind::Laravel)
+    };
+    let tables = |machine: Option<Machine>| {
+        let told = draft(&app, machine.as_ref(), &wish()).unwrap();
+        let (_, tables) = told.text.split_once("# json = { ok = true }\n").unwrap();
+        format!("{tables}--\n{}", told.found.join("\n"))
+    };
+    insta::assert_snapshot!(tables(Some(machine(SERVERS))), @r#"
+
+    [[environments.production.workers]]
+    group = "endless"
+    expect = 1
+    # CHANGE THIS: nothing ends a job, as --timeout is 0; this must be longer than the longest one takes
+    drain_timeout = "1h"
+
+    [[environments.production.runtimes]]
+    kind = "octane"
+    manager = "systemd"
+    group = "shop-octane"
+    expect = 2
+
+    [[environments.production.runtimes]]
+    kind = "reverb"
+    group = "talk"
+    expect = 1
+
+    # There is laravel/pulse, and nothing that the host shows runs it.
+    # [[environments.production.runtimes]]
+    # kind = "pulse"
+    # group = "shop-pulse"
+    # expect = 1
+    --
+    a Laravel app: composer.json and artisan
+    in the repository laravel/octane
+    in the repository laravel/pulse
+    PHP-FPM: pool /run/php/php8.4-fpm.sock
+    supervisor: endless with 1 processes
+    systemd: shop-octane with 2 processes
+    supervisor: talk with 1 processes
+    "#);
+    insta::assert_snapshot!(tables(None), @r#"
+
+    # There is laravel/octane; `cutover provision` sets it up by this name; take it out where it is not used.
+    [[environments.production.runtimes]]
+    kind = "octane"
+    group = "shop-octane"
+    expect = 2
+
+    # There is laravel/pulse; `cutover provision` sets it up by this name; take it out where it is not used.
+    [[environments.production.runtimes]]
+    kind = "pulse"
+    group = "shop-pulse"
+    expect = 1
+    --
+    a Laravel app: composer.json and artisan
+    in the repository laravel/octane
+    in the repository laravel/pulse
     "#);
 }

@@ -12,6 +12,10 @@ pub enum Phase {
     Migrate,
     /// Asks the new release in the live pool, before anybody else can.
     Warm,
+    /// Where several hosts swap at once: starts workers of the release beside those of the one that is live.
+    Start,
+    /// The same: hosts leave a load balancer, and workers of the release that goes take no further job.
+    Leave,
     /// Makes the release live and its processes follow.
     Switch,
     /// Asks the app how it is.
@@ -47,6 +51,8 @@ impl Phase {
             Self::Stage => "stage",
             Self::Warm => "warm",
             Self::Migrate => "migrate",
+            Self::Start => "start",
+            Self::Leave => "leave",
             Self::Switch => "switch",
             Self::Health => "health",
             Self::Rejoin => "rejoin",
@@ -67,7 +73,13 @@ impl Phase {
     pub(super) fn is_of_a_wave(self) -> bool {
         matches!(
             self,
-            Self::Switch | Self::Health | Self::Rejoin | Self::Outside | Self::Watch
+            Self::Start
+                | Self::Leave
+                | Self::Switch
+                | Self::Health
+                | Self::Rejoin
+                | Self::Outside
+                | Self::Watch
         )
     }
 

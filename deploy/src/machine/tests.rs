@@ -123,7 +123,7 @@ fn happen(phase: Phase, host: &HostName, fate: Fate, seen: &mut Seen) -> Report 
         (Phase::Switch | Phase::Undo, Fate::Fails { new, known }) => (fails(new, known), new),
         (_, Fate::Fails { .. }) => (fails(was_new, true), was_new),
     };
-    if phase == Phase::Switch {
+    if matches!(phase, Phase::Start | Phase::Switch) {
         seen.works_new.insert(host.clone());
     }
     if matches!(phase, Phase::Undo | Phase::Recall) && report == Report::Done {
@@ -180,6 +180,7 @@ fn plan_of(story: &Story) -> Plan {
             script: Script::Swap,
             args: vec![],
             limit: std::time::Duration::ZERO,
+            block: None,
         }]
     };
     let host = HostPlan {
@@ -189,6 +190,8 @@ fn plan_of(story: &Story) -> Plan {
         incoming: None,
         warm: true,
         migrate: step(),
+        start: step(),
+        leave: step(),
         switch: step(),
         rejoin: step(),
         health: true,
@@ -240,6 +243,21 @@ proptest! {
         if story.goal == 0 && seen.phases.contains(&Phase::Switch) {
             prop_assert_eq!(seen.done.get(&Phase::Stage), Some(&all));
             prop_assert_eq!(seen.done.get(&Phase::Migrate), Some(&all));
+        }
+    }
+
+    #[test]
+    fn no_host_of_a_wave_swaps_before_old_workers_of_all_of_them_take_no_job(story in stories()) {
+        let seen = play(&story);
+        let done = |phase| seen.done.get(&phase).cloned().unwrap_or_default();
+        let (started, left) = (done(Phase::Start), done(Phase::Leave));
+        for (phase, hosts) in &seen.steps {
+            let before = match phase {
+                Phase::Leave => &started,
+                Phase::Switch => &left,
+                _ => continue,
+            };
+            prop_assert!(hosts.iter().all(|host| before.contains(host)), "{:?}", seen.steps);
         }
     }
 
@@ -359,7 +377,7 @@ proptest! {
             }
             asked
         };
-        prop_assert!(ran(Phase::Switch).is_subset(&back), "{:?}", seen);
+        prop_assert!(ran(Phase::Leave).is_subset(&back), "{:?}", seen);
     }
 
     #[test]

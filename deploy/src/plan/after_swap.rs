@@ -41,8 +41,10 @@ pub fn after_swap(
         told.push(AfterSwap { host, what, how });
     };
     if host.roles.contains(&Role::Web) {
-        if let Some(fpm) = &environment.php_fpm {
-            tell("php-fpm".to_owned(), of_pool(fpm, pool, &environment.path));
+        match (&environment.php_fpm, pool) {
+            (Some(fpm), _) => tell("php-fpm".to_owned(), of_pool(fpm, pool, &environment.path)),
+            (None, Some(Err(why))) => tell("php-fpm".to_owned(), format!("not known: {why}")),
+            (None, _) => {}
         }
         for runtime in &environment.runtimes {
             let what = format!("{} {}", runtime.kind.word(), runtime.name());

@@ -6,8 +6,9 @@ use jiff::ToSpan as _;
 
 use super::{Refusal, Wish};
 use crate::Failure;
+use crate::config::{Environment, Host, Role, Workers};
 use crate::facts::{Facts, ReleaseRecord, ReleaseState};
-use crate::names::{CommitSha, HostName, ReleaseId};
+use crate::names::{CommitSha, EnvironmentName, HostName, ReleaseId};
 use crate::request::{DeployRequest, Kind};
 
 /// What a deployment is to achieve.
@@ -55,18 +56,24 @@ impl Goal {
 
 pub(super) fn goal(wish: Wish<'_>, facts: &BTreeMap<HostName, Facts>) -> Result<Goal, Refusal> {
     match &wish.request.kind {
-        Kind::Deploy { commit } => Ok(goal_of_deploy(wish.request, commit, facts)),
-        Kind::Rollback { to } => goal_of_rollback(wish.request, to.as_ref(), facts),
+        Kind::Deploy { commit } => Ok(goal_of_deploy(
+            wish.environment,
+            wish.request,
+            commit,
+            facts,
+        )),
+        Kind::Rollback { to } => goal_of_rollback(wish, to.as_ref(), facts),
     }
 }
 
 pub(super) fn goal_of_deploy(
+    environment: &Environment,
     request: &DeployRequest,
     commit: &CommitSha,
     facts: &BTreeMap<HostName, Facts>,
 ) -> Goal {
     let release = own_release(request, commit, facts);
-    let live = live_everywhere(commit, facts);
+    let live = live_everywhere(environment, commit, facts);
     if let Some(Goal::Nothing { release }) = live {
         return Goal::Nothing { release };
     }
@@ -108,7 +115,11 @@ fn own_release(
 }
 
 /// What to do where a healthy release of this commit is live on every host.
-fn live_everywhere(commit: &CommitSha, facts: &BTreeMap<HostName, Facts>) -> Option<Goal> {
+fn live_everywhere(
+    environment: &Environment,
+    commit: &CommitSha,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Option<Goal> {
     let same_commit = |facts: &Facts| {
         let live = facts.live()?;
         let record = facts.record(live)?;
@@ -118,7 +129,7 @@ fn live_everywhere(commit: &CommitSha, facts: &BTreeMap<HostName, Facts>) -> Opt
     let mut live = facts.values().map(same_commit);
     let first = live.next()??;
     live.all(|other| other.as_ref() == Some(&first))
-        .then(|| stay_or_settle(first, facts))
+        .then(|| stay_or_settle(environment, first, facts))
 }
 
 /// Whether this very deployment swapped to `release` before it was cut off. A host that runs it proves that the barrier
@@ -159,21 +170,52 @@ fn was_being_taken_back(
     facts.values().any(runs)
 }
 
-/// Nothing is to be done for a release that is live, unless it was never proven that everything follows it.
-fn stay_or_settle(release: ReleaseId, facts: &BTreeMap<HostName, Facts>) -> Goal {
-    let settled = |facts: &Facts| facts.record(&release).is_some_and(|record| record.settled);
-    if facts.values().all(settled) {
+/// Nothing is to be done for a release that is live, unless it was never proven that everything follows it, or another
+/// deployment was cut off on its way to a swap.
+fn stay_or_settle(
+    environment: &Environment,
+    release: ReleaseId,
+    facts: &BTreeMap<HostName, Facts>,
+) -> Goal {
+    let settled = |host: &Host| {
+        let facts = facts.get(&host.name);
+        let record = facts.and_then(|facts| facts.record(&release));
+        let whole = facts.is_some_and(|facts| cut_off(environment, host, facts).is_empty());
+        whole && record.is_some_and(|record| record.settled)
+    };
+    if environment.hosts.iter().all(settled) {
         Goal::Nothing { release }
     } else {
         Goal::Return { release }
     }
 }
 
+/// What somebody began who was cut off on the way to a swap that never came: a release that was ready, or about to be live,
+/// and was not given up, and workers whose hand-over was neither proven nor taken back.
+pub(super) fn cut_off(environment: &Environment, host: &Host, facts: &Facts) -> Vec<String> {
+    let live = facts.live();
+    let unfinished = |(id, record): (&ReleaseId, &Option<ReleaseRecord>)| {
+        let begun = record
+            .as_ref()
+            .is_some_and(|record| record.state.is_begun());
+        (begun && Some(id) != live).then(|| format!("release {id}"))
+    };
+    let works = host.roles.contains(&Role::Worker);
+    let handed_over = |workers: &Workers| {
+        let begun = works && facts.begun.contains(&workers.group);
+        begun.then(|| format!("workers of {}", workers.group))
+    };
+    let releases = facts.releases.iter().filter_map(unfinished);
+    let workers = environment.workers.iter().filter_map(handed_over);
+    releases.chain(workers).collect()
+}
+
 fn goal_of_rollback(
-    request: &DeployRequest,
+    wish: Wish<'_>,
     to: Option<&ReleaseId>,
     facts: &BTreeMap<HostName, Facts>,
 ) -> Result<Goal, Refusal> {
+    let (request, environment) = (wish.request, &wish.environment.name);
     let everywhere = |id: &ReleaseId| is_way_back(id, facts);
     let is_live = |id: &ReleaseId| facts.values().all(|facts| facts.live() == Some(id));
     if let Some(release) = to {
@@ -192,9 +234,9 @@ fn goal_of_rollback(
                 }
                 None => format!("there is no release {release}"),
             };
-            Err(nothing_to_return_to(why))
+            Err(nothing_to_return_to(environment, why))
         } else if is_live(release) {
-            Ok(stay_or_settle(release.clone(), facts))
+            Ok(stay_or_settle(wish.environment, release.clone(), facts))
         } else {
             Ok(Goal::Return {
                 release: release.clone(),
@@ -239,6 +281,7 @@ fn goal_of_rollback(
             release: release.clone(),
         }),
         None => Err(nothing_to_return_to(
+            environment,
             "there is no earlier release that was healthy on every host".to_owned(),
         )),
     }
@@ -254,9 +297,10 @@ fn is_way_back(id: &ReleaseId, facts: &BTreeMap<HostName, Facts>) -> bool {
     facts.values().all(|facts| facts.is_way_back(id)) && (same || !foreign)
 }
 
-fn nothing_to_return_to(message: String) -> Refusal {
-    let hint =
-        "See what is there with `cutover releases <environment>`, or deploy the commit that you want.".to_owned();
+fn nothing_to_return_to(environment: &EnvironmentName, message: String) -> Refusal {
+    let hint = format!(
+        "See what is there with `cutover releases {environment}`, or deploy the commit that you want."
+    );
     Refusal {
         failure: Box::new(Failure {
             host: None,
@@ -266,5 +310,70 @@ fn nothing_to_return_to(message: String) -> Refusal {
         }),
         more: Vec::new(),
         held: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::names::DeploymentId;
+
+    const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    /// What a deployment of the commit is to achieve where `r1` of it is live and healthy, and more is true.
+    fn goal_where(more: &str) -> Goal {
+        let text = "app = \"x\"\nrepository = \"github:a/b\"\n[environments.production]\npath = \"/srv/app\"\n\
+            [[environments.production.hosts]]\nname = \"web1\"\naddress = \"a@b\"\n\
+            [[environments.production.workers]]\ngroup = \"mail\"\n";
+        let config = Config::parse("x", text).unwrap_or_else(|problems| panic!("{problems}"));
+        let commit = CommitSha::parse(COMMIT).unwrap();
+        let request = DeployRequest {
+            deployment: DeploymentId::parse("d3").unwrap(),
+            kind: Kind::Deploy {
+                commit: commit.clone(),
+            },
+            actor: "alice".to_owned(),
+            run_url: None,
+            keeper: None,
+            plan_digest: None,
+            allow_destructive: false,
+            requested_at: Timestamp::UNIX_EPOCH,
+        };
+        let mut facts = Facts::default();
+        facts.hear("current link releases/r1");
+        facts.hear(&record("r1", "healthy"));
+        facts.hear(more);
+        assert!(facts.strange.is_empty(), "{:?}", facts.strange);
+        let facts = BTreeMap::from([(HostName::parse("web1").unwrap(), facts)]);
+        let environment = config.environment("production").unwrap();
+        goal_of_deploy(environment, &request, &commit, &facts)
+    }
+
+    fn record(id: &str, state: &str) -> String {
+        format!(
+            "release {id} {{\"release\":\"{id}\",\"state\":\"{state}\",\"commit\":\"{COMMIT}\",\"digest\":null,\
+             \"deployment\":\"d1\",\"actor\":\"alice\",\"run_url\":null,\"settled\":true,\"live_by\":null,\
+             \"previous\":null,\"changed_at\":\"2026-01-01T00:00:00Z\"}}"
+        )
+    }
+
+    #[test]
+    fn what_is_live_is_proven_anew_where_somebody_was_cut_off_on_his_way_to_a_swap() {
+        let release = ReleaseId::parse("r1").unwrap();
+        let nothing = Goal::Nothing {
+            release: release.clone(),
+        };
+        let anew = Goal::Return { release };
+        assert_eq!(goal_where("tool curl"), nothing);
+        assert_eq!(goal_where(&record("r2", "ready")), anew);
+        assert_eq!(goal_where(&record("r2", "live")), anew);
+        assert_eq!(goal_where("begun mail"), anew);
+        // It ended, or is nothing that this file knows.
+        assert_eq!(goal_where(&record("r2", "failed")), nothing);
+        assert_eq!(goal_where(&record("r2", "staging")), nothing);
+        assert_eq!(goal_where("begun import"), nothing);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Wish;
+use super::{Wish, goal};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Legacy, Tool};
 use crate::names::{HostName, ReleaseId};
@@ -24,6 +24,7 @@ pub fn remarks(
             super::fit::ssh_line(host)
         ));
     }
+    remarks.extend(cut_off(environment, host, facts));
     let foreign: Vec<&ReleaseId> = facts.foreign().collect();
     let live = facts.live().filter(|id| facts.is_foreign(id));
     if let Some(live) = live {
@@ -45,6 +46,18 @@ pub fn remarks(
         ));
     }
     remarks
+}
+
+/// What was begun and never came to an end. While somebody else is at it, nobody knows that yet.
+fn cut_off(environment: &Environment, host: &Host, facts: &Facts) -> Option<String> {
+    let begun = goal::cut_off(environment, host, facts);
+    let over = facts.fence > 0 || facts.holder.is_none();
+    let live = facts.live().filter(|_| over && !begun.is_empty())?;
+    Some(format!(
+        "a deployment was cut off here and left unfinished: {}. The next one goes on from there; one of what is live \
+         ({live}) takes it back and proves everything anew.",
+        begun.join(", ")
+    ))
 }
 
 /// What is to be told of every host.

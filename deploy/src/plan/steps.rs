@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Goal, HostPlan, Wish, retain};
+use super::{Goal, HostPlan, Wish, retain, waves};
 use crate::config::{FpmAction, Host, PhpFpm, Role, Then};
 use crate::facts::{Facts, ReleaseState};
-use crate::names::{CommitSha, Digest, ReleaseId};
+use crate::names::{CommitSha, Digest, HostName, ReleaseId};
 use crate::request::Kind;
 use crate::script::Script;
 
+mod again;
 mod database;
 mod keep;
 mod runtimes;
@@ -29,6 +30,8 @@ pub struct Step {
     pub args: Vec<String>,
     /// The host ends it after this long.
     pub limit: Duration,
+    /// Where it fails, nothing behind it runs; with a block only the rest of that is left out. Default none.
+    pub block: Option<String>,
 }
 
 /// What the steps of one host are made from.
@@ -39,20 +42,39 @@ struct Site<'a> {
     release: &'a ReleaseId,
     previous: Option<ReleaseId>,
     fresh: bool,
+    /// Whether hosts of its wave wait for one another with workers.
+    apart: bool,
 }
 
-pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts) -> HostPlan {
+/// What is made live, in the parts for which hosts of a wave wait for one another.
+#[derive(Default)]
+struct Parts {
+    start: Vec<Step>,
+    leave: Vec<Step>,
+    switch: Vec<Step>,
+}
+
+pub(super) fn host_plan(
+    wish: Wish<'_>,
+    goal: &Goal,
+    host: &Host,
+    facts: &Facts,
+    waves: &[Vec<HostName>],
+) -> HostPlan {
     let release = goal.release();
     let root = wish.environment.path.clone();
     let runs = facts.live() == Some(release);
     let nothing = matches!(goal, Goal::Nothing { .. });
+    let returns = matches!(goal, Goal::Return { .. });
     let previous = if runs && !nothing {
         // What was live before, as far as it can be returned to; where there is nothing else, the way back is this one.
-        let before = facts
-            .record(release)
-            .and_then(|record| record.previous.clone());
+        let record = facts.record(release);
+        let before = record.and_then(|record| record.previous.clone());
         let before = before.filter(|id| facts.releases.contains_key(id));
-        before.or_else(|| matches!(goal, Goal::Return { .. }).then(|| release.clone()))
+        // What was proven once is only proven anew: whatever fails now, it stays.
+        let proven = record.is_some_and(|record| record.settled);
+        let before = before.filter(|_| !proven);
+        before.or_else(|| returns.then(|| release.clone()))
     } else {
         retain::way_back(facts)
     };
@@ -64,6 +86,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         release,
         previous,
         fresh,
+        apart: waves::share_workers(wish.environment, waves, &host.name),
     };
     let incoming = format!(
         "{root}/.cutover/incoming/{}.tar.gz",
@@ -76,6 +99,11 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         Vec::new()
     };
     let web = host.roles.contains(&Role::Web);
+    let parts = if forth {
+        site.switch()
+    } else {
+        Parts::default()
+    };
     let health = web && !nothing && wish.environment.health.is_some();
     let deploys = matches!(wish.request.kind, Kind::Deploy { .. });
     let pool = wish.environment.php_fpm.as_ref();
@@ -87,12 +115,14 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         stage,
         migrate: if fresh { site.migrate() } else { Vec::new() },
         // What is only returned to has migrated nothing in this deployment.
-        migrate_back: if nothing || matches!(goal, Goal::Return { .. }) {
+        migrate_back: if nothing || returns {
             Vec::new()
         } else {
             site.migrate_back()
         },
-        switch: if forth { site.switch() } else { Vec::new() },
+        start: parts.start,
+        leave: parts.leave,
+        switch: parts.switch,
         rejoin: if forth {
             site.rejoin(release)
         } else {
@@ -104,11 +134,11 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         watch: health && forth && deploys && !wish.environment.watch.is_zero(),
         keep: if forth { site.keep() } else { Vec::new() },
         undo: if nothing { Vec::new() } else { site.undo() },
-        // What is live here is nobody's to end.
-        recall: if nothing || runs {
+        // What is live here is nobody's to end, unless it is only proven anew after somebody was cut off.
+        recall: if nothing || runs && !returns {
             Vec::new()
         } else {
-            site.restore_workers(facts.live())
+            site.recall()
         },
         undo_rejoin: if nothing {
             Vec::new()
@@ -118,6 +148,7 @@ pub(super) fn host_plan(wish: Wish<'_>, goal: &Goal, host: &Host, facts: &Facts)
         },
         abandon: match goal {
             Goal::Fresh { .. } => site.abandon(&incoming),
+            Goal::Resume { .. } | Goal::TakeBack { .. } if !runs => site.give_up(),
             _ => Vec::new(),
         },
         incoming: fresh.then_some(incoming),
@@ -137,7 +168,7 @@ impl Site<'_> {
         let shared = &self.wish.config.shared;
         let revision = format!("{}\n{release}", self.commit_text());
         let gone = self.failed_too_many();
-        let mut steps = Vec::new();
+        let mut steps = self.begun_before();
         if !gone.is_empty() {
             steps.push(self.prune(&gone));
         }
@@ -183,7 +214,7 @@ impl Site<'_> {
         Some(self.step("access log", Script::Readable, args))
     }
 
-    fn switch(&self) -> Vec<Step> {
+    fn switch(&self) -> Parts {
         // A release that was healthy once keeps that word while it is made live again.
         let was_healthy = !self.fresh && self.facts.is_way_back(self.release);
         let state = if was_healthy {
@@ -198,11 +229,22 @@ impl Site<'_> {
         }
         steps.push(self.mark("mark live", self.release, state, "swap"));
         // Before anything is left or swapped: new workers that do not come up have changed nothing.
-        steps.extend(self.start_workers(self.release, Way::Forth));
-        steps.extend(self.leave());
-        steps.extend(self.end_workers(self.release, Way::Forth));
-        steps.extend(self.follow(self.release, Way::Forth));
-        steps
+        let start = self.start_workers(self.release, Way::Forth);
+        let stop = self.stop_taking(self.release, Way::Forth);
+        let leave = [self.leave(), stop].concat();
+        let follow = self.follow(self.release, Way::Forth);
+        if self.apart {
+            steps.extend(follow);
+            return Parts {
+                start,
+                leave,
+                switch: steps,
+            };
+        }
+        Parts {
+            switch: [steps, start, leave, follow].concat(),
+            ..Parts::default()
+        }
     }
 
     /// What a web host does before its swap. Not on a way back: all hosts go back at once, and if all of them left a
@@ -233,25 +275,27 @@ impl Site<'_> {
         }
     }
 
-    /// The swap and all that must follow it. On the way back runtimes come last: one that fails again keeps nothing else
-    /// from following.
+    /// The swap and all that must follow it. On the way back runtimes come last, for they may take their time to fail again.
     fn follow(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let swap = vec![
             self.root(),
             release.to_string(),
             self.wish.request.deployment.to_string(),
+            // The file that is locked while a pool waits, once one is known that does.
+            String::new(),
         ];
-        let mut steps = vec![self.step("swap", Script::Swap, swap)];
+        let mut swap = self.step("swap", Script::Swap, swap);
+        // Some seconds of it the swap waits for that pool.
+        swap.limit = swap.limit.max(Duration::from_secs(20));
+        let mut steps = vec![swap];
         let environment = self.wish.environment;
-        if let Some(fpm) = environment
-            .php_fpm
-            .as_ref()
-            .filter(|_| self.host.roles.contains(&Role::Web))
-        {
-            steps.extend(self.reload(fpm));
-        }
+        let here = self.host.roles.contains(&Role::Web);
+        let fpm = environment.php_fpm.as_ref().filter(|_| here);
+        let reload = fpm.and_then(|fpm| self.reload(fpm)).into_iter().collect();
+        steps.extend(way.apart("php-fpm", reload));
         let runtimes = self.runtimes(release, way);
         let lines = self.lines("after swap", &self.wish.config.steps.after_swap, release);
+        let lines = way.apart("after swap", lines);
         let workers = self.hand_over_workers(release, way);
         steps.extend(match way {
             Way::Forth => [runtimes, lines, workers].concat(),
@@ -280,21 +324,11 @@ impl Site<'_> {
             let mark = self.mark_if_possible("mark restored", previous, healthy, "restore");
             steps.insert(1, mark);
         }
-        let before = self.start_workers(previous, Way::Back);
-        let before = before
-            .into_iter()
-            .chain(self.end_workers(previous, Way::Back));
-        steps.splice(0..0, before);
+        let start = self.start_workers(previous, Way::Back);
+        let stop = self.stop_taking(previous, Way::Back);
+        // The swap back does not wait for what becomes of them.
+        steps.splice(0..0, Way::Back.each_apart([start, stop].concat()));
         steps
-    }
-
-    fn abandon(&self, incoming: &str) -> Vec<Step> {
-        let args = vec![self.root(), self.release.to_string(), incoming.to_owned()];
-        // Room is made first: a full disk may be why this is needed.
-        vec![
-            self.step("clean", Script::Clean, args),
-            self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"),
-        ]
     }
 
     fn lines(&self, kind: &str, lines: &[String], release: &ReleaseId) -> Vec<Step> {
@@ -343,6 +377,8 @@ impl Site<'_> {
         let before = self.facts.record(release);
         let fresh = self.fresh && ours;
         let known = before.filter(|_| !fresh);
+        // One that is proven anew still came after the one that it replaced.
+        let again = self.previous.as_ref() == Some(release);
         let goes_live = matches!(
             state,
             ReleaseState::Live | ReleaseState::Healthy | ReleaseState::RolledBack
@@ -357,7 +393,7 @@ impl Site<'_> {
             "run_url": known.map_or(&request.run_url, |record| &record.run_url),
             "settled": did == "healthy",
             "live_by": if ours { goes_live.then_some(&request.deployment) } else { before.and_then(|r| r.live_by.as_ref()) },
-            "previous": if ours { self.previous.as_ref() } else { before.and_then(|r| r.previous.as_ref()) },
+            "previous": if ours && !again { self.previous.as_ref() } else { before.and_then(|r| r.previous.as_ref()) },
             "changed_at": self.wish.now,
         });
         let journal = json!({
@@ -391,6 +427,7 @@ impl Site<'_> {
             script,
             args,
             limit: self.wish.environment.step_timeout,
+            block: None,
         }
     }
 
@@ -434,6 +471,14 @@ impl Site<'_> {
     }
 }
 
+/// How long a host may be busy with what was sent to it: a step as configured, and all that follows a swap.
+#[cfg(feature = "run")]
+pub(crate) fn patience(environment: &crate::config::Environment) -> Duration {
+    let workers = environment.workers.iter().map(workers::longest);
+    let runtimes = environment.runtimes.iter().map(runtimes::longest);
+    environment.step_timeout + workers.chain(runtimes).sum::<Duration>()
+}
+
 fn yes(flag: bool) -> String {
     if flag { "yes" } else { "no" }.to_owned()
 }
@@ -449,3 +494,6 @@ pub(crate) fn shown(text: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

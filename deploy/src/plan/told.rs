@@ -8,8 +8,9 @@ use crate::names::{Digest, HostName};
 use crate::script::Script;
 
 /// The phases of a deployment that goes well, in their order.
-const PHASES: [&str; 9] = [
-    "stage", "migrate", "warm", "switch", "health", "rejoin", "outside", "watch", "keep",
+const PHASES: [&str; 11] = [
+    "stage", "migrate", "warm", "start", "leave", "switch", "health", "rejoin", "outside", "watch",
+    "keep",
 ];
 
 impl Plan {
@@ -76,6 +77,8 @@ impl Plan {
                 &host.stage,
                 &host.migrate,
                 &host.migrate_back,
+                &host.start,
+                &host.leave,
                 &host.switch,
                 &host.rejoin,
                 &host.keep,
@@ -113,6 +116,8 @@ fn told(phase: &str, host: &HostName, plan: &HostPlan) -> Option<String> {
         }
         "warm" => one(plan.warm, phase).collect(),
         "migrate" => names(&plan.migrate),
+        "start" => names(&plan.start),
+        "leave" => names(&plan.leave),
         "switch" => names(&plan.switch),
         "health" => one(plan.health, phase).collect(),
         "rejoin" => names(&plan.rejoin),

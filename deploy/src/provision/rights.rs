@@ -3,16 +3,21 @@
 use std::fmt::Write as _;
 
 use super::{END, Order, called};
-use crate::config::{AfterDrain, Environment, FpmAction, HandOver, Manager, Role, Workers};
+use crate::config::{Environment, Following, FpmAction, HandOver, Manager, Role, Runtime, Workers};
+
+/// The name of an instance, or of a release.
+const INSTANCE: &str = "[A-Za-z0-9][A-Za-z0-9._-]*";
 
 /// The file of sudo that is an environment's. sudo passes over names with a dot.
 pub(crate) fn rights_file(app: &str, environment: &Environment) -> String {
     format!("/etc/sudoers.d/cutover-{}", called(app, environment))
 }
 
-/// Gives the rights that these groups and PHP-FPM need, and takes back what was given before.
-pub(super) fn write(text: &mut String, order: Order<'_>, workers: &[&Workers], user: &str) {
+/// Gives the rights that groups, runtimes and PHP-FPM need, and takes back what was given before.
+pub(super) fn write(text: &mut String, order: Order<'_>, user: &str) {
+    let workers = order.workers();
     let mut rights: Vec<String> = workers.iter().flat_map(|group| of(group)).collect();
+    rights.extend(order.runtimes().into_iter().flat_map(of_runtime));
     rights.extend(reload(order));
     let name = rights_file(order.app, order.environment);
     for group in workers {
@@ -21,7 +26,10 @@ pub(super) fn write(text: &mut String, order: Order<'_>, workers: &[&Workers], u
     if rights.is_empty() {
         write!(
             text,
-            "\n# A deployment calls nothing as root by rights of this file: those of an earlier run go.\nrm -f {name} {name}.cutover-new\n"
+            "\n# A deployment calls nothing as root by rights of this file: those of an earlier run go.\n\
+             if [ -e {name} ] && ! ours {name}; then\n  \
+             echo '{name} is not as it was written here, and stays: nothing needs its rights any more'\n\
+             else\n  rm -f {name} {name}.cutover-new\nfi\n"
         )
         .unwrap_or_default();
     } else {
@@ -33,10 +41,11 @@ pub(super) fn write(text: &mut String, order: Order<'_>, workers: &[&Workers], u
         write!(
             text,
             "\n# What the user may do as root: exactly what a deployment calls, with all of its words.\n\
-             cat >\"$work/rights\" <<'{END}'\n{}\n{END}\n\
+             cat >\"$work/rights\" <<'{END}'\n# For {path}/\n{}\n{END}\n\
              visudo -cqf \"$work/rights\" || refuse 'sudo does not take these rights: none were given'\n\
              put {name} 0440 <\"$work/rights\"\n",
-            lines.join("\n")
+            lines.join("\n"),
+            path = order.environment.path,
         )
         .unwrap_or_default();
     }
@@ -80,39 +89,57 @@ pub(super) fn of(workers: &Workers) -> Vec<String> {
         return Vec::new();
     }
     let literal = workers.group.replace('.', "[.]");
-    let instance = "[A-Za-z0-9][A-Za-z0-9._-]*";
     let (group, ctl) = (&workers.group, "/usr/bin/supervisorctl");
     let one = format!("{group}\\:{group}_[0-9][0-9]");
     match (workers.manager, workers.hand_over) {
         (Manager::Systemd, HandOver::Overlap) => vec![format!(
-            "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{instance})?[.]service)+$"
+            "/usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( {literal}(@{INSTANCE})?[.]service)+$"
         )],
         // What has stopped meanwhile is started, whatever the hand-over is.
-        (Manager::Systemd, hand_over) => vec![format!(
-            "/usr/bin/systemctl ^{verb} {literal}(@{instance})?[.]service$",
-            verb = if hand_over == HandOver::Restart {
-                "(start|restart)"
-            } else {
-                "start"
-            },
-        )],
+        (Manager::Systemd, HandOver::Restart) => vec![unit("(start|restart)", group)],
+        (Manager::Systemd, HandOver::Drain) => vec![unit("start", group)],
         (Manager::Supervisor, HandOver::Overlap) => vec![format!(
-            "/usr/local/sbin/cutover-supervisor ^(list {literal}|(add|drop|keep) {literal} {instance})$"
+            "/usr/local/sbin/cutover-supervisor ^(list {literal}|(add|drop|keep) {literal} {INSTANCE})$"
         )],
         (Manager::Supervisor, hand_over) => {
             let mut rights = vec![format!("{ctl} status {group}\\:\\*")];
             if hand_over == HandOver::Restart {
                 rights.push(format!("{ctl} restart {group}\\:\\*"));
             }
-            rights.push(format!("{ctl} signal TERM {one}"));
             rights.push(format!("{ctl} start {one}"));
-            if workers.after_drain == AfterDrain::Force {
-                rights.push(format!("{ctl} signal KILL {one}"));
-            }
             rights
         }
         _ => Vec::new(),
     }
+}
+
+/// What is asked for one runtime: its processes are told to end by their own user, which needs no right.
+pub(super) fn of_runtime(runtime: &Runtime) -> Vec<String> {
+    let processes = match &runtime.follows {
+        Following::Restarted(processes) if processes.sudo => processes,
+        Following::Reloaded {
+            service,
+            sudo: true,
+        } => return vec![format!("/usr/bin/systemctl reload {service}")],
+        _ => return Vec::new(),
+    };
+    let (group, ctl) = (&processes.group, "/usr/bin/supervisorctl");
+    match processes.manager {
+        // A program without `process_name` has one process of the program's own name.
+        Manager::Supervisor => vec![
+            format!("{ctl} status {group}\\:\\*"),
+            format!("{ctl} start {group}\\:{group}_[0-9][0-9]"),
+            format!("{ctl} start {group}"),
+        ],
+        Manager::Systemd => vec![unit("start", group)],
+        _ => Vec::new(),
+    }
+}
+
+/// One unit, or instances of it.
+fn unit(verb: &str, group: &str) -> String {
+    let literal = group.replace('.', "[.]");
+    format!("/usr/bin/systemctl ^{verb} {literal}(@{INSTANCE})?[.]service$")
 }
 
 fn reload(order: Order<'_>) -> Option<String> {

@@ -3,11 +3,13 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::Config;
-use crate::config::{AfterDrain, FpmAction};
+use crate::config::{AfterDrain, FpmAction, HandOver};
 use crate::doctor::commands_with_sudo;
 
 mod host;
 mod rights;
+mod runtimes;
+mod workers;
 
 const CONFIG: &str = r#"
 app = "shop"
@@ -64,7 +66,9 @@ fn nothing_of_the_templates_own_names_is_left() {
         .lines()
         .filter(|line| !line.starts_with([' ', '#', ';']) && !line.is_empty());
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    (
     set -eu
+    umask 022
     export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     [ "$(id -u)" = 0 ] || { echo 'run this as root' >&2 && exit 1; }
     known=/var/lib/cutover-provisioned
@@ -74,15 +78,26 @@ fn nothing_of_the_templates_own_names_is_left() {
     refuse() { echo "$1" >&2 && exit 1; }
     whose() {
     }
+    ours() { grep -qxF "$(sha256sum "$1")" "$known"; }
     put() {
     }
     sound() {
     }
+    listens() { grep -qsE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6; }
+    whose /etc/nginx/sites-available/shop@production /srv/store
+    whose /etc/sudoers.d/cutover-shop@production /srv/store
     whose /etc/supervisor/conf.d/mail.conf /srv/store
     whose /etc/supervisor/cutover/mail.conf /srv/store
     whose /etc/supervisor/conf.d/orders.conf /srv/store
     whose /etc/supervisor/cutover/orders.conf /srv/store
     whose /etc/systemd/system/search@.service /srv/store
+    debians() {
+    }
+    alone() {
+    }
+    alone shop.example.com shop@production 'take that site away, or give production another url'
+    if ! command -v nginx >/dev/null && listens 80; then
+    fi
     missing=
     need() { command -v "$2" >/dev/null || missing="$missing $1"; }
     need openssh-server sshd
@@ -110,9 +125,12 @@ fn nothing_of_the_templates_own_names_is_left() {
     umask 077
     mkdir -p "$1/.ssh"
     cd "$1/.ssh"
-    grep -qxF "$2" authorized_keys 2>/dev/null || echo "$2" >>authorized_keys
+    if grep -qxF "$2" authorized_keys 2>/dev/null; then exit; fi
+    [ -z "$(tail -c 1 authorized_keys 2>/dev/null)" ] || echo >>authorized_keys
+    echo "$2" >>authorized_keys
     END_OF_FILE
     php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+    [ -d "/etc/php/$php/fpm/pool.d" ] ||
     put "/etc/php/$php/fpm/pool.d/shop@production.conf" 0644 <<'END_OF_FILE'
     [shop@production]
     user = carol
@@ -140,7 +158,8 @@ fn nothing_of_the_templates_own_names_is_left() {
     if [ ! -e /etc/nginx/sites-enabled/shop@production ]; then
     fi
     sound nginx -t
-    if [ -n "$link" ] && [ -L /etc/nginx/sites-enabled/default ]; then rm /etc/nginx/sites-enabled/default; fi
+    if [ -n "$link" ] && [ "$(readlink -f /etc/nginx/sites-enabled/default)" = /etc/nginx/sites-available/default ] && debians; then
+    fi
     systemctl reload-or-restart nginx
     put /etc/supervisor/conf.d/mail.conf 0644 <<'END_OF_FILE'
     [program:mail]
@@ -150,6 +169,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     user=carol
     autostart=true
     autorestart=true
+    startretries=30
     stopsignal=TERM
     stopwaitsecs=90
     stopasgroup=false
@@ -170,6 +190,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     user=carol
     autostart=true
     autorestart=true
+    startretries=30
     startsecs=1
     stopsignal=TERM
     stopwaitsecs=3600
@@ -203,6 +224,7 @@ fn nothing_of_the_templates_own_names_is_left() {
     [Unit]
     Description=Queue worker %i of shop
     After=network.target
+    StartLimitIntervalSec=0
     [Service]
     User=carol
     ExecStart=/bin/sh -c 'exec php "/srv/store/releases/$${1%%-*}/artisan" queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600' worker %i
@@ -217,7 +239,6 @@ fn nothing_of_the_templates_own_names_is_left() {
     systemctl daemon-reload
     cat >"$work/rights" <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
-    carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl signal TERM mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
     carol ALL = (root) CWD=/ NOPASSWD: /usr/local/sbin/cutover-supervisor ^(list orders|(add|drop|keep) orders [A-Za-z0-9][A-Za-z0-9._-]*)$
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/systemctl ^--quiet (enable --now|disable --now --no-block)( search(@[A-Za-z0-9][A-Za-z0-9._-]*)?[.]service)+$
@@ -229,11 +250,15 @@ fn nothing_of_the_templates_own_names_is_left() {
     echo 'This host is ready.'
     echo 'Install what the app asks for and this does not: php-mysql, php-pgsql or php-sqlite3; php-redis and redis-server; cron.'
     echo 'Then write /srv/store/shared/.env, for carol and nobody else, and deploy.'
+    )
     "#);
 }
 
 #[test]
 fn what_is_no_plain_word_makes_no_script() {
+    let octane = |group: &str| {
+        format!("[[environments.production.runtimes]]\nkind = \"octane\"\ngroup = \"{group}\"\n")
+    };
     let said = |from: &str, to: &str| told(&CONFIG.replace(from, to), None).unwrap_err();
     insta::assert_snapshot!([
         said("/srv/store", "/srv/my store"),
@@ -243,6 +268,7 @@ fn what_is_no_plain_word_makes_no_script() {
         said("carol@", "root@"),
         told(CONFIG, Some("ssh-ed25519 AAAA'; reboot")).unwrap_err(),
         told(CONFIG, Some("nonsense")).unwrap_err(),
+        told(&format!("{CONFIG}{}{}", octane("a"), octane("b")), None).unwrap_err(),
     ].join("\n"), @r#"
     `path` is "/srv/my store", which this script does not take: only letters, digits, `/`, `.`, `_`, `-`, `@`
     `path` is "/srv/$(reboot)", which this script does not take: only letters, digits, `/`, `.`, `_`, `-`, `@`
@@ -251,6 +277,7 @@ fn what_is_no_plain_word_makes_no_script() {
     a user who deploys as root needs none of this: name another one
     the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`
     the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`
+    two runtimes of Octane would have the same ports here: make them one with `expect`, or set them up yourself by templates/
     "#);
 }
 
@@ -275,7 +302,7 @@ fn every_environment_has_files_of_its_own() {
             .filter(|line| !line.trim_start().starts_with(['#', ';']))
             .flat_map(|line| line.split([' ', '"', '>', ';']))
             .filter(|word| apart.iter().any(|part| word.contains(part)))
-            .filter(|word| !word.ends_with("/sites-enabled/default") && !word.contains('*'))
+            .filter(|word| !word.contains("/default") && !word.contains('*'))
             .map(str::to_owned)
             .collect()
     };

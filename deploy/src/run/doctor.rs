@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::pool::{call, pool_of, question};
 use super::{Access, ask, join_all};
-use crate::config::{Config, Environment, Host, Manager, Role, Runtime, Workers};
+use crate::config::{
+    Config, Environment, Host, Manager, Recipe, Role, Runtime, RuntimeKind, Workers,
+};
 use crate::doctor::{self, Diagnosis, Listed, SUPERVISORS, Seen, Silent};
 use crate::host::{ConnectReason, Connection, HostError, within};
 use crate::pool::Pool;
 use crate::script::{
-    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CONTAINERS, DOCTOR_CRON, DOCTOR_HOST, DOCTOR_PHP,
-    DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_UNITS, DOCTOR_WEB, running,
+    ASK, DOCTOR_ANSWERS, DOCTOR_APP, DOCTOR_CONTAINERS, DOCTOR_CRON, DOCTOR_FPM, DOCTOR_HOST,
+    DOCTOR_OWNERS, DOCTOR_PHP, DOCTOR_PROCESSES, DOCTOR_RIGHTS, DOCTOR_UNITS, DOCTOR_WEB, running,
 };
 use crate::text::plain;
 use crate::{Failure, HostName, clock};
@@ -19,7 +21,7 @@ use crate::{Failure, HostName, clock};
 /// A look at one side of a host takes no longer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Scripts at once. sshd takes ten sessions of a connection by default, and the lists of workers and the pool need two.
+/// Scripts at once. sshd takes ten sessions of a connection by default, and the list of workers is read beside them.
 const AT_ONCE: usize = 8;
 
 /// Looks at every host of an environment, all at once, and judges what was seen.
@@ -80,13 +82,11 @@ async fn look(
                 some.map(|(script, name, args)| tell(connection, host, script, name, args));
             told.extend(join_all(asking).await);
         }
-        told
+        // By the visit of the web server, a pool that has just been started knows how scripts are named.
+        (told, ask_pool(config, environment, host, connection).await)
     };
-    let (mut told, listed, pool) = tokio::join!(
-        Box::pin(asking),
-        list(environment, host, connection),
-        ask_pool(config, environment, host, connection),
-    );
+    let ((mut told, pool), listed) =
+        tokio::join!(Box::pin(asking), list(environment, host, connection));
     // Rights are for the names that managers list.
     let known = listed.as_deref().unwrap_or_default();
     let mut commands = doctor::commands_asked(environment, host, known);
@@ -97,8 +97,7 @@ async fn look(
         seen = told;
         seen.pool = Some(pool);
     }
-    for (name, lines, trouble) in told {
-        let now = clock::now().as_second();
+    for (name, lines, trouble, now) in told {
         for line in &lines {
             seen.hear(line, now);
         }
@@ -118,6 +117,7 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
     let mut questions = vec![
         (DOCTOR_HOST, "host", with_root(shared.cloned().collect())),
         (DOCTOR_PROCESSES, "processes", with_root(Vec::new())),
+        (DOCTOR_OWNERS, "owners", with_root(Vec::new())),
         (DOCTOR_CRON, "cron", with_root(Vec::new())),
         (DOCTOR_CONTAINERS, "containers", with_root(Vec::new())),
         (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
@@ -131,7 +131,10 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         of.map(|workers| workers.group.clone())
     };
     let mut units: Vec<String> = of(Manager::Systemd).collect();
-    if of(Manager::Supervisor).next().is_some() {
+    if groups
+        .iter()
+        .any(|workers| doctor::may_be_supervised(workers.manager))
+    {
         units.extend(SUPERVISORS.map(str::to_owned));
     }
     for (scope, units) in [
@@ -163,8 +166,8 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
     questions
 }
 
-/// What a script tells, and why it could not look.
-type Told = (&'static str, Vec<String>, Option<String>);
+/// What a script tells, why it could not look, and when it began to tell, in seconds.
+type Told = (&'static str, Vec<String>, Option<String>, i64);
 
 async fn tell(
     connection: &Connection,
@@ -174,6 +177,7 @@ async fn tell(
     args: Vec<String>,
 ) -> Told {
     let mut lines = Vec::new();
+    let mut now = clock::now().as_second();
     let asking = async {
         let mut channel = connection
             .start(script, &format!("doctor-{name}"), &args)
@@ -182,7 +186,11 @@ async fn tell(
         while let Some(line) = channel.line().await {
             match lines.last_mut() {
                 Some(last) if !whole => *last = format!("{last}{line}"),
-                _ => lines.push(line),
+                Some(_) => lines.push(line),
+                None => {
+                    now = clock::now().as_second();
+                    lines.push(line);
+                }
             }
             whole = channel.whole();
         }
@@ -196,7 +204,7 @@ async fn tell(
         }
         Ok(Err(error)) | Err(error) => Some(error.to_string()),
     };
-    (name, lines, trouble)
+    (name, lines, trouble, now)
 }
 
 /// The processes of every group of workers and every runtime, as their manager lists them.
@@ -231,15 +239,43 @@ async fn list(
     Ok(listed)
 }
 
-/// Has the pool tell of itself, by a script that is there meanwhile.
+/// Whether PHP-FPM runs where an app of Laravel may be served by it, and the configuration does not speak of it.
+async fn unasked(
+    config: &Config,
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+) -> Option<String> {
+    let octane = |runtime: &Runtime| runtime.kind == RuntimeKind::Octane;
+    let may_serve = config.recipe == Recipe::Laravel
+        && host.roles.contains(&Role::Web)
+        && !environment.runtimes.iter().any(octane);
+    if environment.php_fpm.is_some() || !may_serve {
+        return None;
+    }
+    let (_, lines, trouble, _) = tell(connection, host, DOCTOR_FPM, "fpm", Vec::new()).await;
+    let runs = lines.iter().any(|line| line == "runs");
+    let why = format!(
+        "PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below \
+         `[environments.{}.php_fpm]`",
+        environment.name
+    );
+    trouble.or_else(|| runs.then_some(why))
+}
+
+/// Has the pool tell of itself, by a script that is there meanwhile. Where no pool is named and there may be one, the error
+/// says so.
 pub(super) async fn ask_pool(
     config: &Config,
     environment: &Environment,
     host: &Host,
     connection: &Connection,
 ) -> Option<(Seen, Result<Pool, String>)> {
-    let (_, address) = pool_of(environment, host)?;
     let mut seen = Seen::default();
+    let Some((_, address)) = pool_of(environment, host) else {
+        let why = unasked(config, environment, host, connection).await?;
+        return Some((seen, Err(why)));
+    };
     let args = [environment.path.clone(), ASK.to_owned()];
     let asking = async {
         let mut channel = connection

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::lease::Leased;
 use super::segment::End;
 use super::{Events, ask};
+use crate::config::Host;
 use crate::host::{Channel, HostError};
 use crate::plan::{Step, fit};
 use crate::text::plain;
@@ -31,6 +32,17 @@ pub(super) struct Heard {
     pub(super) nonce: String,
     pub(super) lines: usize,
     step: Option<(String, Instant)>,
+    failed: Vec<Failed>,
+}
+
+/// A step that failed.
+#[derive(Debug, Clone)]
+struct Failed {
+    step: String,
+    status: i32,
+    took: Duration,
+    /// What it said last; `None` as long as it may go on.
+    said: Option<String>,
 }
 
 impl Heard {
@@ -39,6 +51,7 @@ impl Heard {
             nonce,
             lines: 0,
             step: None,
+            failed: Vec::new(),
         }
     }
 }
@@ -48,18 +61,19 @@ pub(super) struct Follower<'a> {
     leased: &'a Leased,
     events: &'a Events,
     steps: &'a [Step],
+    /// How many have begun. Lines of the user's may have the same name.
+    begun: usize,
     nonce: String,
     lines: usize,
     told: usize,
     step: Option<(String, Instant)>,
     tail: VecDeque<String>,
-    failed: Option<(String, i32)>,
+    /// Steps that failed, in their order; on a way back one may not be the last.
+    failed: Vec<Failed>,
     pub(super) fenced: bool,
     pub(super) status: Option<i32>,
     /// Whether the line was still open when all steps were over.
     open: bool,
-    /// How long the step took that ended last.
-    took: Duration,
 }
 
 impl<'a> Follower<'a> {
@@ -73,16 +87,16 @@ impl<'a> Follower<'a> {
             leased,
             events,
             steps,
+            begun: 0,
             nonce: heard.nonce,
             lines: heard.lines,
             told: 0,
             step: heard.step,
             tail: VecDeque::new(),
-            failed: None,
+            failed: heard.failed,
             fenced: false,
             status: None,
             open: false,
-            took: Duration::ZERO,
         }
     }
 
@@ -91,6 +105,7 @@ impl<'a> Follower<'a> {
             nonce: self.nonce.clone(),
             lines: self.lines,
             step: self.step.clone(),
+            failed: self.failed.clone(),
         }
     }
 
@@ -155,9 +170,19 @@ impl<'a> Follower<'a> {
     }
 
     pub(super) fn begin(&mut self, step: &str) {
+        self.hear_out();
         self.tail.clear();
         self.told = 0;
         self.step = Some((step.to_owned(), Instant::now()));
+        let rest = self.steps.get(self.begun..).unwrap_or_default();
+        let at = rest.iter().position(|known| known.name == step);
+        self.begun += at.map_or(0, |at| at + 1);
+        // A line of the user's may take long, and who waits for the swap keeps a process of the pool waiting.
+        let next = self.steps.get(self.begun);
+        let next = next.is_some_and(|next| next.name == "swap");
+        if step == "swap" || next && !step.starts_with("before swap: ") {
+            self.leased.swap.come_near();
+        }
         self.events.tell(Event::StepBegan {
             host: Some(self.leased.host.name.clone()),
             step: step.to_owned(),
@@ -168,8 +193,8 @@ impl<'a> Follower<'a> {
         let Some((step, began)) = self.step.take() else {
             return;
         };
-        self.took = began.elapsed();
-        let took_ms = self.took.as_millis().try_into().unwrap_or(u64::MAX);
+        let took = began.elapsed();
+        let took_ms = took.as_millis().try_into().unwrap_or(u64::MAX);
         let host = Some(self.leased.host.name.clone());
         self.events.tell(Event::StepEnded {
             host,
@@ -178,9 +203,20 @@ impl<'a> Follower<'a> {
             took_ms,
         });
         if status != 0 {
-            self.failed = Some((step, status));
-        } else if step == "swap" {
-            self.leased.swapped.notify_one();
+            self.failed.push(Failed {
+                step,
+                status,
+                took,
+                said: None,
+            });
+        }
+    }
+
+    /// Keeps what the step that failed last has said, for it says nothing more.
+    fn hear_out(&mut self) {
+        if let Some(last) = self.failed.last_mut() {
+            let tail = || Vec::from_iter(self.tail.clone()).join(" / ");
+            last.said.get_or_insert_with(tail);
         }
     }
 
@@ -202,6 +238,16 @@ impl<'a> Follower<'a> {
         let proven = group.map(|_| proven(&text, &host));
         if let Some(event) = proven.flatten() {
             self.events.tell(event);
+            return;
+        }
+        // Its end comes later: it still has the disk keep that.
+        if step == "swap" && text.starts_with("current -> ") {
+            self.leased.swap.end();
+        }
+        // Nobody but a person ends it, so it must not be one line among many.
+        if step == "older runs" && text.starts_with("left behind on ") {
+            let host = Some(host);
+            self.events.tell(Event::Note { host, text });
             return;
         }
         self.tail.push_back(text.chars().take(400).collect());
@@ -247,37 +293,40 @@ impl<'a> Follower<'a> {
         for line in stderr.lines().map(str::to_owned).collect::<Vec<_>>() {
             self.say(&line);
         }
-        if status == 0 && self.failed.is_none() {
-            self.finish(0);
-            return End::Done;
-        }
         self.finish(status);
-        let (step, status) = self
-            .failed
-            .clone()
-            .unwrap_or_else(|| ("start".to_owned(), status));
-        let said = self
-            .tail
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" / ");
-        if let Some(limit) = self.overran(&step, status) {
-            return End::Failed(self.too_long(&step, limit, &said));
+        if status != 0 && self.failed.is_empty() {
+            self.failed.push(Failed {
+                step: "start".to_owned(),
+                status,
+                took: Duration::ZERO,
+                said: None,
+            });
+        }
+        self.hear_out();
+        let failures = self.failed.iter().map(|failed| self.why(failed));
+        failures.reduce(Failure::and).map_or(End::Done, End::Failed)
+    }
+
+    fn why(&self, failed: &Failed) -> Failure {
+        let Failed { step, status, .. } = failed;
+        let said = failed.said.as_deref().unwrap_or_default();
+        if let Some(limit) = self.overran(failed) {
+            return self.too_long(step, limit, said);
         }
         let message = if said.is_empty() {
             format!("exit {status}")
         } else {
             format!("exit {status}: {said}")
         };
-        End::Failed(self.failure(&step, message))
+        self.failure(step, message)
     }
 
     /// The limit of a step that was ended by it: `timeout` says so by its status, each in its own way, but so may others.
-    fn overran(&self, step: &str, status: i32) -> Option<Duration> {
-        let limit = self.steps.iter().find(|known| known.name == step)?.limit;
+    fn overran(&self, failed: &Failed) -> Option<Duration> {
+        let own = |known: &&Step| known.name == failed.step;
+        let limit = self.steps.iter().find(own)?.limit;
         // The mark of its beginning may have come a little late.
-        let ended = matches!(status, 124 | 137 | 143) && self.took + SLACK >= limit;
+        let ended = matches!(failed.status, 124 | 137 | 143) && failed.took + SLACK >= limit;
         ended.then_some(limit)
     }
 
@@ -305,7 +354,7 @@ impl<'a> Follower<'a> {
 
     fn failure(&self, step: &str, message: String) -> Failure {
         let leased = self.leased;
-        let hint = hint(&message).map(str::to_owned);
+        let hint = hint(&message, &leased.host);
         let hint = hint.or_else(|| fit::denied(&leased.host, &leased.root(), &message));
         Failure {
             host: Some(self.leased.host.name.clone()),
@@ -317,7 +366,7 @@ impl<'a> Follower<'a> {
 }
 
 /// What to do about words that are well known.
-fn hint(message: &str) -> Option<&'static str> {
+fn hint(message: &str, host: &Host) -> Option<String> {
     let known = [
         (
             "No space left on device",
@@ -380,14 +429,18 @@ fn hint(message: &str) -> Option<&'static str> {
             "See why in its own log; raise `timeout` where its requests take longer.",
         ),
         (
+            "runs is hidden",
+            "Let the deploy user run it (`user=`, `User=`), and give its program no capabilities (`setcap -r`).",
+        ),
+        (
             "workers of",
             "See which jobs still run, then raise `drain_timeout`, or choose `after_drain`.",
         ),
     ];
-    known
-        .iter()
-        .find(|(words, _)| message.contains(words))
-        .map(|(_, hint)| *hint)
+    let (_, hint) = known.iter().find(|(words, _)| message.contains(words))?;
+    let user = host.address.user.as_deref().unwrap_or("USER");
+    let hint = hint.replace("<environment>", host.environment.as_str());
+    Some(hint.replace("<user>", user))
 }
 
 /// Reads `proven NAME PID RELEASE SINCE`, the words of the worker scripts.

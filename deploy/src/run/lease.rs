@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use super::{Access, Events, join_all};
 use crate::config::{Environment, Host, Shared};
 use crate::facts::{Facts, Holder};
 use crate::host::{Channel, ConnectReason, Connection, HostError, within};
-use crate::plan::fit;
+use crate::plan::{fit, patience};
 use crate::pool::Pool;
 use crate::script::{AROUND, LEASE, OUTLIVED, PROBE};
 use crate::text::plain;
@@ -29,11 +30,42 @@ pub(super) struct Leased {
     pub(super) facts: Facts,
     /// What the pool of PHP-FPM told of itself, once it was asked.
     pub(super) pool: Option<Pool>,
-    /// Told when a step named `swap` has ended well.
-    pub(super) swapped: Arc<Notify>,
+    /// How far the step named `swap` is.
+    pub(super) swap: Arc<Swap>,
     root: String,
     /// Absent only while it is taken again.
     lease: Option<Held>,
+}
+
+/// How far a step named `swap` is, for what waits for it beside the steps.
+#[derive(Default)]
+pub(super) struct Swap {
+    near: Notify,
+    is_done: AtomicBool,
+}
+
+impl Swap {
+    /// It comes next.
+    pub(super) fn come_near(&self) {
+        self.near.notify_one();
+    }
+
+    /// `current` leads to the release.
+    pub(super) fn end(&self) {
+        self.is_done.store(true, Ordering::Relaxed);
+        // Whoever waits for its beginning waits no longer, whatever marked it.
+        self.near.notify_one();
+    }
+
+    /// Waits until it comes next, begins or is done, whichever was not waited for yet.
+    pub(super) async fn near(&self) {
+        self.near.notified().await;
+    }
+
+    /// Whether `current` leads to the release.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Relaxed)
+    }
 }
 
 /// What a lease is taken for.
@@ -181,7 +213,7 @@ async fn lease(
                     connection,
                     facts,
                     pool: None,
-                    swapped: Arc::default(),
+                    swap: Arc::default(),
                     root: claim.environment.path.clone(),
                     lease: Some(Held::new(lease)),
                 });
@@ -238,8 +270,7 @@ async fn greet(
     let mut facts = Facts::default();
     let mut other = None;
     // Beside the wait for the lease, steps of an earlier holder that still run are awaited, each of which has its limit.
-    let limit =
-        environment.lock_wait + super::phase::patience(environment) + Duration::from_mins(1);
+    let limit = environment.lock_wait + patience(environment) + Duration::from_mins(1);
     let first_word = if connection.has_idled() {
         FIRST_WORD
     } else {

@@ -1,7 +1,5 @@
 //! One phase on one host, and what is to be reported of it.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
 use super::bring;
@@ -38,6 +36,8 @@ pub(super) async fn run(
     let steps = match phase {
         Phase::Stage => &host.stage,
         Phase::Migrate => &host.migrate,
+        Phase::Start => &host.start,
+        Phase::Leave => &host.leave,
         Phase::Switch => &host.switch,
         Phase::Rejoin => &host.rejoin,
         Phase::Keep => &host.keep,
@@ -150,17 +150,6 @@ pub(super) async fn finish(
         // It never began, and all its steps can be repeated.
         None => segment::run(leased, steps, mode(), &host.root, events).await,
     }
-}
-
-/// The longest time that a step may take: as configured, and the drain of workers.
-pub(super) fn patience(environment: &Environment) -> Duration {
-    let drain = environment
-        .workers
-        .iter()
-        .map(|workers| workers.drain_timeout)
-        .max()
-        .unwrap_or_default();
-    environment.step_timeout.max(drain + Duration::from_mins(1))
 }
 
 /// Connects again after the line was lost.

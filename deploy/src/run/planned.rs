@@ -34,7 +34,8 @@ struct Look {
     pool: Option<Result<Pool, String>>,
 }
 
-/// Asks every host of an environment and makes the plan of a request; changes nothing and takes no lease.
+/// Asks every host of an environment and makes the plan of a request; takes no lease and changes nothing, but for a file for the
+/// pool of PHP-FPM that is gone when the look is over.
 pub async fn planned(
     config: &Config,
     environment: &Environment,

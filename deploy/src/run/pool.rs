@@ -3,7 +3,6 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fastcgi_client::response::Content;
@@ -16,12 +15,12 @@ use super::lease::Leased;
 use super::phase::{Job, again, finish, unknown};
 use super::segment::End;
 use super::{Events, ask};
-use crate::config::{Environment, FpmAction, Health, Host, PhpFpm, PoolAddress, Role};
+use crate::config::{Environment, Health, Host, PhpFpm, PoolAddress, Role};
 use crate::health::{Answer, excerpt, judge};
 use crate::host::{HostError, within};
 use crate::machine::{Live, Phase, Report};
 use crate::plan::{HostPlan, Plan, Step};
-use crate::pool::{self, Follows, Pool};
+use crate::pool::{self, Pool};
 use crate::script::ASK;
 use crate::{Event, Failure, Kind, ReleaseId};
 
@@ -34,8 +33,10 @@ const CLOSED: &str = "it was closed without an answer";
 /// This much of an answer is read.
 const BODY_BYTES: usize = 64 * 1024;
 
+mod follow;
 mod visit;
 
+use follow::Told;
 use visit::Visit;
 
 /// Why a pool did not do what it was asked for.
@@ -195,74 +196,22 @@ pub(super) async fn beside(
         }
         _ => {}
     }
-    let swaps = matches!(phase, Phase::Switch | Phase::Undo)
-        && steps.iter().any(|step| step.name == "swap");
-    let follows = if swaps {
-        follows(fpm, address, leased).await
-    } else {
-        Follows::Nothing
-    };
-    if follows == Follows::Nothing {
+    let swaps = matches!(phase, Phase::Switch | Phase::Undo);
+    let swap = steps.iter().find(|step| swaps && step.name == "swap");
+    let Some(release) = swap.and_then(|swap| swap.args.get(1)).cloned() else {
         return finish(phase, steps, host, job, leased, events).await;
-    }
-    leased.swapped = Arc::default();
-    let (ended, followed) = {
-        let swapped = Arc::clone(&leased.swapped);
-        let questions = questions(follows, leased);
-        let socket = leased.connection.lead_to(address).await;
-        let following = async {
-            swapped.notified().await;
-            let socket = socket.ok()?;
-            let mut answers = Vec::new();
-            for params in questions {
-                answers.push(call(&socket, params, PATIENCE).await.ok()?);
-            }
-            follows.followed(&answers).ok()
-        };
-        let finishing = finish(phase, steps, host, job, leased, events);
-        tokio::pin!(following, finishing);
-        let mut followed = None;
-        loop {
-            tokio::select! {
-                ended = &mut finishing => break (ended, followed.flatten()),
-                said = &mut following, if followed.is_none() => followed = Some(said),
-            }
-        }
     };
-    match ended {
-        End::Done => {}
-        ended => return ended,
-    }
-    // Where the line broke in between, or the steps were learnt of afterwards, it is done now.
-    let followed = match followed {
-        Some(said) => Ok(said),
-        None => followed_now(follows, address, leased).await,
+    let follows = follow::follows(fpm, address, leased).await;
+    let Some(word) = follows.word() else {
+        return finish(phase, steps, host, job, leased, events).await;
     };
-    match followed {
-        Ok(said) => {
-            events.note(Some(&leased.host.name), format!("php-fpm: {said}"));
-            End::Done
-        }
-        Err(trouble) => End::Failed(failure(trouble, phase, job, leased)),
-    }
-}
-
-/// What the pool is asked for after a swap.
-fn questions(follows: Follows, leased: &Leased) -> Vec<Params<'static>> {
-    let words = follows.words().iter();
-    words.map(|word| own(leased, word, "")).collect()
-}
-
-async fn followed_now(
-    follows: Follows,
-    address: &PoolAddress,
-    leased: &Leased,
-) -> Result<String, Trouble> {
-    let mut answers = Vec::new();
-    for params in questions(follows, leased) {
-        answers.push(put(address, leased, params, PATIENCE).await?);
-    }
-    follows.followed(&answers).map_err(Trouble::Said)
+    let told = Told {
+        follows,
+        word,
+        release,
+        address,
+    };
+    told.beside(phase, steps, host, job, leased, events).await
 }
 
 /// Has the pool forget the scripts of releases that go. That they stay would cost memory and nothing else, so it stops
@@ -307,33 +256,25 @@ async fn known<'a>(address: &PoolAddress, leased: &'a mut Leased) -> Result<&'a 
         pool
     } else {
         let answer = put(address, leased, own(leased, "status", ""), PATIENCE).await?;
-        Pool::read(&answer).map_err(|said| {
-            let script = format!("{}/{}", folder(leased), file_name());
-            Trouble::Said(format!("{said} (asked by {script})"))
-        })?
+        Pool::read(&answer)
+            .map_err(|said| Trouble::Said(format!("{said} (asked by {})", script(leased))))?
     };
     Ok(leased.pool.insert(pool))
-}
-
-/// What must follow the swap. A pool that cannot be asked does not keep the way back from being gone.
-async fn follows(fpm: &PhpFpm, address: &PoolAddress, leased: &mut Leased) -> Follows {
-    let root = leased.root();
-    match known(address, leased).await {
-        Ok(pool) => pool
-            .follows(fpm.after_swap, &root)
-            .unwrap_or(Follows::Nothing),
-        Err(_) if matches!(fpm.after_swap, FpmAction::Auto | FpmAction::Reset) => Follows::Reset,
-        Err(_) => Follows::Nothing,
-    }
 }
 
 fn folder(leased: &Leased) -> String {
     format!("{}/.cutover", leased.root())
 }
 
-/// A question to the script that answers for the pool.
+/// The script that answers for the pool.
+fn script(leased: &Leased) -> String {
+    format!("{}/{}", folder(leased), file_name())
+}
+
+/// A question to it.
 fn own(leased: &Leased, word: &str, paths: &str) -> Params<'static> {
-    question(&format!("{}/{}", folder(leased), file_name()), word, paths)
+    let current = format!("{}/current", leased.root());
+    question(&script(leased), word, paths).custom("CUTOVER_CURRENT", current)
 }
 
 /// The same to a copy of it.
@@ -384,12 +325,11 @@ pub(super) async fn call(
     params: Params<'_>,
     limit: Duration,
 ) -> Result<Answer, String> {
+    let line = UnixStream::connect(socket).await;
+    let line = line.map_err(|e| e.to_string())?;
     let calling = async {
-        let stream = UnixStream::connect(socket)
-            .await
-            .map_err(|e| e.to_string())?;
         let request = Request::new_tokio(params, tokio::io::empty());
-        let client = Client::new_tokio(stream);
+        let client = Client::new_tokio(line);
         let answering = client.execute_once_stream(request).await;
         let mut answering = answering.map_err(|e| why(&e))?;
         let mut written = Vec::new();

@@ -75,6 +75,7 @@ pub(super) async fn run(
             step.script.text().to_owned(),
             step.limit.as_secs().max(1).to_string(),
             step.args.len().to_string(),
+            step.block.clone().unwrap_or_default(),
         ]);
         args.extend(step.args.iter().cloned());
     }

@@ -4,29 +4,56 @@
 // CUTOVER_ASK is one of these words; CUTOVER_PATHS holds folders, a line each.
 //   status  what the pool is
 //   reset   OPcache forgets everything, once no request runs that began before
-//   renew   all processes end after their request, as at a graceful reload; the master starts others, that know no old path
+//   renew   the same, and all processes end after their request, as at a graceful reload; the master starts others, that know
+//           no old path
 //   forget  OPcache forgets what lies below these folders
 //   doctor  the status, and more beside it; the folders are those that the app writes to
+// With CUTOVER_RELEASE `reset` and `renew` wait until the link CUTOVER_CURRENT leads to it, so that no trip of the line lies between
+// the swap and them. While they wait they have a lock on this file, and whoever swaps waits for that. 425 says that it did not come.
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
 $opcache = function_exists('opcache_get_status') ? @opcache_get_status($ask === 'forget') : false;
 // It is off as well while a reset waits for requests that began before.
-$waits = is_array($opcache) && !empty($opcache['restart_pending']);
-$on = $waits || is_array($opcache) && !empty($opcache['opcache_enabled']);
-
-if ($ask === 'reset') {
-    echo json_encode(['reset' => $on ? $waits || opcache_reset() : !ini_get('opcache.enable')]);
-    return;
-}
+$on = is_array($opcache) && (!empty($opcache['opcache_enabled']) || !empty($opcache['restart_pending']));
 $renews = function_exists('posix_kill') && function_exists('fpm_get_status');
-if ($ask === 'renew') {
-    $processes = $renews ? array_column(fpm_get_status()['procs'] ?? [], 'pid') : [];
-    // One that is only just beginning has no number yet, and no old path either.
-    $processes = array_filter($processes, static fn ($pid) => $pid > 1);
-    // 3 is SIGQUIT, and the error 3 that nobody has this number any more: their names come with an extension.
-    $told = array_filter($processes, static fn ($pid) => posix_kill($pid, 3) || posix_get_last_error() === 3);
-    echo json_encode(['renewed' => count($told), 'of' => count($processes)]);
+$link = $_SERVER['CUTOVER_CURRENT'] ?? '';
+$sees = true;
+foreach (['readlink', 'flock', 'usleep'] as $needed) {
+    $sees = $sees && function_exists($needed);
+}
+// Who cannot see where it leads would wait for nothing.
+$sees = $sees && @readlink($link) !== false;
+
+/** Whether the link leads to the release, after some seconds at most. */
+$swapped = static function (string $release) use ($link, $sees): bool {
+    $lock = $sees ? @fopen(__FILE__, 'r') : false;
+    for ($until = microtime(true) + 5; $lock && microtime(true) < $until; usleep(500)) {
+        if (basename((string) @readlink($link)) === $release) {
+            return true;
+        }
+        // Whoever has it for himself does not keep this process waiting.
+        flock($lock, LOCK_SH | LOCK_NB);
+    }
+    return false;
+};
+if ($ask === 'reset' || $ask === 'renew') {
+    $release = $_SERVER['CUTOVER_RELEASE'] ?? '';
+    if ($release !== '' && !$swapped($release)) {
+        http_response_code(425);
+        return;
+    }
+    // First of all, for from now on OPcache serves nobody what it had by the path through the link. One that waits already is as good.
+    $told = ['reset' => $on ? opcache_reset() || !empty(opcache_get_status(false)['restart_pending']) : !ini_get('opcache.enable')];
+    if ($ask === 'renew') {
+        $processes = $renews ? array_column(fpm_get_status()['procs'] ?? [], 'pid') : [];
+        // One that is only just beginning has no number yet, and no old path either.
+        $processes = array_filter($processes, static fn ($pid) => $pid > 1);
+        // 3 is SIGQUIT, and the error 3 that nobody has this number any more: their names come with an extension.
+        $ended = array_filter($processes, static fn ($pid) => posix_kill($pid, 3) || posix_get_last_error() === 3);
+        $told += ['renewed' => count($ended), 'of' => count($processes)];
+    }
+    echo json_encode($told);
     return;
 }
 $folders = array_filter(explode("\n", $_SERVER['CUTOVER_PATHS'] ?? ''));
@@ -70,6 +97,7 @@ echo json_encode($more + [
     'realpath_cache_seconds' => (int) ini_get('realpath_cache_ttl'),
     'restricted_to' => (string) ini_get('opcache.restrict_api'),
     'renews' => $renews,
+    'waits' => $sees,
     'enabled' => (bool) ini_get('opcache.enable'),
     'opcache' => $on ? [
         'full' => (bool) $opcache['cache_full'],

@@ -26,5 +26,10 @@ for file in /etc/systemd/system/*.service; do
   if [ -r "$file" ] && ! grep -q '^Type=oneshot' "$file"; then
     printf 'unit %s %s\n' "$(basename "$file" .service)" "$(sed -n 's/^ExecStart=//p' "$file" | head -n 1)"
     sed -n 's/^WorkingDirectory=/program directory /p' "$file"
+    # Of a template, the instances that begin with the host.
+    case $file in *@.service)
+      count=$(find /etc/systemd/system/*.wants -name "$(basename "$file" .service)?*.service" 2>/dev/null | wc -l)
+      [ "$count" = 0 ] || printf 'program numprocs %s\n' "$count" ;;
+    esac
   fi
 done

@@ -1,5 +1,5 @@
-//! Recipes for managers of workers, a script each. What is common to all is in `workers*.sh`, which know no manager, and
-//! `roster.sh`, which asks the kernel what runs.
+//! Recipes for managers of workers, a script each. What is common to all is in `workers*.sh` and `servers.sh`, which know no
+//! manager, and `roster.sh`, which asks the kernel what runs.
 //!
 //! A recipe runs as `sh -euc RECIPE MANAGER VERB ROOT GROUP SUDO SETTINGS [ARGUMENT…]`. SETTINGS are lines `key value`, of
 //! which `hand_over` is always there ([`Workers::settings`](crate::config::Workers)). Exit 0 says that the verb is done;
@@ -7,12 +7,12 @@
 //!
 //! | verb | what it does |
 //! |---|---|
-//! | `list` | A line for each process or container of the group: `NAME STATE PID [RELEASE [SINCE [RESTARTS]]]`, no word with a blank in it. STATE is `RUNNING`, `STARTING`, `ENDING` (told to end, and never comes back), or `STOPPED`, `EXITED`, `FATAL`, `BACKOFF` where nothing runs. PID is `-` where there is none. RELEASE and SINCE (seconds since 1970) are left out, or `?`, where `roster.sh` can read them in `/proc/PID`; a recipe whose processes are out of its sight (containers) tells RELEASE by proof, `-` where it has none. RESTARTS is how often the manager has started it anew by itself, where it counts that. Told are also workers of other releases that still finish a job. |
+//! | `list` | A line for each process or container of the group: `NAME STATE PID [RELEASE [SINCE [RESTARTS]]]`, no word with a blank in it. STATE is `RUNNING`, `STARTING`, `ENDING` (told to end, and never comes back), or `STOPPED`, `EXITED`, `FATAL`, `BACKOFF` where nothing runs (behind a colon may stand why); of servers also `HIDDEN`, which another user runs. PID is `-` where there is none. RELEASE and SINCE (seconds since 1970) are left out, or `?`, where `roster.sh` can read them in `/proc/PID`; a recipe whose processes are out of its sight (containers) tells RELEASE by proof, `-` where it has none. RESTARTS is how often the manager has started it anew by itself, where it counts that. Workers of other releases that still finish a job are told as well. |
 //! | `begin NAME` | Starts one that does not run. |
 //! | `end NAME PID [NAME PID]…` | Asks these to finish their job and end; does not wait. Who manages them starts them again on `current`. |
 //! | `kill NAME PID` | Ends one at once. |
 //! | `restart` | Restarts the group on `current`, by the manager's own rules. |
-//! | `add RELEASE EXPECT` | Overlap: starts workers that run RELEASE beside all others, for good (a reboot brings them back). Does nothing where they are there and not told to end. Those that run nothing any more after a few tries are listed as `FATAL`, and their name has `@RELEASE-` in it. |
+//! | `add RELEASE EXPECT NEED` | Overlap: starts workers that run RELEASE beside all others, for good (a reboot brings them back). NEED is `no` on a way back, which nothing stops that can be done without. Does nothing where they are there and not told to end. Those that run nothing any more after a few tries are listed as `FATAL`, and their name has `@RELEASE-` in it. |
 //! | `drop RELEASE` | Overlap: sees to it that those of RELEASE never come back (not at a boot either), then has them finish and end in the background, detached from the line and bounded by the manager's own patience. Returns at once. |
 //! | `keep RELEASE` | Overlap: the same for all that were started for any other release, and only for these. |
 //!
@@ -51,6 +51,8 @@ pub fn recipe(manager: Manager) -> &'static str {
         ),
         Manager::Kubernetes => concat!(
             include_str!("manager/pods.sh"),
+            include_str!("manager/watch.sh"),
+            include_str!("manager/listing.sh"),
             include_str!("manager/form.sh"),
             include_str!("manager/template.sh"),
             include_str!("manager/kubernetes.sh"),
@@ -110,7 +112,11 @@ pub(crate) fn running(manager: Manager) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use super::recipe;
+    use crate::config::Manager;
 
     /// What the judge says of a command, by the first line that it prints.
     fn judged(command: &str, seconds: u32, grace: u32) -> String {
@@ -158,6 +164,54 @@ mod tests {
                 "{command}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn a_pod_is_listed_with_its_restarts_and_why_it_does_not_come_up() {
+        let kubectl = r#"kubectl() { case "$*" in
+            *" get pods "*) echo "w-5d-a r2 - w running true 3 sha:1"; echo "w-5d-b r2 - w CrashLoopBackOff false 7 sha:1" ;;
+            *) echo ,app=w ;;
+        esac; }"#;
+        let script = format!("{kubectl}\n{}", recipe(Manager::Kubernetes));
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", &script, "kubernetes", "list", "/nowhere", "w", "no"]);
+        let said = shell.arg("namespace x\ncontainer w").output().unwrap();
+        assert_eq!(
+            String::from_utf8(said.stdout).unwrap(),
+            "w@r2-5d-a RUNNING 1 r2 - 3\nw@r2-5d-b FATAL:CrashLoopBackOff - r2 - 7\n"
+        );
+    }
+
+    #[test]
+    fn who_hears_signals_and_who_is_a_shell_is_seen_through_an_init() {
+        let judge = concat!(
+            include_str!("manager/form.sh"),
+            "is_shell \"$1\" && echo shell; if hears \"$1\"; then echo hears; else echo deaf; fi\n"
+        );
+        let seen = |child: &str| {
+            let init = r#"echo tini >/proc/self/comm; exec 3<&0; sh -c "$1" <&3 & wait"#;
+            let mut init = Command::new("sh")
+                .args(["-c", init, "init", child])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Its child says when it is as it will stay, and stays until its stdin ends.
+            let mut up = [0; 3];
+            init.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+            let mut shell = Command::new("sh");
+            shell.args(["-euc", judge, "judge", &init.id().to_string()]);
+            let said = shell.output().unwrap().stdout;
+            drop(init.stdin.take());
+            init.wait().unwrap();
+            String::from_utf8(said).unwrap()
+        };
+        let shell = "trap : CONT; echo up; read -r _; :";
+        assert_eq!(seen(shell), "shell\nhears\n");
+        assert_eq!(
+            seen("exec awk 'BEGIN { print \"up\"; fflush(); while ((getline line) > 0); }'"),
+            "deaf\n"
+        );
     }
 
     #[test]

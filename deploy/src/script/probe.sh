@@ -28,6 +28,7 @@ sed 's/^/part /' "$root/.cutover/objects/parts" 2>/dev/null || true
 for path in "$root"/.cutover/incoming/* "$root"/.cutover/current.*; do
   if [ -e "$path" ] || [ -L "$path" ]; then printf 'leftover %s\n' "$path"; fi
 done
+for marks in "$root"/.cutover/hand-over.*; do [ ! -s "$marks" ] || printf 'begun %s\n' "${marks##*/hand-over.}"; done
 for gone in "$root"/releases/.gone.*; do
   [ ! -d "$gone" ] || printf 'gone %s\n' "$gone"
 done

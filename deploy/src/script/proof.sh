@@ -10,5 +10,5 @@ workers=$(printf '%s\n' "$table" | awk 'NF && $3 != "-" {
 }')
 printf '{"at":"%s","did":"workers","release":"%s","group":"%s","workers":[%s]}\n' \
   "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$release" "$group" "$workers" >>"$root/.cutover/log.jsonl" || echo "the journal cannot be written"
-# Nothing of this hand-over is left to take back.
-rm -f "$root/.cutover/hand-over.$group"
+# Nothing of this hand-over is left to take back, and nobody is to pause any longer.
+rm -f "$root/.cutover/hand-over.$group" "$root/.cutover/paused.$group"

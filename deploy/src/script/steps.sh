@@ -1,6 +1,7 @@
-# steps NONCE ROOT FENCE {NAME SCRIPT SECONDS COUNT ARGUMENT…}…
-# Runs steps one after another under the fence, marks where each begins and ends, and ends one that takes too long.
-nonce=$1 root=$2 fence=$3 child=
+# steps NONCE ROOT FENCE {NAME SCRIPT SECONDS COUNT BLOCK ARGUMENT…}…
+# Runs steps one after another under the fence, marks where each begins and ends, and ends one that takes too long. Nothing
+# behind one that fails is run; but of a step that has a BLOCK only those of the same block are left out.
+nonce=$1 root=$2 fence=$3 child='' failed=0 broken=''
 shift 3
 # A step has a process group of its own, so `timeout` does not end this script with it, and `end` ends all of it: not
 # every timeout does. The fence is held until it has.
@@ -15,19 +16,24 @@ if [ "$highest" != "$fence" ]; then
   exit 75
 fi
 while [ "$#" -gt 0 ]; do
-  name=$1 script=$2 seconds=$3 count=$4
-  shift 4
-  printf '\n\036%s begin %s\n' "$nonce" "$name"
-  status=0
-  setsid timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
-  child=$!
-  wait "$child" || status=$?
-  case $status in 124 | 137 | 143) end ;; esac
-  child=
-  printf '\n\036%s end %s %s\n' "$nonce" "$status" "$name"
-  if [ "$status" != 0 ]; then break; fi
+  name=$1 script=$2 seconds=$3 count=$4 block=$5 status=0
+  shift 5
+  if [ -z "$block" ] || [ "$block" != "$broken" ]; then
+    printf '\n\036%s begin %s\n' "$nonce" "$name"
+    setsid timeout -k 10 "$seconds" sh -euc "$script" "$name" "$@" 8<&- &
+    child=$!
+    wait "$child" || status=$?
+    case $status in 124 | 137 | 143) end ;; esac
+    child=
+    printf '\n\036%s end %s %s\n' "$nonce" "$status" "$name"
+  fi
+  if [ "$status" != 0 ]; then
+    [ "$failed" != 0 ] || failed=$status
+    [ -n "$block" ] || break
+    broken=$block
+  fi
   shift "$count"
 done
 # What a step left in the background may hold the line open; all that was asked for is over.
-printf '\n\036%s all %s\n' "$nonce" "${status:-0}"
-exit "${status:-0}"
+printf '\n\036%s all %s\n' "$nonce" "$failed"
+exit "$failed"

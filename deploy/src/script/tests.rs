@@ -11,7 +11,14 @@ use insta::assert_snapshot;
 use super::{Script, recipe};
 use crate::config::Manager;
 
+mod older;
+mod pause;
+mod pods;
+mod restart;
 mod servers;
+mod steps;
+mod swap;
+mod unpack;
 
 /// Tells what stands in a file.
 const ROSTER: &str = "cat \"$1/table\"";
@@ -26,6 +33,7 @@ case $1 in
     ( [ "$6" != late ] || sleep 0.5; sed -i "s/ RUNNING \([0-9]*\) $6 / ENDING \1 $6 /" "$2/table"; ) >/dev/null 2>&1 &
     [ "$6" = late ] || wait ;;
   kill) sed -i "s/^$6 .*/$6 RUNNING 9 new 1/" "$2/table" ;;
+  end) [ -e "$2/deaf" ] || sed -i "s/^$6 .*/$6 RUNNING 9 new 1/" "$2/table" ;;
 esac"#;
 
 /// A host with workers and the marks of a hand-over.
@@ -310,6 +318,10 @@ fn who_could_not_be_told_to_end_is_told_again() {
     assert_eq!(ask(fails, &["list"]), state("RUNNING"));
     assert!(ask(works, &["keep", "old"]).0);
     assert_eq!(ask(works, &["list"]), state("ENDING"));
+    // Told was one that had its pid before the machine was started anew.
+    let before = format!("{} 1\n", worker.id());
+    fs::write(root.join(".cutover/ending.import"), before).unwrap();
+    assert_eq!(ask(works, &["list"]), state("RUNNING"));
     worker.kill().unwrap();
     worker.wait().unwrap();
 }

@@ -11,14 +11,21 @@ if [ "$(sha256sum <"$file")" != "$digest  -" ]; then
   rm -rf "$root/.cutover/objects"
   exit 74
 fi
-rm -rf "$root/releases/$release" "$file.d"
+rm -rf "$file.d"
 mkdir -p "$file.d"
 tar -xzof "$file" -C "$file.d"
 # Its REVISION has the time of the commit, which is for all.
 if [ -f "$file.d/REVISION" ]; then find "$file.d" -type f -exec touch -r "$file.d/REVISION" {} +; fi
 rm -rf "$file.d/REVISION"
 printf '%s\n' "$revision" >"$file.d/REVISION"
+# What an earlier try of this deployment made is there until this is: workers that it started may still finish a job.
+gone=$root/releases/.gone.$release
+if [ -e "$root/releases/$release" ] || [ -L "$root/releases/$release" ]; then
+  rm -rf "$gone"
+  mv -T "$root/releases/$release" "$gone"
+fi
 mv "$file.d" "$root/releases/$release"
+rm -rf "$gone" 2>/dev/null || true
 rm -rf "$root/.cutover/objects"
 mkdir "$root/.cutover/objects"
 mv "$file" "$root/.cutover/objects/artifact"

@@ -21,7 +21,7 @@ again=$(awk -v live="$live" -v most="$expect" '$NF != live || $2 == live || told
   $1 == "end" { told = 1 } $1 == "beside" && $3 < most { most = $3 }
   END { print (told && live != "-" ? most + 0 : 0) }' "$marks")
 if [ "$again" != 0 ]; then
-  { look && [ "$(running)" -ge "$again" ]; } || manager add "$live" "$again" || echo "those of $live do not start again so far"
+  { look && [ "$(running)" -ge "$again" ]; } || manager add "$live" "$again" no || echo "those of $live do not start again so far"
 fi
 gone=$(sed -n 's/^start //p' "$marks" | sort -u | grep -vxF -e "$live" | tr '\n' ' ')
 for id in $gone; do manager drop "$id" || echo "those of $id could not be told to end"; done

@@ -1,6 +1,6 @@
 # workers-start ROOT RELEASE EXPECT SECONDS NEED ROSTER RECIPE MANAGER GROUP SUDO SETTINGS
 # Starts workers of a release beside all others, and waits until they are proven to run it. Those that do not come up are
-# taken back, and no others are touched. On a way back NEED is `no`: who serves requests goes back in any case.
+# taken back, but what is live keeps what it has. On a way back NEED is `no`: who serves requests goes back in any case.
 # What is begun is marked before it is, for who has to take it back.
 # shellcheck disable=SC2016
 root=$1 release=$2 expect=$3 seconds=$4 need=$5 roster=$6 recipe=$7 manager=$8 group=$9
@@ -8,7 +8,7 @@ shift 9 && sudo=$1 settings=$2
 manager() { verb=$1 && shift && sh -euc "$recipe" "$manager" "$verb" "$root" "$group" "$sudo" "$settings" "$@"; }
 with() { printf '%s\n' "$table" | awk -v release="$release" "$1"; }
 start() {
-  manager add "$release" "$expect" || return
+  manager add "$release" "$expect" "$need" || return
   until=$(($(date +%s) + seconds))
   while :; do
     table=$(sh -euc "$roster" roster "$root" "$recipe" "$manager" "$group" "$sudo" "$settings") || return
@@ -30,7 +30,7 @@ marks=$root/.cutover/hand-over.$group status=0
 start || status=$?
 if [ "$status" != 0 ] && [ "$need" = no ]; then echo "its workers are not up yet" && exit 0; fi
 if [ "$status" != 0 ]; then
-  manager drop "$release" || true
+  [ "$(readlink "$root/current" || true)" = "releases/$release" ] || manager drop "$release" || true
 elif [ "$need" != no ]; then
   # All that are meant to run, also those that start anew just now: of one without a process only its name says its release.
   beside=$(with '$2 ~ /^(RUNNING|STARTING|BACKOFF)$/ && $4 != release && ($4 != "-" || !index($1, "@" release "-"))' | wc -l)

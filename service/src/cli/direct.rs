@@ -247,8 +247,7 @@ impl Job<'_> {
         let (events, mut heard) = unbounded_channel();
         let cancel = CancellationToken::new();
         let mut signals = Signals::listen();
-        let hosts = self.environment.hosts.iter().map(|host| host.name.clone());
-        let mut under_way = UnderWay::on(hosts);
+        let mut under_way = UnderWay::on(self.environment);
         let mut deploying = Box::pin(self.outcome(&events, &cancel));
         let ended = loop {
             tokio::select! {

@@ -14,7 +14,8 @@ use super::site::{Site, environment};
 /// What would lose jobs or requests is told by this exit code.
 const LOSES: u8 = 4;
 
-/// Looks at every host for what would lose jobs or requests, or goes wrong one day, and changes nothing.
+/// Looks at every host for what would lose jobs or requests, or goes wrong one day, and changes nothing that lasts: a pool of
+/// PHP-FPM is asked by a file in the app's folder, which is gone afterwards.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 nothing loses jobs or requests, 1 a host or a check that could find \

@@ -7,9 +7,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use cutover_deploy::Config;
-use cutover_deploy::config::Host;
-use cutover_deploy::draft::{Draft, Kind, Machine, Repository, Wish, draft};
+use cutover_deploy::config::{Host, RuntimeKind};
+use cutover_deploy::draft::{
+    Draft, Horizon, Kind, Machine, Repository, Wish, draft, horizon_timeout,
+};
 use cutover_deploy::run::{self, Access, OfferedKey, Unseen};
+use serde_json::Value;
 
 use super::console::{self, Trouble};
 use super::site::Site;
@@ -225,8 +228,11 @@ fn read(args: &InitArgs) -> Result<Repository, Trouble> {
         head.or_else(|| git(&folder, &["symbolic-ref", "--short", "HEAD"]))
     };
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-    let package: serde_json::Value =
-        serde_json::from_str(&text("package.json")).unwrap_or_default();
+    let json = |name: &str| serde_json::from_str::<Value>(&text(name)).unwrap_or_default();
+    let (composer, package) = (json("composer.json"), json("package.json"));
+    let horizon = requires(kind, &composer, "laravel/horizon").then(|| Horizon {
+        timeout_seconds: horizon_timeout(&text("config/horizon.php")),
+    });
     Ok(Repository {
         kind,
         app,
@@ -236,7 +242,29 @@ fn read(args: &InitArgs) -> Result<Repository, Trouble> {
             .then(|| up(&text("bootstrap/app.php")))
             .flatten(),
         frontend: package["scripts"]["build"].is_string(),
+        runtimes: runtimes(kind, &composer, &package),
+        horizon,
     })
+}
+
+/// What may run beside PHP-FPM, by what the app requires and how its pages are built.
+fn runtimes(kind: Kind, composer: &Value, package: &Value) -> Vec<RuntimeKind> {
+    let requires = |name: &str| requires(kind, composer, name);
+    let build = package["scripts"]["build"].as_str().unwrap_or_default();
+    let pages = requires("inertiajs/inertia-laravel") && build.contains("--ssr");
+    let known = [
+        (RuntimeKind::Octane, requires("laravel/octane")),
+        (RuntimeKind::Reverb, requires("laravel/reverb")),
+        (RuntimeKind::Pulse, requires("laravel/pulse")),
+        (RuntimeKind::Ssr, pages),
+    ];
+    let there = known.into_iter().filter(|(_, there)| *there);
+    there.map(|(kind, _)| kind).collect()
+}
+
+/// Whether an app of Laravel's requires a package where it runs.
+fn requires(kind: Kind, composer: &Value, name: &str) -> bool {
+    kind == Kind::Laravel && composer["require"][name].is_string()
 }
 
 fn git(folder: &Path, words: &[&str]) -> Option<String> {
@@ -308,6 +336,22 @@ mod tests {
             told,
             ["github:acme/shop", "gitlab:a/b/c", "gitlab:a/b", "-"]
         );
+    }
+
+    #[test]
+    fn runtimes_are_what_the_app_requires_and_its_build_makes() {
+        let composer = serde_json::json!({
+            "require": { "laravel/reverb": "^1.0", "inertiajs/inertia-laravel": "^2.0" },
+            "require-dev": { "laravel/octane": "^2.0" },
+        });
+        let with = |build: &str| {
+            let package = serde_json::json!({ "scripts": { "build": build } });
+            runtimes(Kind::Laravel, &composer, &package)
+        };
+        assert_eq!(with("vite build"), [RuntimeKind::Reverb]);
+        let pages = with("vite build && vite build --ssr");
+        assert_eq!(pages, [RuntimeKind::Reverb, RuntimeKind::Ssr]);
+        assert_eq!(runtimes(Kind::Php, &composer, &Value::Null), []);
     }
 
     #[test]

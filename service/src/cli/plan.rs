@@ -13,8 +13,8 @@ use super::console::{self, Trouble};
 use super::direct::{Order, request};
 use super::site::environment;
 
-/// Tells every step of a deployment on every host, and changes nothing there. The commit is built here, as a deployment
-/// does.
+/// Tells every step of a deployment on every host, and changes nothing there that lasts: a pool of PHP-FPM is asked by a file
+/// in the app's folder, which is gone afterwards. The commit is built here, as a deployment does.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 there is a plan, 1 the commit cannot be built, \

@@ -91,8 +91,9 @@ async fn no_wave_begins_after_the_step_was_killed_and_the_one_before_goes_back()
     .cutover/lock free
     .cutover/log.jsonl
     .cutover/releases/1.json healthy
-    .cutover/releases/2.json ready
+    .cutover/releases/2.json failed
     .cutover/steps/<1>/
+    .cutover/steps/<2>/
     ");
     second.close().await;
     job.close().await;

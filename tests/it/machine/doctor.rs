@@ -212,7 +212,6 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     risk: /etc/cron.d/app runs it as root, and deploy deploys  [cron.user]
     risk: /srv/app/shared/.env has the mode 644  [env.rights]
     risk: health is not asked at all  [health.body]
-    risk: sudo does not allow `supervisorctl signal TERM app-worker:app-worker_00` without a password  [host.sudo]
     risk: sudo does not allow `supervisorctl start app-worker:app-worker_00` without a password  [host.sudo]
     risk: sudo does not allow `systemctl start mail.service` without a password  [host.sudo]
     risk: mail.service: KillMode=control-group  [systemd.kill-mode]
@@ -220,9 +219,26 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     remark: nothing looks at failed and overdue jobs after a swap  [queue.watched]
     remark: app-worker: killasgroup is off  [supervisor.killasgroup]
     remark: app-worker: neither --max-time nor --max-jobs  [workers.max-time]
-    not checked: web.dotfiles
+    not checked: web.dotfiles, web.static
     not checked: fpm.document-root
     ");
+
+    // Who is not asked for its workers is found by their processes.
+    let written = fs::read_to_string(&file).unwrap();
+    let alone = "manager = \"queue_restart\"";
+    fs::write(&file, written.replace("manager = \"systemd\"", alone)).unwrap();
+    let named = site.named().await;
+    let of_systemd: Vec<_> = named
+        .lines()
+        .filter(|line| line.contains("systemd."))
+        .collect();
+    assert_snapshot!(of_systemd.join("\n"), @"
+    loses jobs or requests: mail.service: KillSignal=2  [systemd.kill-signal]
+    loses jobs or requests: mail.service: Restart=on-failure  [systemd.restart]
+    loses jobs or requests: mail.service: TimeoutStopSec is 5s, and a job may take 60 s  [systemd.timeout-stop]
+    risk: mail.service: KillMode=control-group  [systemd.kill-mode]
+    ");
+    fs::write(&file, written).unwrap();
 
     site.web1.sh_as_root(&unit(WELL)).await;
     site.web1.sh_as_root("rm /etc/cron.d/app /etc/systemd/system/supervisor.service.d/short.conf && systemctl daemon-reload").await;
@@ -235,7 +251,7 @@ async fn a_file_is_written_of_what_is_there_and_what_is_ill_there_is_named() {
     remark: nothing looks at failed and overdue jobs after a swap  [queue.watched]
     remark: app-worker: killasgroup is off  [supervisor.killasgroup]
     remark: app-worker: neither --max-time nor --max-jobs  [workers.max-time]
-    not checked: web.dotfiles
+    not checked: web.dotfiles, web.static
     not checked: cron.pinned-release, cron.user
     not checked: fpm.document-root
     ");

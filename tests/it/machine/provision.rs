@@ -52,12 +52,109 @@ group = "store-search"
 expect = 1
 hand_over = "overlap"
 
+[[environments.production.workers]]
+manager = "systemd"
+group = "store-index"
+expect = 2
+drain_timeout = "70s"
+
+[[environments.production.workers]]
+manager = "horizon"
+group = "store-jobs"
+expect = 3
+drain_timeout = "70s"
+
+[[environments.production.runtimes]]
+kind = "reverb"
+group = "store-talk"
+
+[[environments.production.runtimes]]
+kind = "ssr"
+group = "store-pages"
+
+[[environments.production.runtimes]]
+kind = "pulse"
+manager = "systemd"
+group = "store-pulse"
+
 [environments.production.alarms.queue]
 failed = 0
 
 [environments.production.php_fpm]
 pool = "/run/php/store.sock"
 "#;
+
+/// Stand-ins for packages of Laravel's: servers, of which one is another program's, what works without one, and Horizon
+/// with a supervisor and a worker, each of which has below it ended before it ends itself.
+const COMMANDS: [(&str, &str); 5] = [
+    (
+        "config/horizon.php",
+        "<?php return ['defaults' => ['supervisor-1' => ['connection' => 'redis', 'timeout' => 60]], \
+         'environments' => ['production' => ['supervisor-1' => []]]];\n",
+    ),
+    (
+        "app/Console/Commands/Horizon.php",
+        r"<?php
+namespace App\Console\Commands;
+class Horizon extends \Illuminate\Console\Command {
+    protected $signature = 'horizon';
+    protected function configure(): void { $this->setAliases(['horizon:supervisor', 'horizon:work']); }
+    public function handle() {
+        $below = ['horizon' => 'horizon:supervisor', 'horizon:supervisor' => 'horizon:work'][$_SERVER['argv'][1]] ?? null;
+        $child = $ends = null;
+        pcntl_async_signals(true);
+        pcntl_signal(SIGTERM, function () use (&$ends) { $ends = true; });
+        pcntl_signal(SIGCONT, function () {});
+        while (! $ends) {
+            if ($below && ! ($child && proc_get_status($child)['running'])) {
+                $child = proc_open([PHP_BINARY, 'artisan', $below], [], $pipes, base_path());
+            }
+            usleep(100000);
+        }
+        if ($child && proc_terminate($child)) proc_close($child);
+    }
+}
+",
+    ),
+    (
+        "app/Console/Commands/Pages.php",
+        r"<?php
+namespace App\Console\Commands;
+class Pages extends \Illuminate\Console\Command {
+    protected $signature = 'inertia:start-ssr';
+    public function handle() {
+        $server = proc_open([PHP_BINARY, '-S', '127.0.0.1:13714', '-t', public_path()], [], $pipes);
+        pcntl_async_signals(true);
+        pcntl_signal(SIGTERM, fn () => proc_terminate($server));
+        while (proc_get_status($server)['running']) usleep(100000);
+    }
+}
+",
+    ),
+    (
+        "app/Console/Commands/Talk.php",
+        r#"<?php
+namespace App\Console\Commands;
+class Talk extends \Illuminate\Console\Command {
+    protected $signature = 'reverb:start {--host=} {--port=}';
+    public function handle() {
+        $server = stream_socket_server("tcp://{$this->option('host')}:{$this->option('port')}");
+        while (true) { @stream_socket_accept($server, 60); }
+    }
+}
+"#,
+    ),
+    (
+        "app/Console/Commands/Pulse.php",
+        r"<?php
+namespace App\Console\Commands;
+class Pulse extends \Illuminate\Console\Command {
+    protected $signature = 'pulse:check';
+    public function handle() { while (true) { sleep(60); } }
+}
+",
+    ),
+];
 
 /// What the owner of the app knows and nobody else.
 const ENV: &str = "APP_ENV=production\nAPP_KEY=base64:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
@@ -154,6 +251,8 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, grou
         "umask 077; cd /srv/store/shared && printf '{ENV}' >.env && : >db.sqlite && chown carol: .env db.sqlite"
     );
     web1.sh_as_root(&shared).await;
+    repo.commit("commands", COMMANDS).await;
+    repo.push("main").await;
 
     let deploy = async || {
         let url = repo.url();
@@ -165,10 +264,12 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, grou
     };
     let first = deploy().await;
     assert_eq!(workers(&web1).await, runs(&first));
+    assert_eq!(runtimes(&web1).await, serve(&first));
     // The second one ends what the first one has started, by the same rights.
     repo.commit("again", [("again", "")]).await;
     repo.push("main").await;
     let second = deploy().await;
+    assert_eq!(runtimes(&web1).await, serve(&second));
     let what = "all workers to run the second release";
     wait_for(what, Duration::from_secs(20), async || {
         let workers = workers(&web1).await;
@@ -188,12 +289,12 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, grou
     let (follows, said): (Vec<_>, Vec<_>) = said
         .lines()
         .partition(|line| line.starts_with("  after a swap: "));
-    assert_eq!(follows.len(), 4, "{follows:?}");
+    assert_eq!(follows.len(), 9, "{follows:?}");
     let said = said.join("\n");
     if ground == Ground::Bare {
         assert_snapshot!(said, @"
         web1
-          51 checks are fine
+          57 checks are fine
         production: 0 that lose jobs or requests, 0 risks, 0 remarks, 0 not checked
         ");
         return web1.close().await;
@@ -202,7 +303,7 @@ pub(crate) async fn bare_machine_takes_its_first_deployment(debian: Debian, grou
     web1
       not checked: cron.pinned-release, cron.user
         no line that runs the scheduler may be seen; crontabs of other users need root
-      48 checks are fine
+      54 checks are fine
     production: 0 that lose jobs or requests, 0 risks, 0 remarks, 2 not checked
     ");
     web1.close().await;
@@ -225,19 +326,37 @@ async fn schedule(web1: &Machine) {
     .await;
 }
 
-/// The workers of all groups: whose they are and which release they run.
-async fn workers(web1: &Machine) -> String {
-    let look = r#"for pid in $(pgrep --full "artisan queue:work"); do
+/// Tells of each process whose it is and which release it runs.
+const LOOK: &str = r#"for pid in $(pgrep --full "artisan queue:work"); do
         release=$(find "/proc/$pid/fd" -lname '/srv/store/releases/*/artisan' -printf '%l' -quit 2>/dev/null || :)
         [ -z "$release" ] || echo "$(ps -o unit= -p "$pid" | sed 's/[@.].*//') $(echo "$release" | cut -d/ -f5)"
     done | sort"#;
-    web1.sh_as_root(look).await.trim().to_owned()
+
+/// The workers of all groups.
+async fn workers(web1: &Machine) -> String {
+    web1.sh_as_root(LOOK).await.trim().to_owned()
 }
 
-/// Two workers and one of a release under supervisor, and one under systemd.
+/// The runtimes and Horizon, the same way.
+async fn runtimes(web1: &Machine) -> String {
+    let look = LOOK.replace(
+        "queue:work",
+        "(reverb:start|pulse:check|inertia:start-ssr|horizon)",
+    );
+    web1.sh_as_root(&look).await.trim().to_owned()
+}
+
+/// Two servers and three of Horizon under supervisor, and one under systemd.
+fn serve(release: &str) -> String {
+    let supervised = format!("\nsupervisor {release}").repeat(5);
+    format!("store-pulse {release}{supervised}")
+}
+
+/// Two workers and one of a release under supervisor, and two and one under systemd.
 fn runs(release: &str) -> String {
+    let drained = format!("store-index {release}\n").repeat(2);
     let supervised = format!("\nsupervisor {release}").repeat(3);
-    format!("store-search {release}{supervised}")
+    format!("{drained}store-search {release}{supervised}")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,4 +1,6 @@
-//! Workers of real managers: system units and supervisor with the rights of the template, and the user's own systemd.
+//! Workers of real managers, by every hand-over that they know: system units and supervisor with the rights of the template,
+//! the user's own systemd, and what a unit starts again that is known by its command line; servers that keep the app in
+//! memory, as system units. nginx is reloaded beside them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -41,17 +43,85 @@ manager = "systemd_user"
 group = "shop-own"
 hand_over = "overlap"
 
+[[environments.production.runtimes]]
+kind = "nginx"
+timeout = "10s"
+
+[[environments.production.runtimes]]
+kind = "octane"
+manager = "systemd"
+group = "shop-octane"
+expect = 2
+timeout = "30s"
+prove = "curl -fsS http://127.0.0.1:8001/ http://127.0.0.1:8002/ | grep -qF $CUTOVER_RELEASE$CUTOVER_RELEASE"
+
 [[environments.production.workers]]
 manager = "systemd"
 group = "shop-drain"
 drain_timeout = "20s"
+
+[[environments.production.workers]]
+manager = "systemd"
+group = "shop-again"
+expect = 2
+hand_over = "restart"
+drain_timeout = "20s"
+
+[[environments.production.workers]]
+manager = "systemd_user"
+group = "shop-later"
+drain_timeout = "20s"
+
+[[environments.production.workers]]
+manager = "systemd_user"
+group = "shop-anew"
+hand_over = "restart"
+drain_timeout = "20s"
+
+[[environments.production.workers]]
+manager = "command"
+group = "shop-import"
+process = "artisan shop:import"
+drain_timeout = "20s"
 "#;
 
-/// Works until it is asked to end, and then for as long as there is a job.
-const WORKER: &str = r"
-trap 'while [ -e /srv/app/shared/job ]; do sleep 0.1; done; exit 0' TERM
+/// The groups that run what `current` leads to, each with the number of its processes.
+const BY_CURRENT: [(&str, usize); 5] = [
+    ("shop-drain", 1),
+    ("shop-again@", 2),
+    ("shop-later", 1),
+    ("shop-anew", 1),
+    ("shop-import:", 1),
+];
+/// The one whose manager does not wait for its job.
+const IMPATIENT: &str = "shop-anew";
+
+/// Two servers of the stand-in for Octane, each by its port.
+const SERVERS: &str = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nUser=deploy\nRestart=always\nKillMode=mixed\n\
+    ExecStart=/usr/bin/php /srv/app/current/octane/artisan octane:start --port=%i --state=/home/deploy/octane-%i\n";
+const OCTANE: [(&str, &str); 2] = [
+    ("octane/artisan", include_str!("../pipeline/octane/artisan")),
+    (
+        "octane/server.php",
+        include_str!("../pipeline/octane/server.php"),
+    ),
+];
+
+/// Works until it is asked to end, and then for as long as there is a job. One with a name has a job of its own then, which
+/// takes a second, and writes down both ends of it.
+const WORKER: &str = r#"
+job=/srv/app/shared/job
+finish() {
+  [ -e "$job" ] || exit 0
+  case $1 in
+    --name=*) echo "begins ${1#*=}" >>"$job" && sleep 1 && echo "ends ${1#*=}" >>"$job" ;;
+    *) while [ -e "$job" ]; do sleep 0.1; done ;;
+  esac
+  exit 0
+}
+trap 'finish "$2"' TERM
 while :; do sleep 0.1; done
-";
+"#;
 
 fn template(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -74,7 +144,29 @@ async fn prepare(web1: &Machine) {
         .replace("multi-user.target", "default.target");
     write("home/deploy/.config/systemd/user/shop-own@.service", own);
     let drained = unit.replace("releases/$${1%%-*}", "current");
-    write("etc/systemd/system/shop-drain.service", drained);
+    // Nothing starts it again where there is no release yet.
+    let tries = drained.replace("[Unit]\n", "[Unit]\nStartLimitIntervalSec=0\n");
+    let named = |unit: &str, name: &str, command: &str| {
+        unit.replace("queue:work", &format!("{command} --name={name}"))
+    };
+    for (name, file, unit, command) in [
+        ("shop-drain", "shop-drain.service", &drained, "queue:work"),
+        ("shop-again", "shop-again@.service", &tries, "queue:work"),
+        ("shop-import", "shop-import.service", &tries, "shop:import"),
+    ] {
+        let path = format!("etc/systemd/system/{file}");
+        write(&path, named(unit, name, command));
+    }
+    let mine = drained.replace("User=deploy\n", "");
+    let impatient = mine.replace("TimeoutStopSec=3600", "TimeoutStopSec=1");
+    let folder = "home/deploy/.config/systemd/user";
+    let later = named(&mine, "shop-later", "queue:work");
+    write(&format!("{folder}/shop-later.service"), later);
+    write(&format!("{folder}/{IMPATIENT}.service"), impatient);
+    write(
+        "etc/systemd/system/shop-octane@.service",
+        SERVERS.to_owned(),
+    );
     write(
         "usr/local/sbin/cutover-supervisor",
         template("cutover-supervisor"),
@@ -93,12 +185,13 @@ async fn prepare(web1: &Machine) {
         )
         .replace(
             "^(start|restart) shop-worker(@",
-            "^(start|restart) shop-drain(@",
+            "^(start|restart) shop-(drain|again)(@",
         );
     write("etc/sudoers.d/cutover", rights);
     web1.sh_as_root(
         "rm -f /etc/sudoers.d/deploy /etc/sudoers.d/kit; chmod 440 /etc/sudoers.d/cutover; chmod 755 /usr/local/sbin/cutover-supervisor
-         chown -R deploy /home/deploy/.config; visudo -c >/dev/null; systemctl daemon-reload; loginctl enable-linger deploy",
+         chown -R deploy /home/deploy/.config; visudo -c >/dev/null; systemctl daemon-reload; loginctl enable-linger deploy
+         systemctl start --no-block shop-octane@8001 shop-octane@8002 shop-again@1 shop-again@2 shop-import",
     )
     .await;
 }
@@ -127,8 +220,8 @@ impl Site {
         )
     }
 
-    /// Deploys a commit and returns the release that is live then.
-    async fn deploy(&self, text: &str) -> String {
+    /// Deploys a commit and returns the release that is live then, and what was said.
+    async fn deploy(&self, text: &str) -> (String, String) {
         self.repo
             .commit("change", [("artisan", WORKER), ("text", text)])
             .await;
@@ -139,19 +232,21 @@ impl Site {
             .cutover(&[&["deploy", "production", "main"], &place[..]].concat())
             .await;
         assert_eq!(exit, 0, "{said}");
-        self.proven(&said).await
+        assert!(said.contains("reloaded nginx: process "), "{said}");
+        (self.proven(&said).await, said)
     }
 
     /// Every worker is told to run what is live, with pid and time.
     async fn proven(&self, said: &str) -> String {
         let live = self.web1.sh("basename \"$(readlink current)\"").await;
         let runs = format!("runs {} since ", live.trim());
-        for (worker, count) in [
+        let others = [
             ("shop-worker@", 2),
             ("shop-queue@", 2),
             ("shop-own@", 1),
-            ("shop-drain", 1),
-        ] {
+            ("shop-octane@", 2),
+        ];
+        for (worker, count) in others.into_iter().chain(BY_CURRENT) {
             let told = said
                 .lines()
                 .filter(|line| line.contains(&format!("worker {worker}")) && line.contains(&runs));
@@ -202,7 +297,8 @@ impl Site {
                 let (mine, other): (Vec<_>, Vec<_>) = seen
                     .lines()
                     .partition(|line| line.contains(live) || line.starts_with("current"));
-                if other.is_empty() && mine.len() == 10 {
+                // Five that overlap, four files that bring them back, two servers, and the others.
+                if other.is_empty() && mine.len() == 17 {
                     Ok(())
                 } else {
                     Err(seen.clone())
@@ -217,7 +313,7 @@ impl Site {
 async fn every_manager_hands_over_with_the_rights_of_the_template_and_drains_behind_the_deployment()
 {
     let web1 = Machine::start(MachineOptions::named("web1")).await;
-    let repo = Repo::with([("artisan", WORKER)]).await;
+    let repo = Repo::with([[("artisan", WORKER)].as_slice(), &OCTANE].concat()).await;
     let dir = tempfile::tempdir().unwrap();
     fs::write(
         dir.path().join("cutover.toml"),
@@ -226,33 +322,12 @@ async fn every_manager_hands_over_with_the_rights_of_the_template_and_drains_beh
     .unwrap();
     prepare(&web1).await;
     let site = Site { web1, repo, dir };
-    let first = site.deploy("one").await;
+    let (first, _) = site.deploy("one").await;
     site.alone(&first).await;
     site.restarts_are_counted().await;
 
-    // A job runs on; the group on `current` is asked to wait for it and may not, so it is not asked here.
-    let without = CONFIG
-        .split("[[environments.production.workers]]\nmanager = \"systemd\"\ngroup = \"shop-drain\"")
-        .next()
-        .unwrap();
-    let file = site.dir.path().join("cutover.toml");
-    let whole = fs::read_to_string(&file).unwrap();
-    fs::write(&file, without.replace("@web1@", &site.web1.address())).unwrap();
     site.web1.sh("touch shared/job").await;
-    site.repo.commit("change", [("text", "two")]).await;
-    site.repo.push("main").await;
-    let (url, work) = (site.repo.url(), site.dir.path().join("work"));
-    let deploy = [
-        "deploy",
-        "production",
-        "main",
-        "--repository",
-        &url,
-        "--work-dir",
-        work.to_str().unwrap(),
-    ];
-    let (exit, said) = site.cutover(&deploy).await;
-    assert_eq!(exit, 0, "{said}");
+    let (_, said) = site.deploy("two").await;
     assert_eq!(said.matches("drains shop-").count(), 5, "{said}");
     let (exit, said) = site.cutover(&["status", "production"]).await;
     assert_eq!(
@@ -267,12 +342,23 @@ async fn every_manager_hands_over_with_the_rights_of_the_template_and_drains_beh
     // Back to the release whose workers still drain: it gets others beside them.
     let (exit, said) = site.cutover(&["rollback", "production"]).await;
     assert_eq!(exit, 0, "{said}");
+    assert_eq!(site.proven(&said).await, first);
+    // Who runs what `current` leads to was waited for both ways, but for the one whose manager is impatient.
+    let jobs = site.web1.sh("sort shared/job | uniq -c").await;
+    let jobs: Vec<_> = jobs.lines().map(str::trim).collect();
     assert_eq!(
-        said.matches(&format!("runs {first} since ")).count(),
-        5,
-        "{said}"
+        jobs,
+        [
+            "4 begins shop-again",
+            "2 begins shop-drain",
+            "2 begins shop-import",
+            "2 begins shop-later",
+            "4 ends shop-again",
+            "2 ends shop-drain",
+            "2 ends shop-import",
+            "2 ends shop-later",
+        ]
     );
-    fs::write(&file, whole).unwrap();
     site.web1.sh("rm shared/job").await;
     site.alone(&first).await;
     site.web1.close().await;

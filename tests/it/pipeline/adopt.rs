@@ -139,7 +139,7 @@ async fn a_tree_of_capistrano_is_explained_and_gone_on_from_without_a_failed_req
     assert_snapshot!(lettered(&told.outcome(), &theirs), @"
     refused: nothing was changed
       plan: nothing proves that release C was ever live on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     let (_, said) = scene.shell(&["releases", "production"]).await;
     assert_snapshot!(lettered(&without_commits(&said), &theirs), @"
@@ -203,7 +203,7 @@ async fn a_tree_of_deployer_is_explained_and_gone_on_from_once_its_lock_is_gone(
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan: nothing proves that release 9 was ever live on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     // What was returned to has a record now, and asking once more changes nothing.
     let told = scene.run(&back_to(&scene, "10")).await;
@@ -236,7 +236,7 @@ async fn a_release_by_hand_that_was_live_is_a_way_back() {
     assert_snapshot!(scene.rollback().await.outcome(), @"
     refused: nothing was changed
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     scene.close().await;
 }
@@ -252,7 +252,7 @@ async fn a_name_that_means_another_commit_on_each_host_is_no_way_back() {
     assert_snapshot!(scene.rollback().await.outcome(), @"
     refused: nothing was changed
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     for host in &scene.hosts {
         host.write("releases/3/REVISION", &format!("{:040}\n", 1));
@@ -260,7 +260,7 @@ async fn a_name_that_means_another_commit_on_each_host_is_no_way_back() {
     assert_snapshot!(scene.rollback().await.outcome(), @"
     refused: nothing was changed
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     scene.close().await;
 }

@@ -187,7 +187,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
     web1
       after a swap: php-fpm: nothing; OPcache forgets releases that are removed (PHP 8.2.N, OPcache N % used, N % wasted; the web server passes the release's own path)
       after a swap: workers app-worker: drain: each finishes its job and is started anew by supervisor; after 70 s the release is taken back
-      43 checks are fine
+      47 checks are fine
     production: 0 that lose jobs or requests, 0 risks, 0 remarks, 0 not checked
     ");
     let before = edit(&scene, WORKERS, |text| text.replace("stopwaitsecs=70", ""));
@@ -204,7 +204,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
         mend: chmod o-rwx /srv/shop/shared/.env
       after a swap: php-fpm: nothing; OPcache forgets releases that are removed (PHP 8.2.N, OPcache N % used, N % wasted; the web server passes the release's own path)
       after a swap: workers app-worker: drain: each finishes its job and is started anew by supervisor; after 70 s the release is taken back
-      41 checks are fine
+      45 checks are fine
     production: 1 that lose jobs or requests, 1 risks, 0 remarks, 0 not checked
     ");
     let (code, said) = program_says(&scene, &["--json"]).await;
@@ -244,7 +244,7 @@ async fn the_program_says_it_by_words_by_json_and_by_its_exit_code() {
       after a swap: workers app-worker: drain: each finishes its job and is started anew by supervisor; after 70 s the release is taken back
       not checked: supervisor.autorestart, supervisor.killasgroup, supervisor.stopasgroup, supervisor.stopsignal, supervisor.stopwaitsecs
         group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root
-      37 checks are fine
+      41 checks are fine
     production: 0 that lose jobs or requests, 1 risks, 0 remarks, 5 not checked
     ");
     fs::write(file(&scene, "etc/supervisord.conf"), known).unwrap();

@@ -304,7 +304,7 @@ async fn a_current_that_becomes_a_folder_on_the_way_is_never_touched() {
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       swap on web1: exit 65: /srv/shop/current is not a link
-      Something made a folder of it meanwhile: `cutover check <environment>` says how to mend that.
+      Something made a folder of it meanwhile: `cutover check production` says how to mend that.
     ");
     assert_eq!(
         scene.host().read("current/index.html").as_deref(),

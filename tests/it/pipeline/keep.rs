@@ -206,7 +206,7 @@ async fn what_cannot_be_removed_is_told_is_no_release_any_more_and_is_tried_agai
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan: there is no release r1
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     assert_snapshot!(told.notes(), @"");
     for command in ["status", "check"] {

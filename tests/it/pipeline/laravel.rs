@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cutover_deploy::{Event, ReleaseId};
+use cutover_deploy::{Config, Event, ReleaseId};
 use insta::assert_snapshot;
 use kit::{Breakage, FIRST, Files, HostOptions, Load, LoadReport, SampleApp, Web, wait_for};
 
-use super::scene::{Plot, Scene};
+use super::scene::{Plot, Running, Scene};
 use super::told::Told;
 
 /// How the shop is set up.
@@ -66,11 +66,16 @@ pub(super) async fn shop(shop: Shop) -> Scene {
 }
 
 pub(super) async fn deploy(scene: &Scene, files: Files) -> Told {
+    begin(scene, files).await.end().await
+}
+
+/// Begins to deploy these files.
+pub(super) async fn begin(scene: &Scene, files: Files) -> Running {
     let files: Vec<_> = files
         .iter()
         .map(|(path, text)| (path.as_str(), text.as_str()))
         .collect();
-    scene.deploy(&files).await
+    scene.begin(&scene.wish(&files).await)
 }
 
 pub(super) fn load(scene: &Scene) -> Load {
@@ -111,6 +116,27 @@ async fn nothing_lost(scene: &Scene) {
     assert!(jobs.runs.iter().all(|run| run.attempt == 1), "{jobs:#?}");
 }
 
+/// No job was run by code older than the code that had put it on the queue.
+pub(super) async fn nothing_older(scene: &Scene) {
+    let jobs = scene.host().jobs_done(Duration::from_mins(1)).await;
+    let older = "sqlite3 -readonly shared/database/app.sqlite \
+        'select count(*) from runs join pushed using (tag) where runs.release < pushed.release'";
+    assert_eq!(scene.host().sh(older).await.trim(), "0", "{jobs:#?}");
+}
+
+/// Pushes short jobs one after another for as long as something takes.
+pub(super) async fn meanwhile<T>(scene: &Scene, something: impl Future<Output = T>) -> T {
+    let pushing = async {
+        loop {
+            scene.host().push_jobs(1, Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        done = something => done,
+        () = pushing => unreachable!("it goes on for ever"),
+    }
+}
+
 #[tokio::test]
 async fn a_deployment_and_a_rollback_under_load_fail_no_request_and_lose_no_job() {
     let scene = shop(Shop::default()).await;
@@ -119,10 +145,11 @@ async fn a_deployment_and_a_rollback_under_load_fail_no_request_and_lose_no_job(
     scene.host().push_jobs(6, Duration::from_secs(1)).await;
     scene.host().jobs_begun(1).await;
 
-    let told = deploy(&scene, SampleApp::code("two")).await;
+    let told = meanwhile(&scene, deploy(&scene, SampleApp::code("two"))).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     let second = scene.live().unwrap();
     proven(&scene, &told, &second);
+    nothing_older(&scene).await;
     assert_eq!(scene.host().health().await.1["code"], "two");
     load.answers(5).await;
 
@@ -308,8 +335,8 @@ async fn a_job_that_outlasts_the_drain_may_finish_where_it_is_told_so() {
 }
 
 #[tokio::test]
-async fn workers_that_their_manager_does_not_start_again_are_started() {
-    let scene = shop(Shop::default()).await;
+async fn workers_that_their_manager_does_not_start_again_are_started_and_restarted_where_told() {
+    let mut scene = shop(Shop::default()).await;
     let file = scene.host().dir().join("etc/supervisor/app-worker.conf");
     let text = std::fs::read_to_string(&file).unwrap();
     // Laravel's workers end with 0 on TERM, which `unexpected` takes for wanted.
@@ -323,20 +350,30 @@ async fn workers_that_their_manager_does_not_start_again_are_started() {
     let told = deploy(&scene, SampleApp::code("two")).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     proven(&scene, &told, &scene.live().unwrap());
+    scene.text = scene.text.replace(
+        "drain_timeout =",
+        "hand_over = \"restart\"\ndrain_timeout =",
+    );
+    scene.config = Config::parse("cutover.toml", &scene.text).unwrap();
+    let told = deploy(&scene, SampleApp::code("three")).await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    proven(&scene, &told, &scene.live().unwrap());
+    let restarts = told.output().iter().any(|line| line.ends_with(": stopped"));
+    assert!(restarts, "{}", told.story());
     scene.close().await;
 }
 
 #[tokio::test]
-async fn workers_of_a_group_that_does_not_exist_are_told_and_the_release_is_taken_back() {
+async fn workers_of_a_group_that_does_not_exist_are_told_before_anything_is_swapped() {
     let scene = shop(Shop::default()).await;
     scene
         .host()
         .sh("rm ../../etc/supervisor/app-worker.conf; supervisorctl update >/dev/null")
         .await;
     let told = deploy(&scene, SampleApp::code("two")).await;
-    // The way back needs the group as well, and cannot have it.
-    assert_eq!(told.exit(), 3, "{}", told.story());
+    assert_eq!(told.exit(), 1, "{}", told.story());
     let failure = told.outcome.failure().unwrap();
+    assert_eq!(failure.step, "workers app-worker pause");
     assert!(
         failure
             .hint

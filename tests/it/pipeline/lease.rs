@@ -174,6 +174,20 @@ async fn of_many_deployers_at_once_each_has_the_host_to_itself() {
     scene.close().await;
 }
 
+/// Waits until nobody holds the lease any more: the picture then.
+async fn freed(scene: &Scene) -> String {
+    let limit = Duration::from_secs(20);
+    wait_for("the lease to be free", limit, async || {
+        let picture = scene.picture().await;
+        if picture.contains(".cutover/lock free") {
+            Ok(picture)
+        } else {
+            Err(picture)
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_deployer_that_is_killed_frees_the_lease_and_is_named_to_the_next() {
     let scene = Scene::plain().await;
@@ -185,19 +199,7 @@ async fn a_deployer_that_is_killed_frees_the_lease_and_is_named_to_the_next() {
     assert!(scene.picture().await.contains(".cutover/lock held"));
     kill(process).await;
     // What it had under way ends, though nobody tells it to.
-    wait_for(
-        "the lease to be free",
-        Duration::from_secs(10),
-        async || {
-            let picture = scene.picture().await;
-            if picture.contains(".cutover/lock free") {
-                Ok(())
-            } else {
-                Err(picture)
-            }
-        },
-    )
-    .await;
+    freed(&scene).await;
     scene.host().mend_step("unpack");
     // Its ssh would wait ten seconds for more.
     scene.host().cut_lines();
@@ -232,7 +234,7 @@ async fn a_deployer_that_is_killed_after_the_swap_has_swapped_and_the_same_reque
     scene.host().reached("health").await;
     running.kill().await;
     scene.host().mend_step("health");
-    assert_snapshot!(scene.picture().await, @"
+    assert_snapshot!(freed(&scene).await, @"
     current -> releases/2
     releases/1/
     releases/2/

@@ -202,7 +202,7 @@ async fn a_line_that_is_cut_while_the_release_is_prepared_fails_and_leaves_no_pr
     assert_snapshot!(told.outcome(), @"
     failed: what was live still is
       stage on web1: the connection to web1 was lost
-      Look at the host with `cutover status <environment>`; the next deployment goes on from what is there.
+      Look at the host with `cutover status production`; the next deployment goes on from what is there.
     ");
     // How far it came is not known.
     let picture = scene.picture().await.replace("releases/2/\n", "");

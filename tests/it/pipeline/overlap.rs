@@ -8,7 +8,7 @@ use std::time::Duration;
 use cutover_deploy::{Config, Event, ReleaseId};
 use kit::{Daemon, HostOptions, SampleApp, wait_for};
 
-use super::laravel::{Shop, deploy, shop};
+use super::laravel::{Shop, deploy, meanwhile, nothing_older, shop};
 use super::scene::{Plot, Scene};
 use super::told::Told;
 
@@ -114,19 +114,6 @@ pub(super) fn steps(told: &Told) -> Vec<(String, String)> {
     steps
 }
 
-/// Pushes short jobs one after another for as long as something takes.
-async fn meanwhile<T>(scene: &Scene, something: impl Future<Output = T>) -> T {
-    let pushing = async {
-        loop {
-            scene.host().push_jobs(1, Duration::from_millis(50)).await;
-        }
-    };
-    tokio::select! {
-        done = something => done,
-        () = pushing => unreachable!("it goes on for ever"),
-    }
-}
-
 #[tokio::test]
 async fn overlap_loses_no_job_and_a_long_one_ends_after_the_deployment_and_the_way_back() {
     let scene = shop(Shop {
@@ -142,10 +129,7 @@ async fn overlap_loses_no_job_and_a_long_one_ends_after_the_deployment_and_the_w
     let second = scene.live().unwrap();
     proven(&told, &second);
     alone(&scene, &second).await;
-    // No job was run by code older than the code that had put it on the queue.
-    let older = "sqlite3 -readonly shared/database/app.sqlite \
-        'select count(*) from runs join pushed using (tag) where runs.release < pushed.release'";
-    assert_eq!(scene.host().sh(older).await.trim(), "0");
+    nothing_older(&scene).await;
 
     // A long job begins before a deployment, and ends after it and the rollback that follows.
     scene.host().hold_at("mark live");

@@ -1,11 +1,15 @@
 //! PHP-FPM asked over FastCGI: what it needs after a swap is found out, and a release shows itself in the live pool
 //! before anybody else can see it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use cutover_deploy::Config;
 use insta::assert_snapshot;
-use kit::{Breakage, Daemon, FIRST, SampleApp, Web};
+use kit::{Breakage, Daemon, FIRST, Relay, SampleApp, Web, wait_for};
 
-use super::laravel::{Shop, deploy, load, nothing_failed, shop};
+use super::laravel::{Shop, begin, deploy, load, nothing_failed, shop};
+use super::runtimes::port;
 use super::scene::Scene;
 use super::told::Told;
 
@@ -49,6 +53,17 @@ fn nothing_is_left(scene: &Scene) {
     assert!(left.is_empty(), "left on the host: {left:?}");
 }
 
+/// The processes of the pool.
+fn processes(scene: &Scene) -> BTreeSet<i32> {
+    let master = scene.host().pid(Daemon::PhpFpm).unwrap();
+    let children = format!("/proc/{master}/task/{master}/children");
+    let children = std::fs::read_to_string(children).unwrap();
+    children
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
+
 #[tokio::test]
 async fn where_the_release_is_passed_nothing_is_reset_and_removed_ones_are_forgotten() {
     let scene = asked_with(Web::RealpathRoot, "keep_releases = 1").await;
@@ -82,13 +97,21 @@ async fn where_current_is_passed_processes_begin_anew_both_ways_and_nobody_is_se
     scene.config = Config::parse("cutover.toml", &text).unwrap();
     let mut requests = load(&scene);
     requests.answers(5).await;
+    scene.host().hold_at("mark live");
+    let running = begin(&scene, SampleApp::code("two")).await;
+    scene.host().reached("mark live").await;
+    let before = processes(&scene);
     let told = tokio::select! {
         slow = scene.host().get("/slow/60") => panic!("a slow request did not last: {slow:?}"),
         told = async {
-            let told = deploy(&scene, SampleApp::code("two")).await;
+            // When this is answered the slow one has begun.
+            scene.host().health().await;
+            scene.host().mend_step("mark live");
+            let told = running.end().await;
             // More than there are processes; one of them still runs a request that began before the swap.
             for _ in 0..20 {
-                assert_eq!(scene.host().health().await.1["code"], "two");
+                let (status, said) = scene.host().health().await;
+                assert_eq!((status, &said["code"]), (200, &"two".into()), "{said}");
             }
             told
         } => told,
@@ -98,19 +121,67 @@ async fn where_current_is_passed_processes_begin_anew_both_ways_and_nobody_is_se
     web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the path of `current`
     web1: php-fpm: N of N processes begin anew, OPcache is empty
     ");
-    let told = deploy(&scene, SampleApp::code("three")).await;
+    // As long as that one runs, OPcache keeps nothing.
+    let slow = processes(&scene)
+        .intersection(&before)
+        .copied()
+        .collect::<Vec<_>>();
+    assert_eq!(slow.len(), 1, "{slow:?}");
+    scene.host().sh(&format!("kill -KILL {}", slow[0])).await;
+
+    asked_once(&mut scene, &text).await;
+    requests.answers(5).await;
+    nothing_failed(&requests.stop().await);
+    nothing_is_left(&scene);
+    scene.close().await;
+}
+
+/// Goes forth and back without workers: nothing comes behind the swap, so the steps are over before the pool has answered.
+async fn asked_once(scene: &mut Scene, text: &str) {
+    let (head, workers) = text
+        .split_once("[[environments.production.workers]]")
+        .unwrap();
+    let (_, tail) = workers
+        .split_once("[environments.production.php_fpm]")
+        .unwrap();
+    let text = format!("{head}[environments.production.php_fpm]{tail}");
+    scene.config = Config::parse("cutover.toml", &text).unwrap();
+    let asked = || {
+        let log = std::fs::read_to_string(scene.host().dir().join("log/php-fpm.access.log"));
+        let log = log.unwrap();
+        let of = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
+        (of("renew 200 "), of("reset "))
+    };
+    // Somebody in the pool waits for the swap before it is made.
+    scene.host().hold_at("swap");
+    let running = begin(scene, SampleApp::code("three")).await;
+    scene.host().reached("swap").await;
+    wait_for("the pool to wait", Duration::from_mins(1), async || {
+        let held = scene
+            .host()
+            .sh("cd .cutover; flock -n ask-*.php true || echo held")
+            .await;
+        if held.contains("held") {
+            Ok(())
+        } else {
+            Err(held)
+        }
+    })
+    .await;
+    assert_eq!(scene.host().health().await.1["code"], "two");
+    scene.host().mend_step("swap");
+    let told = running.end().await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    assert_eq!(scene.host().health().await.1["code"], "three");
+    let (renewed, reset) = asked();
     let told = scene.rollback().await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_snapshot!(told_of_fpm(&told), @"
     web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the path of `current`
     web1: php-fpm: N of N processes begin anew, OPcache is empty
     ");
+    assert_eq!(asked(), (renewed + 1, reset), "nothing is asked twice");
     assert_eq!(scene.host().health().await.1["code"], "two");
-    requests.answers(5).await;
-    nothing_failed(&requests.stop().await);
-    nothing_is_left(&scene);
-    scene.close().await;
 }
 
 #[tokio::test]
@@ -152,5 +223,92 @@ async fn a_pool_that_does_not_answer_is_told_before_anything_changes() {
     scene.host().start_daemon(Daemon::PhpFpm).await;
     let told = deploy(&scene, SampleApp::code("three")).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    scene.close().await;
+}
+
+/// From now on the pool listens at a port, where the site and the configuration ask it.
+async fn at_a_port(scene: &mut Scene) {
+    let host = scene.host();
+    let (address, etc) = (format!("127.0.0.1:{}", port()), host.dir().join("etc"));
+    let socket = host.dir().join("run/php-fpm.sock").display().to_string();
+    let fpm = std::fs::read_to_string(etc.join("php-fpm.conf")).unwrap();
+    let whose = fpm
+        .lines()
+        .filter(|line| line.starts_with("user =") || line.starts_with("group ="));
+    let whose = whose.collect::<Vec<_>>().join("\n");
+    // The kit waits for PHP-FPM at this file, where nobody asks anything else.
+    let other =
+        format!("[other]\n{whose}\nlisten = {socket}\npm = ondemand\npm.max_children = 1\n");
+    let fpm = fpm.replace(&socket, &address) + "\n" + &other;
+    std::fs::write(etc.join("php-fpm.conf"), fpm).unwrap();
+    let nginx = std::fs::read_to_string(etc.join("nginx.conf")).unwrap();
+    let nginx = nginx.replace(&format!("unix:{socket}"), &address);
+    std::fs::write(etc.join("nginx.conf"), nginx).unwrap();
+    for daemon in [Daemon::PhpFpm, Daemon::Nginx] {
+        host.stop_daemon(daemon).await;
+        host.start_daemon(daemon).await;
+    }
+    let text = scene.text.replace(&socket, &address);
+    assert!(text.contains(&format!("pool = \"{address}\"")), "{text}");
+    scene.config = Config::parse("cutover.toml", &text).unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_at_a_port_is_asked_and_follows_as_one_at_a_file() {
+    let mut scene = asked(Web::DocumentRoot).await;
+    at_a_port(&mut scene).await;
+    let code = async || scene.host().health().await.1["code"].clone();
+    assert_eq!(code().await, "one");
+    let told = deploy(&scene, SampleApp::code("two")).await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    assert_snapshot!(told_of_fpm(&told), @"
+    web1: php-fpm: PHP N OPcache N % used, N % wasted; the web server passes the path of `current`
+    web1: php-fpm: N of N processes begin anew, OPcache is empty
+    ");
+    // More than there are processes.
+    for _ in 0..8 {
+        assert_eq!(code().await, "two");
+    }
+    let told = deploy(&scene, SampleApp::broken(Breakage::Health500)).await;
+    let failure = told.outcome.failure().unwrap();
+    assert_eq!(failure.step, "warm", "{failure:?}");
+    assert_eq!(code().await, "two");
+    let environment = scene.config.environment("production").unwrap();
+    let seen = cutover_deploy::run::examine(&scene.config, environment, &scene.access).await;
+    assert!(seen[0].fine.contains(&"fpm.pool"), "{:?}", seen[0].unseen);
+    nothing_is_left(&scene);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn over_a_long_line_a_pool_hears_of_the_swap_no_trip_later() {
+    const TRIP: Duration = Duration::from_secs(1);
+    let mut scene = asked(Web::DocumentRoot).await;
+    let line = Relay::long(scene.host().ssh_port(), TRIP / 2).await;
+    scene.behind(&line);
+
+    assert_eq!(scene.host().health().await.1["code"], "one");
+    let running = begin(&scene, SampleApp::code("two")).await;
+    let asking = async {
+        wait_for("the swap", Duration::from_mins(2), async || {
+            let live = scene.live().unwrap();
+            if live.as_str() == FIRST {
+                Err(FIRST.to_owned())
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+        // Whoever heard of it over the line would not have heard yet.
+        tokio::time::sleep(TRIP / 2).await;
+        load(&scene)
+    };
+    let (told, mut requests) = tokio::join!(running.end(), asking);
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    requests.answers(5).await;
+    let report = requests.stop().await;
+    nothing_failed(&report);
+    let live = scene.live().unwrap();
+    assert_eq!(report.releases.keys().collect::<Vec<_>>(), [live.as_str()]);
     scene.close().await;
 }

@@ -284,7 +284,7 @@ async fn rollback_without_an_earlier_release_is_refused() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     scene.deploy(&[]).await;
     let told = scene.rollback().await;
@@ -292,7 +292,7 @@ async fn rollback_without_an_earlier_release_is_refused() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/1
@@ -316,7 +316,7 @@ async fn rollback_to_a_named_release_reaches_only_healthy_ones() {
     assert_snapshot!(scene.rollback_to(3).await.outcome(), @"
     refused: nothing was changed
       plan: release r3 was never healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     assert_snapshot!(scene.rollback_to(1).await.outcome(), @"deployed: r1 is live and healthy (before: r2)");
     // It may be a newer one as well.
@@ -327,7 +327,7 @@ async fn rollback_to_a_named_release_reaches_only_healthy_ones() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       plan: there is no release 20200101T000000Z-0000000
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
     ");
     assert_snapshot!(scene.picture().await, @"
     current -> releases/2

@@ -31,7 +31,7 @@ const NGINX: &str = "[[environments.production.runtimes]]\nkind = \"nginx\"\ntim
     prove = \"grep -q . $CUTOVER_RELEASE_PATH/REVISION\"\n";
 
 /// A port that nobody listens on.
-fn port() -> u16 {
+pub(super) fn port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -237,27 +237,14 @@ async fn apache_passes_current_and_follows_by_the_pool_and_nginx_is_reloaded_and
     })
     .await;
     let (dir, port) = (scene.host().dir().to_owned(), port());
-    fs::write(dir.join("etc/apache.conf"), apache(&dir, port)).unwrap();
-    // Apache's processes are another user's.
-    scene
-        .host()
-        .sh("cd ../.. && chmod 711 . run srv srv/app && chmod 666 run/php-fpm.sock")
-        .await;
-    scene
-        .host()
-        .sh("apache2 -f \"$PWD/../../etc/apache.conf\" >/dev/null 2>&1")
-        .await;
+    scene.host().sh("chmod 666 ../../run/php-fpm.sock").await;
+    let health = async || answer(port, "/health").await;
+    start_apache(&scene, &apache(&dir, port), health).await;
     let code = async || {
-        let body = answer(port, "/health")
-            .await
-            .unwrap_or_else(|e| panic!("{e:?}"));
+        let body = health().await.unwrap_or_else(|e| panic!("{e:?}"));
         let told: serde_json::Value = serde_json::from_str(&body).unwrap();
         told["code"].as_str().unwrap().to_owned()
     };
-    wait_for("Apache to answer", Duration::from_secs(20), async || {
-        answer(port, "/health").await.map_err(|e| format!("{e:?}"))
-    })
-    .await;
     let text = format!("{}\n{NGINX}", scene.text);
     reads(&mut scene, text);
     // Several times: each process of the pool remembers paths of its own.
@@ -312,32 +299,54 @@ async fn apache_passes_current_and_follows_by_the_pool_and_nginx_is_reloaded_and
     fs::write(&conf, good).unwrap();
     went_well(&deploy(&scene, kit::SampleApp::code("six")).await);
     assert_eq!(codes().await, ["six"]);
-    let stop =
-        "kill $(cat ../../run/apache.pid) && while [ -e ../../run/apache.pid ]; do sleep 0.1; done";
-    scene.host().sh(stop).await;
+    stop_apache(&scene).await;
     scene.close().await;
 }
 
+/// Lines that have PHP's own server serve a release, and another runtime that is only looked at. Where `broken` is shared,
+/// neither comes up on whatever release.
+fn lines(port: u16) -> String {
+    let at = format!("http://127.0.0.1:{port}");
+    format!(
+        "[[environments.production.runtimes]]\nkind = \"command\"\ngroup = \"own\"\ntimeout = \"5s\"\n\
+         stop = 'kill $(cat $CUTOVER_PATH/shared/pid); while curl -so /dev/null {at}; do sleep 0.1; done'\n\
+         start = '[ \"$(cat page)\" != ill ]; [ ! -e $CUTOVER_PATH/shared/broken ]; {}'\n\
+         prove = 'curl -fsS {at}/REVISION | grep -qF $CUTOVER_RELEASE'\n\
+         [[environments.production.runtimes]]\nkind = \"command\"\ngroup = \"other\"\ntimeout = \"1s\"\n\
+         prove = '[ ! -e $CUTOVER_PATH/shared/broken ]'\n",
+        serve(port, "$CUTOVER_PATH/shared")
+    )
+}
+
+/// Starts PHP's own server in the folder of a release.
+fn serve(port: u16, shared: &str) -> String {
+    format!("php -S 127.0.0.1:{port} -t . >/dev/null 2>&1 & echo $! >{shared}/pid")
+}
+
 #[tokio::test]
-async fn lines_that_started_nothing_start_the_release_before_though_there_is_nothing_to_stop() {
+async fn lines_of_ones_own_start_a_server_that_follows_forth_and_back_and_what_fails_again_is_told_together()
+ {
     let mut scene = Scene::start(Plot::default()).await;
-    let table = "[[environments.production.runtimes]]\nkind = \"command\"\ngroup = \"own\"\ntimeout = \"2s\"\n\
-        stop = \"rm $CUTOVER_PATH/shared/own\"\n\
-        start = \"cp start $CUTOVER_PATH/shared/own\"\n\
-        prove = \"cmp start $CUTOVER_PATH/shared/own\"\n";
-    went_well(&scene.deploy(&[("start", "one")]).await);
-    let own = scene.host().dir().join("srv/app/shared/own");
-    fs::create_dir_all(own.parent().unwrap()).unwrap();
-    fs::write(&own, "one").unwrap();
-    let text = format!("{}\n{table}", scene.text);
+    went_well(&scene.deploy(&[("page", "one")]).await);
+    let port = port();
+    let start = format!("cd -P current; {}", serve(port, "../../shared"));
+    scene.host().sh(&start).await;
+    let served = async || answer(port, "/REVISION").await.unwrap();
+    let live = |scene: &Scene| scene.live().unwrap().to_string();
+    let one = live(&scene);
+    let text = format!("{}\n{}", scene.text, lines(port));
     reads(&mut scene, text);
-    went_well(&scene.deploy(&[("start", "two")]).await);
-    assert_eq!(fs::read_to_string(&own).unwrap(), "two");
-    let broken = scene
-        .text
-        .replace("cp start", "grep -q two start && cp start");
-    reads(&mut scene, broken);
-    let told = scene.deploy(&[("start", "three")]).await;
+    let forth = scene.deploy(&[("page", "two")]).await;
+    went_well(&forth);
+    assert_ne!(live(&scene), one);
+    assert!(served().await.contains(&live(&scene)));
+    let back = scene.rollback().await;
+    went_well(&back);
+    assert!(served().await.contains(&one));
+    assert_eq!(steps(&back), steps(&forth), "{}", back.story());
+
+    // What starts nothing: the release before is started, though there is nothing to stop.
+    let told = scene.deploy(&[("page", "ill")]).await;
     assert!(
         told.outcome().starts_with("rolled back"),
         "{}",
@@ -345,7 +354,125 @@ async fn lines_that_started_nothing_start_the_release_before_though_there_is_not
     );
     let failure = told.outcome.failure().unwrap();
     assert_eq!(failure.step, "runtime own start", "{failure:?}");
-    assert_eq!(fs::read_to_string(&own).unwrap(), "two");
+    assert!(served().await.contains(&one));
+
+    scene.host().write("shared/broken", "");
+    let told = scene.deploy(&[("page", "four")]).await;
+    assert_eq!(told.exit(), 3, "{}", told.story());
+    assert_snapshot!(told.outcome(), @"
+    failed, and not everything could be restored
+      left on web1: current leads to r1: runtime own start on web1: exit 1; runtime other prove: exit 70: after 1 s the line that proves it still fails
+      runtime own start on web1: exit 1
+    ");
+    let undone = steps(&told)
+        .into_iter()
+        .filter(|(phase, step)| phase == "undo" && step.starts_with("runtime"));
+    let undone: Vec<String> = undone.map(|(_, step)| step).collect();
+    assert_eq!(
+        undone,
+        [
+            "runtime own stop",
+            "runtime own start",
+            "runtime other prove"
+        ]
+    );
+    // Whoever mends that starts it, or the next deployment does.
+    scene.host().sh("rm shared/broken").await;
+    scene.host().sh(&start).await;
+    went_well(&scene.deploy(&[("page", "five")]).await);
+    assert!(served().await.contains(&live(&scene)));
+    scene.host().sh("kill $(cat shared/pid)").await;
+    scene.close().await;
+}
+
+/// What Apache is told that runs PHP itself, two processes of it.
+fn with_mod_php(dir: &Path, port: u16) -> String {
+    let folder = Path::new("/usr/lib/apache2/modules");
+    let modules = fs::read_dir(folder).unwrap();
+    let mut files = modules.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let php = files.find(|name| name.starts_with("libphp")).unwrap();
+    let modules = ["mpm_prefork", "authz_core", "dir"];
+    let load = |name: &&str| {
+        format!(
+            "LoadModule {name}_module {}/mod_{name}.so\n",
+            folder.display()
+        )
+    };
+    let modules: String = modules.iter().map(load).collect();
+    let dir = dir.display();
+    format!(
+        "{modules}LoadModule php_module {}/{php}\nServerRoot {dir}\nServerName localhost\nListen 127.0.0.1:{port}\n\
+         PidFile {dir}/run/apache.pid\nErrorLog {dir}/log/apache.log\nUser www-data\nGroup www-data\n\
+         StartServers 2\nMinSpareServers 1\nMaxSpareServers 2\nMaxRequestWorkers 2\n\
+         DocumentRoot {dir}/srv/app/current/public\nDirectoryIndex index.php\n\
+         <Directory {dir}/srv/app>\nOptions FollowSymLinks\nRequire all granted\n</Directory>\n\
+         <FilesMatch \\.php$>\nSetHandler application/x-httpd-php\n</FilesMatch>\n",
+        folder.display()
+    )
+}
+
+/// Starts an Apache that is told this, and waits until it answers.
+async fn start_apache(
+    scene: &Scene,
+    conf: &str,
+    look: impl AsyncFn() -> Result<String, reqwest::Error>,
+) {
+    let file = scene.host().dir().join("etc/apache.conf");
+    fs::write(file, conf).unwrap();
+    // Its processes are another user's.
+    let start = "cd ../.. && chmod 711 . run srv srv/app && apache2 -f \"$PWD/etc/apache.conf\" >/dev/null 2>&1";
+    scene.host().sh(start).await;
+    wait_for("Apache to answer", Duration::from_secs(20), async || {
+        look().await.map_err(|e| format!("{e:?}"))
+    })
+    .await;
+}
+
+async fn stop_apache(scene: &Scene) {
+    let stop =
+        "kill $(cat ../../run/apache.pid) && while [ -e ../../run/apache.pid ]; do sleep 0.1; done";
+    scene.host().sh(stop).await;
+}
+
+#[tokio::test]
+async fn apache_that_runs_php_itself_stays_behind_until_it_is_reloaded_and_then_is_proven_to_follow()
+ {
+    let mut scene = Scene::start(Plot::default()).await;
+    let index = "<?php echo basename(dirname(__DIR__));";
+    went_well(&scene.deploy(&[("public/index.php", index)]).await);
+    let (dir, port) = (scene.host().dir().to_owned(), port());
+    start_apache(&scene, &with_mod_php(&dir, port), async || {
+        answer(port, "/").await
+    })
+    .await;
+    let live = |scene: &Scene| scene.live().unwrap().to_string();
+    // Several times: each process remembers paths of its own.
+    let served = async || {
+        let mut served = Vec::new();
+        for _ in 0..8 {
+            served.push(answer(port, "/").await.unwrap());
+        }
+        served.dedup();
+        served
+    };
+    let one = live(&scene);
+    assert_eq!(served().await, std::slice::from_ref(&one));
+    went_well(&scene.deploy(&[("two", "")]).await);
+    assert_eq!(served().await, [one], "it keeps where `current` led");
+
+    let table = "[[environments.production.runtimes]]\nkind = \"apache\"\ntimeout = \"10s\"\n";
+    let prove =
+        format!("prove = 'curl -fsS http://127.0.0.1:{port}/ | grep -qF $CUTOVER_RELEASE'\n");
+    let text = format!("{}\n{table}{prove}", scene.text);
+    reads(&mut scene, text);
+    let forth = scene.deploy(&[("three", "")]).await;
+    went_well(&forth);
+    assert_eq!(served().await, [live(&scene)]);
+    let back = scene.rollback().await;
+    went_well(&back);
+    assert_eq!(served().await, [live(&scene)]);
+    assert_eq!(steps(&back), steps(&forth), "{}", back.story());
+    stop_apache(&scene).await;
     scene.close().await;
 }
 

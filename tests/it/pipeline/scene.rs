@@ -154,8 +154,7 @@ impl Scene {
     }
 
     /// From now on the first host is reached through this relay.
-    pub(super) async fn behind_relay(&mut self) -> Relay {
-        let relay = Relay::to(self.host().ssh_port()).await;
+    pub(super) fn behind(&mut self, relay: &Relay) {
         let (from, to) = (self.host().ssh_port().to_string(), relay.port().to_string());
         self.text = self
             .text
@@ -168,7 +167,6 @@ impl Scene {
             known.replace(&format!(":{from} "), &format!(":{to} ")),
         )
         .unwrap();
-        relay
     }
 
     /// What answers for each host; nothing on Laravel hosts, which do so themselves.
@@ -428,13 +426,11 @@ impl Running {
 
 fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
     let several = hosts.len() > 1;
+    let own = hosts[0].path().display().to_string();
     let (path, url) = match (several, sites.first()) {
         (true, _) => (PATH.to_owned(), format!("{SITE}/health")),
-        (false, Some(site)) => (hosts[0].path().display().to_string(), site.health_url()),
-        (false, None) => (
-            hosts[0].path().display().to_string(),
-            format!("{}/health", hosts[0].http_url()),
-        ),
+        (false, Some(site)) => (own, site.health_url()),
+        (false, None) => (own, format!("{}/health", hosts[0].http_url())),
     };
     let mut text = "app = \"shop\"\nrepository = \"github:acme/shop\"\n".to_owned();
     let Plot {
@@ -468,12 +464,14 @@ fn config(plot: &Plot, hosts: &[Host], sites: &[Site]) -> String {
         "[environments.production]\nbranch = \"main\"\npath = \"{path}\"\n{keys}\n"
     )
     .unwrap();
+    let works = tables.contains(".workers]]");
+    let worker = if works { ", \"worker\"" } else { "" };
     for (index, host) in hosts.iter().enumerate() {
         let roles = match (plot.databases.get(index), several, index) {
             (Some(name), ..) => format!("roles = [\"web\", \"migrate\"]\ndatabase = \"{name}\""),
             (None, false, _) => String::new(),
-            (None, true, 0) => "roles = [\"web\", \"migrate\"]".to_owned(),
-            (None, true, _) => "roles = [\"web\"]".to_owned(),
+            (None, true, 0) => format!("roles = [\"web\", \"migrate\"{worker}]"),
+            (None, true, _) => format!("roles = [\"web\"{worker}]"),
         };
         write!(
             text,

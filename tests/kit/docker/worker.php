@@ -11,6 +11,8 @@ $over = false;
 pcntl_signal(SIGTERM, function () use (&$over) {
     $over = true;
 });
+// As `queue:work` does to go on after a pause.
+pcntl_signal(SIGCONT, function () {});
 
 // The file that runs is held open, as artisan is.
 $self = fopen(__FILE__, 'r');

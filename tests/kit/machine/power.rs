@@ -25,7 +25,8 @@ impl Machine {
         let mut boot = Command::new("/bin/sh");
         boot.args(["-c", include_str!("bin/boot"), "boot"])
             .arg(&self.dir)
-            .arg(&self.id);
+            .arg(&self.id)
+            .args(&self.options.store);
         // A group of its own: what ends the test is not for the machine.
         boot.process_group(0).stdin(Stdio::null());
         boot.stderr(console.try_clone().expect("a file can be opened twice"))

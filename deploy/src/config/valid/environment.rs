@@ -34,7 +34,12 @@ pub(super) fn environment(
     findings: &mut Findings<'_>,
 ) -> Option<Environment> {
     let at = |key: &str| place.key(key);
-    let hosts = hosts::hosts(raw.hosts.as_deref(), &at("hosts"), findings);
+    let hosts = hosts::hosts(
+        raw.hosts.as_deref(),
+        rim.name.as_ref(),
+        &at("hosts"),
+        findings,
+    );
     check_roles(&raw, rim.steps, &hosts, place, findings);
     databases::check(
         raw.hosts.as_deref(),

@@ -9,7 +9,7 @@ use super::super::place::Place;
 use super::super::{Host, Role, defaults, grammar, raw};
 use super::bad_name;
 use super::claims::machine;
-use crate::names::{DatabaseName, HostName};
+use crate::names::{DatabaseName, EnvironmentName, HostName};
 
 const ALL_ROLES: [Role; 3] = [Role::Web, Role::Worker, Role::Migrate];
 
@@ -32,9 +32,10 @@ impl Hosts {
     }
 }
 
-/// Reads the hosts of one environment.
+/// Reads the hosts of one environment, none where that has no good name.
 pub(super) fn hosts(
     raw: Option<&[raw::Host]>,
+    environment: Option<&EnvironmentName>,
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Hosts {
@@ -71,16 +72,19 @@ pub(super) fn hosts(
         let database = raw.database.as_deref().unwrap_or(defaults::DATABASE);
         let database = DatabaseName::parse(database).map_err(|bad| bad_name(&bad));
         let database = findings.take(&place.key("database"), database);
-        match (name, address, roles, database) {
-            (Some(name), Some(address), Some(roles), Some(database)) => read.good.push((
-                index,
-                Host {
-                    name,
-                    address,
-                    roles,
-                    database,
-                },
-            )),
+        match (name, environment, address, roles, database) {
+            (Some(name), Some(environment), Some(address), Some(roles), Some(database)) => {
+                read.good.push((
+                    index,
+                    Host {
+                        name,
+                        environment: environment.clone(),
+                        address,
+                        roles,
+                        database,
+                    },
+                ));
+            }
             _ => read.complete = false,
         }
     }

@@ -9,15 +9,9 @@ impl Site<'_> {
     pub(super) fn keep(&self) -> Vec<Step> {
         let healthy = ReleaseState::Healthy;
         let mut steps = vec![self.mark("mark healthy", self.release, healthy, "healthy")];
-        let (removed, gone) = (self.removed(), self.failed_too_many());
-        let overtaken = self.overtaken();
-        let overtaken = overtaken.filter(|id| !removed.contains(id) && !gone.contains(id));
-        steps.extend(overtaken.map(|id| {
-            let name = format!("mark overtaken {id}");
-            self.mark_if_possible(&name, id, ReleaseState::Failed, "overtaken")
-        }));
+        steps.extend(self.mark_overtaken());
         steps.extend(self.older());
-        steps.push(self.prune(&removed));
+        steps.push(self.prune(&self.removed()));
         steps.extend(self.migrate_back_left());
         steps
     }
@@ -36,20 +30,41 @@ impl Site<'_> {
         remove.into_iter().filter(|id| !gone.contains(id)).collect()
     }
 
-    /// Releases that somebody began who never came to an end. Now that another one is live and healthy, no record may say
-    /// that they still come to something.
-    fn overtaken(&self) -> impl Iterator<Item = &ReleaseId> {
-        let records = self.facts.releases.iter();
-        records
-            .filter(|(id, record)| {
-                let state = record.as_ref().map(|record| record.state);
-                let unfinished = matches!(
-                    state,
-                    Some(ReleaseState::Staging | ReleaseState::Ready | ReleaseState::Live)
-                );
-                unfinished && *id != self.release
-            })
-            .map(|(id, _)| id)
+    /// Releases that somebody began who never came to an end. Now that another one is live and healthy, or what they began
+    /// is taken back, no record may say that they still come to something.
+    pub(super) fn mark_overtaken(&self) -> impl Iterator<Item = Step> {
+        let gone = self.failed_too_many();
+        let others = self.facts.releases.keys();
+        let overtaken = others
+            .filter(move |id| *id != self.release && self.is_unfinished(id) && !gone.contains(id));
+        overtaken.map(|id| {
+            let name = format!("mark overtaken {id}");
+            self.mark_if_possible(&name, id, ReleaseState::Failed, "overtaken")
+        })
+    }
+
+    /// Takes away what a deployment brought and did not make live.
+    pub(super) fn abandon(&self, incoming: &str) -> Vec<Step> {
+        let args = vec![self.root(), self.release.to_string(), incoming.to_owned()];
+        // Room is made first: a full disk may be why this is needed.
+        vec![
+            self.step("clean", Script::Clean, args),
+            self.mark("mark failed", self.release, ReleaseState::Failed, "abandon"),
+        ]
+    }
+
+    /// A release that an earlier try of this deployment made here, and that is live elsewhere and not here.
+    pub(super) fn give_up(&self) -> Vec<Step> {
+        let failed = ReleaseState::Failed;
+        let mark = self.mark_if_possible("mark failed", self.release, failed, "abandon");
+        let unfinished = self.is_unfinished(self.release);
+        unfinished.then_some(mark).into_iter().collect()
+    }
+
+    fn is_unfinished(&self, id: &ReleaseId) -> bool {
+        let record = self.facts.record(id);
+        record
+            .is_some_and(|record| record.state == ReleaseState::Staging || record.state.is_begun())
     }
 
     /// Failed releases beyond their quota. They go before a new one comes: where one failure follows another, nothing

@@ -1,14 +1,13 @@
 //! The steps by which whatever serves the web beside PHP-FPM follows a release, after the swap, and on a
 //! way back behind all the rest.
 
+use std::time::Duration;
+
 use super::workers::{AFTER_DRAIN, Way};
 use super::{Site, Step};
-use crate::config::{AfterDrain, Following, Role, Runtime, Workers};
+use crate::config::{Following, Role, Runtime, Workers};
 use crate::names::ReleaseId;
 use crate::script::{LINE, PROOF, ROSTER, Script, server_recipe};
-
-/// How the script for workers is told to end them one after another, so that somebody always answers.
-const TURN: &str = "turn";
 
 impl Site<'_> {
     pub(super) fn runtimes(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
@@ -61,9 +60,9 @@ impl Site<'_> {
             steps.push(self.step(format!("{name} prove"), Script::Prove, args));
         }
         for step in &mut steps {
-            step.limit = step.limit.max(runtime.timeout + AFTER_DRAIN);
+            step.limit = step.limit.max(longest(runtime));
         }
-        steps
+        way.apart(&name, steps)
     }
 
     fn restart(
@@ -78,8 +77,6 @@ impl Site<'_> {
             release.to_string(),
             processes.expect.to_string(),
             runtime.timeout.as_secs().to_string(),
-            AfterDrain::Force.word().to_owned(),
-            TURN.to_owned(),
             PROOF.to_owned(),
             ROSTER.to_owned(),
             server_recipe(processes.manager).to_owned(),
@@ -88,6 +85,11 @@ impl Site<'_> {
             super::yes(processes.sudo),
             runtime.settings(),
         ];
-        self.step(name, Script::Workers, args)
+        self.step(name, Script::Servers, args)
     }
+}
+
+/// What a step of a runtime takes at most: the last of its processes may be told to end in its last moment.
+pub(super) fn longest(runtime: &Runtime) -> Duration {
+    runtime.timeout + runtime.share() + AFTER_DRAIN
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Site, Step};
-use crate::config::{AfterDrain, HandOver, MadeFor, Manager, Role, Workers};
+use crate::config::{AfterDrain, HandOver, MadeFor, Manager, Recipe, Role, Workers};
 use crate::names::{CommitSha, ReleaseId};
 use crate::script::{PROOF, ROSTER, Script, recipe};
 
@@ -11,8 +11,14 @@ use crate::script::{PROOF, ROSTER, Script, recipe};
 pub(super) const AFTER_DRAIN: Duration = Duration::from_mins(1);
 /// How long new workers may take to come up beside the old ones.
 const COME_UP: Duration = Duration::from_secs(30);
-/// What workers of Laravel have in their command line, and no run that ends by itself.
-const WORKERS: [&str; 3] = [" queue:", " horizon", " schedule:work"];
+/// Who hears no TERM is killed in this time.
+const KILLED: Duration = Duration::from_secs(10);
+/// How long workers pause at most where nothing but the swap comes before they are told to end.
+const PAUSE: Duration = Duration::from_secs(20);
+/// So much longer for each kind of thing that comes in between.
+const BETWEEN: Duration = Duration::from_secs(100);
+/// But no longer than this: should this host forget them, they are to go on one day.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
 /// Whether a release goes live because it is wanted, or because another one failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,29 +33,91 @@ impl Way {
     fn need(self) -> String {
         super::yes(self == Self::Forth)
     }
+
+    /// On a way back a step is waited for so long at most: a manager that does not answer may be why it is gone.
+    fn soon(self, step: Step, most: Duration) -> Step {
+        if self == Self::Forth {
+            return step;
+        }
+        let seconds = most.as_secs().to_string();
+        let args = vec![seconds, step.script.text().to_owned(), step.name.clone()];
+        Step {
+            script: Script::Soon,
+            args: [args, step.args].concat(),
+            limit: most + KILLED,
+            ..step
+        }
+    }
+
+    /// Steps that follow the swap of one thing. On a way back all things are tried, whatever becomes of the others.
+    pub(super) fn apart(self, thing: &str, mut steps: Vec<Step>) -> Vec<Step> {
+        if self == Self::Back {
+            for step in &mut steps {
+                step.block = Some(thing.to_owned());
+            }
+        }
+        steps
+    }
+
+    /// The same for steps of which each is a thing of its own.
+    pub(super) fn each_apart(self, steps: Vec<Step>) -> Vec<Step> {
+        let apart = |step: Step| self.apart(&step.name.clone(), vec![step]);
+        steps.into_iter().flat_map(apart).collect()
+    }
 }
 
 impl Site<'_> {
     /// With an overlap, workers of a release start beside the old ones, before anything else changes.
     pub(super) fn start_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
         let start = |workers: &Workers| {
-            let come_up = come_up(workers.manager).as_secs().to_string();
-            let args = vec![workers.expect.to_string(), come_up, way.need()];
+            let come_up = come_up(workers.manager);
+            let seconds = come_up.as_secs().to_string();
+            let args = vec![workers.expect.to_string(), seconds, way.need()];
             let name = format!("workers {} start", workers.group);
-            self.workers_step(&name, Script::WorkersStart, release, workers, args)
+            let step = self.workers_step(&name, Script::WorkersStart, release, workers, args);
+            way.soon(step, come_up + COME_UP)
         };
         self.groups(overlap).map(start).collect()
     }
 
-    /// Right before the swap the old ones are told to end: after it new code puts jobs on the queue, which they must not
-    /// take.
-    pub(super) fn end_workers(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
-        let end = |workers: &Workers| {
-            let args = vec![workers.expect.to_string(), way.need()];
-            let name = format!("workers {} end", workers.group);
-            self.workers_step(&name, Script::WorkersEnd, release, workers, args)
+    /// Right before the swap the old ones are kept from further jobs: after it new code puts its own on the queue. With an
+    /// overlap they are told to end; otherwise their manager would start them again on what is still live, so they pause.
+    pub(super) fn stop_taking(&self, release: &ReleaseId, way: Way) -> Vec<Step> {
+        let stop = |workers: &Workers| {
+            let group = &workers.group;
+            if overlap(workers) {
+                let args = vec![workers.expect.to_string(), way.need()];
+                let name = format!("workers {group} end");
+                let step = self.workers_step(&name, Script::WorkersEnd, release, workers, args);
+                return way.soon(step, AFTER_DRAIN + COME_UP);
+            }
+            let name = format!("workers {group} pause");
+            let pause = self.longest_pause(workers).as_secs().to_string();
+            let args = vec![way.need(), pause];
+            let step = self.workers_step(&name, Script::WorkersPause, release, workers, args);
+            way.soon(step, PAUSE)
         };
-        self.groups(overlap).map(end).collect()
+        self.groups(|_| true).map(stop).collect()
+    }
+
+    /// How long workers of a group pause at most, until they are told to end: longer where lines, runtimes, other hosts or
+    /// the drain of other groups come in between.
+    fn longest_pause(&self, group: &Workers) -> Duration {
+        let steps = &self.wish.config.steps;
+        let lines = !steps.after_swap.is_empty() || !steps.before_swap.is_empty();
+        let between = [
+            lines,
+            !self.wish.environment.runtimes.is_empty(),
+            self.apart,
+        ];
+        let between = between.map(|between| if between { BETWEEN } else { Duration::ZERO });
+        let before = self.groups(|_| true);
+        let before = before.take_while(|before| before.group != group.group);
+        let drains: Duration = before
+            .filter(|before| !overlap(before) || before.after_drain != AfterDrain::Keep)
+            .map(|before| before.drain_timeout)
+            .sum();
+        (PAUSE + between.iter().sum::<Duration>() + drains).min(LONGEST_PAUSE)
     }
 
     /// After the swap workers follow, and are proven.
@@ -73,7 +141,7 @@ impl Site<'_> {
             args.extend([workers.hand_over.word().to_owned(), PROOF.to_owned()]);
             self.workers_step(&name, Script::Workers, release, workers, args)
         };
-        self.groups(|_| true).map(hand_over).collect()
+        way.each_apart(self.groups(|_| true).map(hand_over).collect())
     }
 
     /// On a host that did not swap, what was started is taken back and what was told to end starts again: as far as
@@ -93,21 +161,23 @@ impl Site<'_> {
             let args = [args, self.managed(workers, made_for)].concat();
             let name = format!("workers {} restore", workers.group);
             let mut step = self.step(name, Script::WorkersRestore, args);
-            step.limit = step.limit.max(AFTER_DRAIN * 2);
+            step.limit = step.limit.max(longest(workers));
             step
         };
         self.groups(overlap).map(restore).collect()
     }
 
-    /// Names what else runs on older releases, where there is something that runs.
+    /// Names what else runs on other releases: also where the file has no group for this host, or has it no more.
     pub(super) fn older(&self) -> Option<Step> {
-        self.groups(|_| true).next()?;
-        let own = self
-            .groups(|_| true)
-            .filter_map(|own| own.process.as_deref());
-        let workers: Vec<&str> = WORKERS.into_iter().chain(own).collect();
-        let args = vec![self.root(), self.release.to_string(), workers.join("\n")];
-        Some(self.step("older runs", Script::Older, args))
+        let laravel = self.wish.config.recipe == Recipe::Laravel;
+        let may_run = laravel || self.groups(|_| true).next().is_some();
+        let args = vec![self.root(), self.release.to_string()];
+        may_run.then(|| self.step("older runs", Script::Older, args))
+    }
+
+    /// Whether workers here may pause.
+    pub(super) fn pauses(&self) -> bool {
+        self.groups(|workers| !overlap(workers)).next().is_some()
     }
 
     fn groups(&self, of: impl Fn(&Workers) -> bool) -> impl Iterator<Item = &Workers> {
@@ -131,8 +201,7 @@ impl Site<'_> {
             self.managed(workers, release),
         ];
         let mut step = self.step(name, script, args.concat());
-        let longest = workers.drain_timeout.max(come_up(workers.manager));
-        step.limit = step.limit.max(longest + AFTER_DRAIN);
+        step.limit = step.limit.max(longest(workers));
         step
     }
 
@@ -161,6 +230,12 @@ impl Site<'_> {
 
 fn overlap(workers: &Workers) -> bool {
     workers.hand_over == HandOver::Overlap
+}
+
+/// What a step of a group takes at most.
+pub(super) fn longest(workers: &Workers) -> Duration {
+    let most = workers.drain_timeout.max(come_up(workers.manager));
+    most.max(AFTER_DRAIN) + AFTER_DRAIN
 }
 
 /// How long new workers of a manager may take to come up.

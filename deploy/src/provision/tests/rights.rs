@@ -39,7 +39,7 @@ fn called(folder: &Path, manager: Manager, hand_over: HandOver) -> Vec<String> {
     let gone = "999999999";
     let mut calls: Vec<Vec<&str>> = vec![vec!["list"]];
     if hand_over == HandOver::Overlap {
-        calls.push(vec!["add", RELEASE, "2"]);
+        calls.push(vec!["add", RELEASE, "2", "yes"]);
         calls.push(vec!["keep", RELEASE]);
         calls.push(vec!["drop", RELEASE]);
     } else {

@@ -44,6 +44,7 @@ echo "\napp ", json_encode([
     'needs' => (object) $needs,
     'needs_php' => isset($oldest[1]) ? (int) $oldest[1] : null,
     'laravel' => $laravel,
+    'views' => (bool) glob("$live/resources/views/*"),
     'prefixes' => (object) $prefixes,
 ]), "\n";
 if (!is_file("$live/artisan")) {
@@ -65,15 +66,62 @@ try {
     exit(69);
 }
 ob_end_clean();
-$connections = $timeouts = [];
+$connections = $horizon = [];
 foreach ($config['queue']['connections'] ?? [] as $name => $connection) {
     $after = $connection['retry_after'] ?? null;
     $connections[$name] = ['driver' => (string) ($connection['driver'] ?? ''), 'retry_after' => $after === null ? null : (int) $after];
 }
 $env = (string) ($config['app']['env'] ?? '');
-foreach (array_merge([$config['horizon']['defaults'] ?? []], [$config['horizon']['environments'][$env] ?? []]) as $set) {
-    foreach ($set as $supervisor) {
-        $timeouts[] = (int) ($supervisor['timeout'] ?? 60);
+// As Horizon does: the first environment whose pattern fits, each of its supervisors on top of the default of that name.
+$named = $config['horizon'] ?? [];
+foreach ($named['environments'] ?? [] as $pattern => $supervisors) {
+    $pattern = str_replace('\\*', '.*', preg_quote((string) $pattern, '#'));
+    if (preg_match("#^$pattern\\z#", (string) ($named['env'] ?? $env))) {
+        $horizon = array_map(static fn ($supervisor) => [
+            'connection' => (string) ($supervisor['connection'] ?? 'redis'),
+            'timeout' => (int) ($supervisor['timeout'] ?? 60),
+        ], array_replace_recursive($named['defaults'] ?? [], (array) $supervisors));
+        break;
+    }
+}
+
+// What jobs say themselves, by the text of the app's own code: how long they may take, and locks that nothing ends.
+$longest = null;
+$locks = [];
+[$files, $bytes] = [10000, 64 << 20];
+$tree = [];
+if (is_dir("$live/app")) {
+    $tree = new RecursiveDirectoryIterator("$live/app", FilesystemIterator::SKIP_DOTS);
+    $tree = new RecursiveIteratorIterator($tree, RecursiveIteratorIterator::LEAVES_ONLY, RecursiveIteratorIterator::CATCH_GET_CHILD);
+}
+foreach ($tree as $path => $file) {
+    if ($file->getExtension() !== 'php' || !$file->isFile()) {
+        continue;
+    }
+    $bytes -= $file->getSize();
+    if (--$files < 0 || $bytes < 0) {
+        break;
+    }
+    $text = (string) @file_get_contents($path);
+    $name = substr($path, strlen($live) + 1);
+    $name = preg_match('#^[\w./-]+\z#', $name) ? $name : 'app';
+    if (preg_match('/\bnew\s+WithoutOverlapping\b/', $text) && strpos($text, 'expireAfter') === false && count($locks) < 5) {
+        $locks[] = $name;
+    }
+    // A client or a command may have such a property as well.
+    if (!preg_match('/\b(?:ShouldQueue|Queueable|InteractsWithQueue|Dispatchable)\b/', $text) && strpos($name, '/Jobs/') === false) {
+        continue;
+    }
+    $number = '(\d[\d_]*(?:\s*\*\s*\d[\d_]*)*)';
+    $told = '/(?:^|[{;])\s*(?:public|var)\s+(?:readonly\s+)?(?:\??\w+\s+)?\$timeout\s*=\s*' . $number . '\s*;|#\[(?:[\w\\\\]*\\\\)?Timeout\(\s*(?:\w+:\s*)?' . $number . '\s*\)/m';
+    preg_match_all($told, $text, $all, PREG_SET_ORDER);
+    foreach ($all as $one) {
+        $factors = explode('*', str_replace('_', '', end($one)));
+        $seconds = (int) array_product(array_map('intval', $factors));
+        // Nothing is longer than 0, which is for ever.
+        if ($longest === null || ($longest['seconds'] !== 0 && ($seconds === 0 || $seconds > $longest['seconds']))) {
+            $longest = ['seconds' => $seconds, 'file' => $name];
+        }
     }
 }
 $failed = $config['queue']['failed'] ?? [];
@@ -87,5 +135,8 @@ echo "\nconfig ", json_encode([
     'cache' => (string) ($config['cache']['stores'][$store]['driver'] ?? $store),
     // As the framework decides: without a driver the table counts.
     'keeps_failed' => array_key_exists('driver', $failed) ? $driver !== null && $driver !== 'null' : isset($failed['table']),
-    'horizon_timeout' => $timeouts ? max($timeouts) : null,
+    'horizon' => (object) $horizon,
+    'longest_job' => $longest,
+    'endless_locks' => $locks,
+    'jobs_unread' => $files < 0 || $bytes < 0,
 ]), "\n";

@@ -12,8 +12,7 @@ supervisor() {
   case $words in *supervisord*) ;; *) return 0 ;; esac
   conf=$(printf '%s' "$words" | sed -n 's/.* \(-c\|--configuration\)[ =]*\([^ ]*\).*/\2/p')
   for conf in "$conf" /etc/supervisord.conf /etc/supervisor/supervisord.conf; do [ ! -r "$conf" ] || break; done
-  [ -r "$conf" ] || return 0
-  printf 'supervisor %s %s\n' "$1" "$conf" && settings "$conf"
+  { [ -r "$conf" ] && printf 'supervisor %s %s\n' "$1" "$conf" && settings "$conf"; } || return 0
   files=$(sed -n '/^\[include\]/,/^\[[^i]/s/^files[[:space:]]*=//p' "$conf" | sed "s|%(here)s|${conf%/*}|g")
   # shellcheck disable=SC2086
   (cd "${conf%/*}" && for file in $files; do [ ! -r "$file" ] || settings "$file"; done)
@@ -36,5 +35,6 @@ grep -als artisan /proc/[0-9]*/cmdline | while read -r file; do
   esac
   program=$(readlink "/proc/$pid/exe" 2>/dev/null || echo -) parent=$(status PPid "$pid" 2>/dev/null) || continue
   printf '%s %s %s %s %s %s %s\n' "$kind" "$pid" "$parent" "$(status Uid "$pid")" "$program" "${open:--}" "$words"
+  if grep -q '^NSpid:.*[0-9][[:space:]]*[[:space:]][0-9]' "/proc/$pid/status" 2>/dev/null; then echo "boxed $pid"; fi
   case $kind$supervisors in hidden* | *" $parent "*) ;; *) supervisors="$supervisors$parent " && supervisor "$parent" ;; esac
 done

@@ -13,14 +13,6 @@ rows() {
     # One that is removed just now is no fault; nobody to ask is one.
     docker version >/dev/null || exit
 }
-# A shell that waits for PHP keeps TERM from it. One that only prepares becomes PHP within ten seconds.
-is_shell() {
-  read -r program <"/proc/$1/comm" && case $program in docker-init | tini | dumb-init)
-    read -r child _ <"/proc/$1/task/$1/children" && read -r program <"/proc/$child/comm" ;;
-  esac
-  case $program in sh | dash | ash | bash | busybox) ;; *) return 1 ;; esac
-}
-is_old() { awk '{ sub(/.*\) /, "") } NR == 1 { now = $20; next } { exit now - $20 < 1000 }' /proc/self/stat "/proc/$1/stat" 2>/dev/null; }
 list() {
   table=$(rows) || exit
   printf '%s\n' "$table" | while read -r id name state pid code restarts release; do
@@ -34,6 +26,6 @@ list() {
       *) if [ "$restarts" -ge 2 ]; then state=FATAL; else state=BACKOFF; fi ;;
     esac
     if [ "$pid" = 0 ]; then pid=-; fi
-    printf '%s@%s-%s %s %s %s\n' "$group" "$release" "$id" "$state" "$pid" "$release"
+    printf '%s@%s-%s %s %s %s ? %s\n' "$group" "$release" "$id" "$state" "$pid" "$release" "$restarts"
   done
 }

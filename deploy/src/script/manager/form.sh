@@ -16,3 +16,15 @@ would_lose() {
   fi
   return 1
 }
+# The process that a container runs: behind an init of its own it is the one that this has started.
+inner() {
+  read -r program <"/proc/$1/comm" && case $program in
+    docker-init | tini | dumb-init) cut -d ' ' -f 1 "/proc/$1/task/$1/children" ;;
+    *) echo "$1" ;;
+  esac
+}
+# A shell that waits for PHP keeps TERM from it. One that only prepares becomes PHP within ten seconds.
+is_shell() { php=$(inner "$1") && read -r program <"/proc/$php/comm" && case $program in sh | dash | ash | bash | busybox) ;; *) false ;; esac; }
+is_old() { awk '{ sub(/.*\) /, "") } NR == 1 { now = $20; next } { exit now - $20 < 1000 }' /proc/self/stat "/proc/$1/stat" 2>/dev/null; }
+# Whether it listens for signals as Laravel's workers do: by CONT, the 18th of these bits. Any PHP catches TERM, to die of it.
+hears() { php=$(inner "$1") && sed -n 's/^SigCgt:.*\(.....\)$/\1/p' "/proc/$php/status" | grep -q '^[2367abef]'; }

@@ -5,7 +5,10 @@ verb=$1 group=$3 sudo=$4 settings=$5
 shift 5
 as() { if [ "$sudo" = yes ]; then sudo -n "$@"; else "$@"; fi; }
 ctl() { as supervisorctl "$@"; }
-groups() { as cutover-supervisor "$1" "$group" ${2:+"$2"}; }
+# Not every sudo looks for it there: in Debian testing `secure_path` does not say so.
+place=/usr/local/sbin/cutover-supervisor
+if [ "$sudo" != yes ] || [ ! -x "$place" ]; then place=cutover-supervisor; fi
+groups() { as "$place" "$1" "$group" ${2:+"$2"}; }
 listed() {
   case $settings in 'hand_over overlap'*) groups list || exit; return ;; esac
   status=0
@@ -26,13 +29,12 @@ case $verb in
     done ;;
   add | drop | keep) groups "$verb" "$1" ;;
   begin) ctl start "$1" ;;
-  kill)
-    # What ends for good is signalled by its own user, which needs no right.
-    case $settings in *'hand_over overlap'*) kill -KILL "$2" ;; *) ctl signal KILL "$1" ;; esac ;;
+  # Signals go from the user to his own processes, at once and without a right.
+  kill) kill -KILL "$2" ;;
   restart) ctl restart "$group:*" ;;
   end)
     while [ "$#" -gt 1 ]; do
-      ctl signal TERM "$1"
+      kill -TERM "$2" || true
       shift 2
     done ;;
 esac

@@ -20,12 +20,12 @@ units() {
 }
 # Units that are to stay: those of a release (-h), or all others (-v), also one that ran without a template before.
 staying() { printf '%s\n' "$all" | awk '$2 != "ENDING" && ($1 ~ /@/ || $3 != "-") { print $1 }' | grep "$1" -e "^$group@$2-[0-9]*\.service\$" || true; }
-case $verb in add | drop | keep) all=$(units) ;; esac
+case $verb in add | drop | keep | restart) all=$(units) ;; esac
 case $verb in
-  list) units ;;
-  begin) ctl start "$1" ;; kill) kill -KILL "$2" ;;
+  list) units ;; begin) ctl start "$1" ;; kill) kill -KILL "$2" ;;
   end) while [ "$#" -gt 1 ]; do kill -TERM "$2" || true && shift 2; done ;;
-  restart) units | while read -r unit _; do ctl restart "$unit"; done ;;
+  # All at once: each may have a job to finish.
+  restart) set --; for unit in $(printf '%s\n' "$all" | sed 's/ .*//'); do ctl restart "$unit" & set -- "$@" "$!"; done; for pid; do wait "$pid"; done ;;
   add)
     wanted=$2 number=0 release=$1 used=" $(printf '%s\n' "$all" | awk '{ print $1 }' | tr '\n' ' ')"
     set -- $(staying -h "$release")

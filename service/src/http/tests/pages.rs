@@ -265,6 +265,50 @@ async fn a_follower_is_told_when_something_happens() {
 }
 
 #[tokio::test]
+async fn a_worker_is_told_with_all_that_proves_it() {
+    let world = World::start().await;
+    let told = world.send(main_push()).await.json();
+    let id = told["deployments"][0]["id"].as_str().unwrap().to_owned();
+    let release = "20260520T123456Z-1a2b3c4";
+    let proven = Event::WorkerProven {
+        host: cutover_deploy::HostName::parse("web1").unwrap(),
+        worker: "mail:mail_00".to_owned(),
+        pid: 7,
+        release: cutover_deploy::ReleaseId::parse(release).unwrap(),
+        since: "2026-05-20T12:34:58Z".parse().ok(),
+    };
+    world
+        .store
+        .append(
+            &DeploymentId::parse(&id).unwrap(),
+            &[proven],
+            cutover_deploy::now(),
+        )
+        .await
+        .unwrap();
+    let path = format!("/api/v1/deployments/{id}/events?after=0");
+    let told = world.get(&path).await.json();
+    let event = &told["events"][0];
+    assert_eq!(
+        (
+            &event["worker"],
+            &event["pid"],
+            &event["release"],
+            &event["since"]
+        ),
+        (
+            &json!("mail:mail_00"),
+            &json!(7),
+            &json!(release),
+            &json!("2026-05-20T12:34:58Z")
+        )
+    );
+    let page = world.get(&format!("/deployments/{id}")).await.text;
+    let line = format!("worker mail:mail_00 (pid 7) runs {release} since 2026-05-20 12:34:58 UTC");
+    assert!(page.contains(&line), "{page}");
+}
+
+#[tokio::test]
 async fn a_stopping_service_is_not_ready_and_still_keeps_deliveries() {
     let world = World::start().await;
     assert_eq!(world.get("/readyz").await.status, 200);

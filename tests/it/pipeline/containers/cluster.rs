@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cutover_deploy::Kind;
+use cutover_deploy::{Event, Kind};
 use insta::assert_snapshot;
-use kit::{Cluster, wait_for};
+use kit::{Cluster, WORKER, wait_for};
 
-use super::{Ground, Shop, ended};
+use super::{APP, Ground, Shop, ended};
 use crate::pipeline::told::Told;
 
 const WORKERS: &str = r#"manager = "kubernetes"
@@ -40,7 +40,9 @@ impl Shop {
 
     /// Commits a change, makes its image and deploys it.
     async fn release(&self, mark: &str) -> Told {
-        let request = self.scene.wish(&[("mark", mark)]).await;
+        let code = code();
+        let files = [&APP[..], &[("artisan", &*code), ("mark", mark)]].concat();
+        let request = self.scene.wish(&files).await;
         self.image(&request.kind).await;
         self.scene.run(&request).await
     }
@@ -138,6 +140,8 @@ async fn pods_follow_a_release_and_a_lost_job_takes_it_back() {
 
     refused(&mut shop).await;
     lost(&shop).await;
+    without_an_image(&mut shop).await;
+    in_a_crash_loop(&mut shop).await;
     as_the_doctor_sees_it(&shop).await;
     shop.close().await;
 }
@@ -221,13 +225,110 @@ async fn lost(shop: &Shop) {
     shop.pods_settle(&["r1", "r1"]).await;
 }
 
-/// A Deployment whose pods would lose a job, and the one of before.
+/// The worker of a release, which says by the folder that it lies in what it is of.
+fn code() -> String {
+    let named = "getenv('CUTOVER_RELEASE') ?: basename(__DIR__)";
+    assert!(WORKER.contains(named), "{WORKER}");
+    WORKER.replace(named, "basename(__DIR__)")
+}
+
+/// The template for pods whose code is on their node: one image, and below `folder` what they run.
+fn on_the_node(shop: &Shop, folder: &str) -> String {
+    let root = shop.scene.host().path().display().to_string();
+    let mut text = manifest(shop);
+    for (word, value) in [
+        (
+            r#"["php", "artisan"]"#,
+            format!(
+                r#"["php", "{root}/{folder}/artisan", "queue:work", "--tries=3", "--max-time=3600"]"#
+            ),
+        ),
+        (
+            "volumeMounts: [",
+            format!("volumeMounts: [{{name: app, mountPath: {root}}}, "),
+        ),
+        (
+            "volumes: [",
+            format!("volumes: [{{name: app, hostPath: {{path: {root}}}}}, "),
+        ),
+    ] {
+        assert!(text.contains(word), "{word}");
+        text = text.replace(word, &value);
+    }
+    text
+}
+
+/// Pods that are only started anew: what they run is what their command names by the release.
+async fn without_an_image(shop: &mut Shop) {
+    let ask = async |shop: &Shop| {
+        let ready = ["rollout", "status", "deployment/shop-worker"];
+        shop.cluster().ask(&ready).await;
+        shop.pods_settle(&["r1", "r1"]).await;
+    };
+    shop.configure(", image = \"shop:{commit}\"", "");
+    shop.cluster().apply(&on_the_node(shop, "current")).await;
+    ask(shop).await;
+    let live = shop.scene.live();
+    let told = shop.scene.deploy(&[("mark", "five")]).await;
+    ended(&told, 1);
+    let reason = "start before it leads to their release";
+    assert!(told.outcome().contains(reason), "{}", told.outcome());
+    assert_eq!(shop.scene.live(), live);
+
+    let by_release = on_the_node(shop, "releases/$(CUTOVER_RELEASE)");
+    shop.cluster().apply(&by_release).await;
+    ask(shop).await;
+    assert_eq!(shop.begin("shared").await, "r1");
+    let request = shop.scene.wish(&[("mark", "six")]).await;
+    let running = shop.scene.begin(&request);
+    shop.in_pods("r1 told").await;
+    assert_eq!(shop.end("shared").await, "r1");
+    let told = running.end().await;
+    ended(&told, 0);
+    let proven = told.story().matches(" runs r7").count();
+    assert_eq!(proven, 2, "{}", told.story());
+    shop.pods_settle(&["r7", "r7"]).await;
+    assert_eq!(shop.begin("next").await, "r7");
+    assert_eq!(shop.end("next").await, "r7");
+    ended(&shop.scene.rollback().await, 0);
+    shop.pods_settle(&["r1", "r1"]).await;
+    assert_eq!(shop.begin("again").await, "r1");
+    assert_eq!(shop.end("again").await, "r1");
+    assert_eq!(shop.images().await, ["shop:first", "shop:first"]);
+}
+
+/// A release that is proven and ends only when jobs come is taken back while it is watched.
+async fn in_a_crash_loop(shop: &mut Shop) {
+    let watched = "\n[environments.production.alarms]\ninterval = \"200ms\"\n\
+        [environments.production.alarms.workers]\nrestarts = 9\n";
+    shop.configure("branch = \"main\"", "branch = \"main\"\nwatch = \"1h\"");
+    shop.configure(
+        "after_drain = \"fail\"",
+        &format!("after_drain = \"fail\"{watched}"),
+    );
+    let crashes = "<?php while (! is_file(getenv('QUEUE').'/let/crash')) { usleep(20000); clearstatcache(); } exit(1);";
+    let request = shop.scene.wish(&[("artisan", crashes)]).await;
+    let running = shop.scene.begin(&request);
+    let looked = |event: &Event| matches!(event, Event::Looked { .. });
+    running.tells(looked).await;
+    let crash = shop.queue().join("let/crash");
+    std::fs::write(&crash, "").unwrap();
+    let told = running.end().await;
+    ended(&told, 1);
+    let seen = told.outcome();
+    assert!(seen.contains("is FATAL:CrashLoopBackOff"), "{seen}");
+    assert!(!seen.contains("started anew 0 times"), "{seen}");
+    shop.pods_settle(&["r1", "r1"]).await;
+}
+
+/// A Deployment with which all is well, and one whose pods would lose a job.
 async fn as_the_doctor_sees_it(shop: &Shop) {
-    assert_snapshot!(shop.diagnosed(|_| {}).await, @"
-    not checked container.grace: deployment/shop-worker: how long a job may take was not seen
-    not checked container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, and not here
-    container.shell-form is fine
-    ");
+    assert_snapshot!(shop.all_diagnosed().await, @r#"
+    container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, which no cluster tells; docker image inspect --format '{{.Config.StopSignal}}' IMAGE  # nothing, or SIGTERM
+    php.pcntl: deployment/shop-worker: whether the PHP of its image has pcntl is not seen from here; docker-php-ext-install pcntl in its Dockerfile, and pcntl_* out of disable_functions
+    queue.watched: nothing looks at failed and overdue jobs after a swap; watch = "5m", and [environments.production.alarms.queue] with failed = 0
+    fine: app.debug container.grace container.shell-form env.rights health.body health.release host.clock host.disk host.inodes host.key host.ln host.reach php.extensions php.versions queue.cache-prefix queue.cache-store queue.failed-jobs queue.overlap-lock queue.retry-after releases.kept shared.linked web.dotfiles workers.hand-over workers.listen workers.max-time workers.memory workers.running workers.stale workers.timeout workers.tries workers.unmanaged
+    "#);
     let ill = manifest(shop)
         .replace(
             r#"["php", "artisan"]"#,
@@ -236,11 +337,15 @@ async fn as_the_doctor_sees_it(shop: &Shop) {
         .replace(
             "terminationGracePeriodSeconds: 70",
             "terminationGracePeriodSeconds: 5",
+        )
+        .replace(
+            "          env:\n",
+            "          lifecycle: {preStop: {exec: {command: [\"sleep\", \"2\"]}}}\n          env:\n",
         );
     shop.cluster().apply(&ill).await;
     assert_snapshot!(shop.diagnosed(|_| {}).await, @r#"
-    container.grace: deployment/shop-worker gets 5 s, and a job may take 90 s; terminationGracePeriodSeconds: 100
+    container.grace: deployment/shop-worker gets 3 s after its preStop hook of 2 s, and a job may take 90 s; terminationGracePeriodSeconds: 102
     container.shell-form: deployment/shop-worker starts its worker under a shell, which keeps TERM to itself; ["php", "artisan", "queue:work"], or `exec php …` in the shell
-    not checked container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, and not here
+    container.stop-signal: deployment/shop-worker: the signal that ends it stands in its image, which no cluster tells; docker image inspect --format '{{.Config.StopSignal}}' IMAGE  # nothing, or SIGTERM
     "#);
 }

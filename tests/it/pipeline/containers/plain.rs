@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use kit::{WORKER, wait_for};
 
-use super::{Shop, ended};
+use super::{APP, Shop, ended};
 use crate::pipeline::told::Told;
 
 /// One image for all releases, whose folder is brought in.
@@ -16,7 +16,9 @@ const COMMAND: &str = r#"["php", "artisan", "queue:work"]"#;
 
 #[tokio::test]
 async fn a_long_job_ends_in_its_old_container_while_the_new_release_is_live() {
-    let shop = Shop::start(MOUNTED).await;
+    let command = r#"["php", "artisan", "queue:work", "--tries=3", "--max-time=3600"]"#;
+    let careful = MOUNTED.replace(COMMAND, command) + "\ndrain_timeout = \"70s\"";
+    let shop = Shop::start(&careful).await;
     ended(&shop.deploy("one").await, 0);
     assert_eq!(shop.containers().await, ["r1 running", "r1 running"]);
     assert_eq!(shop.begin("long").await, "r1");
@@ -36,6 +38,10 @@ async fn a_long_job_ends_in_its_old_container_while_the_new_release_is_live() {
     shop.settles(&["r1 running", "r1 running"]).await;
     assert_eq!(shop.begin("back").await, "r1");
     assert_eq!(shop.end("back").await, "r1");
+    assert_snapshot!(shop.all_diagnosed().await, @r#"
+    queue.watched: nothing looks at failed and overdue jobs after a swap; watch = "5m", and [environments.production.alarms.queue] with failed = 0
+    fine: app.debug container.grace container.shell-form container.stop-signal env.rights health.body health.release host.clock host.disk host.inodes host.key host.ln host.reach host.sudo php.extensions php.pcntl php.versions queue.cache-prefix queue.cache-store queue.failed-jobs queue.overlap-lock queue.retry-after releases.kept shared.linked web.dotfiles workers.hand-over workers.listen workers.max-time workers.memory workers.running workers.stale workers.timeout workers.tries workers.unmanaged
+    "#);
     shop.close().await;
 }
 
@@ -84,7 +90,14 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
         COMMAND,
         r#"["sh", "-c", "umask 2 && exec php artisan queue:work"]"#,
     );
-    ended(&shop.deploy("two").await, 0);
+    let deaf = "<?php $self = fopen(__FILE__, 'r'); while (true) { sleep(1); }";
+    ended(
+        &shop
+            .scene
+            .deploy(&[&APP[..], &[("artisan", deaf)]].concat())
+            .await,
+        0,
+    );
     // Nor does the doctor see one; but what they are given is less than a job may take, and than a longer drain.
     assert_snapshot!(shop.diagnosed(|_| {}).await, @r#"
     container.grace: shop-worker.r4-1 gets 2 s, and a job may take 60 s; drain_timeout = "70s", then deploy
@@ -101,6 +114,18 @@ async fn what_would_lose_a_job_is_refused_before_anything_is_touched() {
     container.shell-form is fine
     container.stop-signal is fine
     "#);
+    // Nor do they listen for signals, which is clear once they have had the time to begin with it.
+    let named = "a worker that listens for no signals to be named";
+    wait_for(named, Duration::from_secs(30), async || {
+        let told = shop.all_diagnosed().await;
+        let found = "php.pcntl: shop-worker.r4-1: its worker listens for no signals";
+        if told.contains(found) {
+            Ok(())
+        } else {
+            Err(told)
+        }
+    })
+    .await;
     shop.close().await;
 }
 

@@ -9,6 +9,12 @@ use super::{
 
 const SECOND: &str = "20260102T000000Z-2222222";
 
+/// Laravel then takes its PHP for one without `pcntl`.
+const DEAF: &str = "<?php
+namespace Illuminate\\Queue;
+function extension_loaded($name) { return $name !== 'pcntl' && \\extension_loaded($name); }
+";
+
 #[tokio::test]
 async fn what_is_wrong_with_files_queue_and_cache_is_named() {
     let scene = healthy().await;
@@ -44,6 +50,7 @@ async fn what_is_wrong_with_files_queue_and_cache_is_named() {
     .await;
     let told = diagnosis_with(&scene, |config, environment| {
         config.steps.after_swap = vec!["php artisan queue:restart".to_owned()];
+        config.steps.prepare = vec!["php artisan config:cache".to_owned()];
         environment.keep_releases = 1;
         environment.alarms.queue = None;
         environment.health.as_mut().unwrap().json.clear();
@@ -62,7 +69,9 @@ async fn what_is_wrong_with_files_queue_and_cache_is_named() {
     risk env.keys: /srv/shop/shared/.env lacks SHOP_TOKEN of .env.example
     risk env.rights: /srv/shop/shared/.env has the mode 644
     risk health.body: health reads no body: an empty page with 200 passes
+    risk health.release: health does not ask which release answers
     risk queue.failed-jobs: jobs that failed for good are kept nowhere
+    risk release.views: no line of `steps.prepare` compiles views
     risk shared.linked: /srv/shop/current/storage does not lead to /srv/shop/shared/storage
     remark queue.watched: nothing looks at failed and overdue jobs after a swap
     remark releases.kept: only the live release and the one before it are kept
@@ -92,13 +101,25 @@ async fn a_php_that_does_not_fit_is_named() {
     host.sh("cp \"$(readlink -f /usr/bin/php)\" ../../bin/php7.4")
         .await;
     let other = file(&scene, "bin/php7.4").display().to_string();
+    host.write("deaf.php", DEAF);
+    let deaf = host.path().join("deaf.php").display().to_string();
     edit(&scene, WORKERS, |text| {
-        text.replace("command=php ", &format!("command={other} "))
+        let command = format!("command={other} -d auto_prepend_file={deaf} ");
+        text.replace("command=php ", &command)
     });
     supervisor_reads(&scene).await;
     let version = host.sh("php -r 'echo PHP_VERSION;'").await;
-    let picture = |told: &super::Diagnosis| picture(&scene, told).replace(&version, "8.2.X");
+    let pids = host
+        .sh("supervisorctl status | sed 's/.*pid \\([0-9]*\\),.*/\\1/'")
+        .await;
+    let picture = |told: &super::Diagnosis| {
+        let picture = picture(&scene, told).replace(&version, "8.2.X");
+        let named = |shown: String, pid: &str| shown.replace(&format!("(pid {pid})"), "(pid PID)");
+        pids.lines().fold(picture, named)
+    };
     assert_snapshot!(picture(&diagnosis(&scene).await), @"
+    loses php.pcntl: app-worker:app-worker_00 runs queue:work (pid PID) and does not handle TERM
+    loses php.pcntl: app-worker:app-worker_01 runs queue:work (pid PID) and does not handle TERM
     loses php.pcntl: PHP 8.2.X of the command line lacks pcntl_async_signals
     risk php.extensions: PHP 8.2.X of the command line lacks imaginary (wanted by acme/shop)
     risk php.extensions: PHP 8.2.X of PHP-FPM lacks imaginary (wanted by acme/shop)
@@ -118,6 +139,7 @@ async fn a_php_that_does_not_fit_is_named() {
     not checked queue.cache-prefix: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.X.
     not checked queue.cache-store: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.X.
     not checked queue.failed-jobs: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.X.
+    not checked queue.overlap-lock: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.X.
     not checked queue.retry-after: Your Composer dependencies require a PHP version ">= 8.1.0". You are running 8.2.X.
     "#);
     scene.close().await;

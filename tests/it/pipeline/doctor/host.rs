@@ -40,13 +40,12 @@ async fn a_machine_without_room_time_or_rights_is_named() {
     risk host.disk: 99 % of the disk below /srv/shop is free, 65 MB
     risk host.inodes: 0 % of the inodes below /srv/shop are free, 0
     risk host.sudo: sudo does not allow `supervisorctl status app-worker:*` without a password
-    risk host.sudo: sudo does not allow `supervisorctl signal TERM app-worker:app-worker_00` without a password
     risk host.sudo: sudo does not allow `supervisorctl start app-worker:app-worker_00` without a password
-    risk host.sudo: sudo does not allow `supervisorctl signal KILL app-worker:app-worker_00` without a password
     remark host.ln: `ln` is BusyBox's: `ln -sfn` removes a link before it makes the new one
     not checked queue.cache-prefix: php is not installed
     not checked queue.cache-store: php is not installed
     not checked queue.failed-jobs: php is not installed
+    not checked queue.overlap-lock: php is not installed
     not checked queue.retry-after: php is not installed
     not checked shared.linked: nothing is live yet
     not checked supervisor.autorestart: group app-worker: no file of supervisor that may be read tells of it; needs a running worker, or root
@@ -59,6 +58,7 @@ async fn a_machine_without_room_time_or_rights_is_named() {
     not checked workers.drain: group app-worker: no command line was seen
     not checked workers.listen: group app-worker: no command line was seen
     not checked workers.max-time: group app-worker: no command line was seen
+    not checked workers.memory: group app-worker: no command line was seen
     not checked workers.running: group app-worker: supervisorctl status app-worker:*: a password is required
     not checked workers.stale: group app-worker: supervisorctl status app-worker:*: a password is required
     not checked workers.timeout: group app-worker: no command line was seen

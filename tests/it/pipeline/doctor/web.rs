@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cutover_deploy::config::FpmAction;
+use cutover_deploy::doctor::Severity;
+use cutover_deploy::plan::AfterSwap;
 use insta::assert_snapshot;
 use kit::{Daemon, wait_for};
 
@@ -71,6 +73,37 @@ async fn what_nginx_and_php_fpm_do_wrong_is_named() {
         .iter()
         .find(|found| found.id == "fpm.process-control-timeout");
     assert_snapshot!(found.unwrap().found, @"process_control_timeout is 0, and each swap reloads PHP-FPM");
+
+    // How bad it is depends on what follows a swap.
+    for (action, severity) in [
+        (FpmAction::Auto, Severity::Risk),
+        (FpmAction::Reset, Severity::Loses),
+    ] {
+        let told = diagnosis_with(&scene, |_, environment| {
+            environment.php_fpm.as_mut().unwrap().after_swap = action;
+        });
+        let told = told.await;
+        let mut found = told.findings.iter();
+        let found = found.find(|found| found.id == "fpm.document-root");
+        assert_eq!(found.unwrap().severity, severity, "{found:?}");
+    }
+    // Where nobody says that there is a pool, it is seen that there is one, and no more.
+    let told = diagnosis_with(&scene, |_, environment| environment.php_fpm = None).await;
+    let of_fpm = |line: &&str| line.contains(" fpm.");
+    let shown = picture(&scene, &told);
+    assert_snapshot!(shown.lines().filter(of_fpm).collect::<Vec<_>>().join("\n"), @"
+    not checked fpm.document-root: PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below `[environments.production.php_fpm]`
+    not checked fpm.opcache-room: PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below `[environments.production.php_fpm]`
+    not checked fpm.process-control-timeout: PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below `[environments.production.php_fpm]`
+    not checked fpm.writes: PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below `[environments.production.php_fpm]`
+    ");
+    assert!(told.is_blind());
+    // What a plan says as well.
+    let follows: Vec<String> = told.after_swap.iter().map(AfterSwap::line).collect();
+    assert!(
+        follows[0].starts_with("after the swap on web1: php-fpm: not known: PHP-FPM runs here"),
+        "{follows:?}"
+    );
 
     host.kill_daemon(Daemon::PhpFpm).await;
     let told = diagnosis(&scene).await;

@@ -13,6 +13,16 @@ use super::{
 
 const SECOND: &str = "20260102T000000Z-2222222";
 
+/// A job that takes long, and a lock for ever if it is killed.
+const REPORT: &str = "<?php
+namespace App\\Jobs;
+class Report implements \\Illuminate\\Contracts\\Queue\\ShouldQueue
+{
+    public int $timeout = 15 * 60;
+    public function middleware() { return [new WithoutOverlapping('report')]; }
+}
+";
+
 #[tokio::test]
 async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker() {
     let scene = healthy().await;
@@ -21,6 +31,8 @@ async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker(
             "--tries=3 --timeout=60 --max-time=3600",
             "--tries=1 --timeout=120",
         )
+        // It ends as soon as it would look for another job.
+        .replace("--sleep=0.1", "--sleep=60 --memory=0")
         .replace("stopwaitsecs=70", "stopwaitsecs=10")
         .replace("stopsignal=TERM", "stopsignal=INT\nstopasgroup=true")
         .replace("autorestart=true", "")
@@ -33,6 +45,7 @@ async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker(
     loses supervisor.stopwaitsecs: app-worker: stopwaitsecs is 10, and a job may take 120 s
     risk supervisor.stopasgroup: app-worker: stopasgroup=true
     risk workers.drain: app-worker: drain_timeout is 70 s, and a job that takes 120 s takes the deployment back
+    risk workers.memory: app-worker: --memory=0
     risk workers.tries: app-worker: --tries is 1
     remark workers.max-time: app-worker: neither --max-time nor --max-jobs
     ");
@@ -72,6 +85,15 @@ async fn what_kills_a_job_is_named_by_the_words_of_supervisor_and_of_the_worker(
 
     fs::write(file(&scene, WORKERS), before).unwrap();
     supervisor_reads(&scene).await;
+    // What a job says itself goes before what its worker is told.
+    scene.host().write("current/app/Jobs/Report.php", REPORT);
+    assert_snapshot!(picture(&scene, &diagnosis(&scene).await), @"
+    loses queue.retry-after: retry_after of redis is 90 s, and a job may take 900 s ($timeout in app/Jobs/Report.php)
+    loses supervisor.stopwaitsecs: app-worker: stopwaitsecs is 70, and a job may take 900 s ($timeout in app/Jobs/Report.php)
+    risk queue.overlap-lock: WithoutOverlapping without expireAfter in app/Jobs/Report.php
+    risk workers.drain: app-worker: drain_timeout is 70 s, and a job that takes 900 s ($timeout in app/Jobs/Report.php) takes the deployment back
+    ");
+    scene.host().sh("rm current/app/Jobs/Report.php").await;
     well(&scene).await;
     scene.close().await;
 }

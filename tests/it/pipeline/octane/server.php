@@ -8,7 +8,7 @@ $workers = [];
 $ends = false;
 function work($socket, string $base): never
 {
-    $release = basename($base);
+    $release = preg_replace('#.*/releases/([^/]+).*#', '$1', $base);
     $ends = false;
     pcntl_async_signals(true);
     pcntl_signal(SIGTERM, function () use (&$ends) { $ends = true; });

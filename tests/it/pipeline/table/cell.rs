@@ -106,7 +106,11 @@ impl Lane {
         let reload = scene.host().dir().join("bin/systemctl");
         std::fs::write(reload, "#!/bin/sh\n").unwrap();
         let relay = match fault {
-            Fault::Reset => Some(scene.behind_relay().await),
+            Fault::Reset => {
+                let relay = Relay::to(scene.host().ssh_port()).await;
+                scene.behind(&relay);
+                Some(relay)
+            }
             _ => None,
         };
         let lane = Self {

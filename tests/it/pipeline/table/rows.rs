@@ -45,6 +45,8 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         migrate,
         // Only where the environment wants it.
         migrate_back: _,
+        start,
+        leave,
         switch,
         health,
         rejoin,
@@ -85,6 +87,8 @@ pub(super) fn sequence(story: Story, plan: &HostPlan) -> Vec<Row> {
         return named(story, all);
     }
     add("migrate", to_its_end(migrate), migrate);
+    add("start", to_its_end(start), start);
+    add("leave", to_its_end(leave), leave);
     add("switch", to_its_end(switch), switch);
     add("health", asked(health), &[]);
     match story {

@@ -98,7 +98,7 @@ async fn a_rollback_with_nothing_to_return_to_says_so_and_holds_nothing() {
       
       ```text
       plan: there is no earlier release that was healthy on every host
-      See what is there with `cutover releases <environment>`, or deploy the commit that you want.
+      See what is there with `cutover releases production`, or deploy the commit that you want.
       ```
       
       [Follow it](http://127.0.0.1:<port>/deployments/<id 2>)
