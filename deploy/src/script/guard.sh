@@ -29,12 +29,12 @@ setsid sh -euc "$steps" steps "$@" </dev/null 2>&1 &
 group=$!
 {
   cat <&3 >/dev/null
-  kill -TERM "-$group"
+  # It may be about to become a group only.
+  kill -TERM "-$group" || kill -TERM "$group"
 } >/dev/null 2>&1 &
-watch=$!
-status=0
+watch=$! status=0
 wait "$group" || status=$?
 kill "$watch" 2>/dev/null || true
-# Whoever called it off may have looked for what was brought before it was there.
-if [ -n "$orders" ] && [ "$status" = 143 ]; then rm -rf "$file" "$file.new" "$file.d" "${file%/*}/.parts"; fi
+# Whoever called it off may have looked for what was brought before it was there. Steps that went well have moved it away.
+if [ -n "$orders" ] && [ "$status" != 0 ]; then rm -rf "$file" "$file.new" "$file.d" "${file%/*}/.parts"; fi
 exit "$status"
