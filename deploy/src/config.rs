@@ -332,6 +332,16 @@ pub enum PoolAddress {
     Port(String, u16),
 }
 
+impl PoolAddress {
+    /// As PHP names it.
+    pub(crate) fn stream(&self) -> String {
+        match self {
+            Self::Socket(path) => format!("unix://{path}"),
+            Self::Port(..) => format!("tcp://{self}"),
+        }
+    }
+}
+
 impl fmt::Display for PoolAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

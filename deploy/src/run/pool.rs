@@ -198,7 +198,7 @@ pub(super) async fn beside(
     }
     let swaps = matches!(phase, Phase::Switch | Phase::Undo);
     let swap = steps.iter().find(|step| swaps && step.name == "swap");
-    let Some(release) = swap.and_then(|swap| swap.args.get(1)).cloned() else {
+    let Some([_, release, tag, ..]) = swap.map(|swap| &swap.args[..]) else {
         return finish(phase, steps, host, job, leased, events).await;
     };
     let follows = follow::follows(fpm, address, leased).await;
@@ -208,7 +208,8 @@ pub(super) async fn beside(
     let told = Told {
         follows,
         word,
-        release,
+        release: release.clone(),
+        next: format!("{}/current.{tag}", folder(leased)),
         address,
     };
     told.beside(phase, steps, host, job, leased, events).await

@@ -9,7 +9,9 @@
 //   forget  OPcache forgets what lies below these folders
 //   doctor  the status, and more beside it; the folders are those that the app writes to
 // With CUTOVER_RELEASE `reset` and `renew` wait until the link CUTOVER_CURRENT leads to it, so that no trip of the line lies between
-// the swap and them. While they wait they have a lock on this file, and whoever swaps waits for that. 425 says that it did not come.
+// the swap and them. Once CUTOVER_NEXT is there, which becomes that link, they have a lock on this file, and whoever swaps waits for
+// that. Before, `renew` keeps all processes busy that have nothing to do: one of them might take a request between the swap and its
+// end. They are reached at CUTOVER_POOL. 425 says that the swap did not come.
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
@@ -25,15 +27,39 @@ foreach (['readlink', 'flock', 'usleep'] as $needed) {
 // Who cannot see where it leads would wait for nothing.
 $sees = $sees && @readlink($link) !== false;
 
+$lines = [];
+/** Keeps processes busy that have nothing to do, until their lines are closed. Whether none is left, or none can be reached. */
+$keeps = static function (string $pool) use (&$lines): bool {
+    $states = array_count_values(array_column(fpm_get_status()['procs'] ?? [], 'state'));
+    $idle = $states['Idle'] ?? 0;
+    for ($coming = count($lines) - ($states['Reading headers'] ?? 0); $coming < $idle; $coming++) {
+        $line = @stream_socket_client($pool, $error, $why, 0.1);
+        // The first byte of a question that never goes on.
+        if (!$line || !@fwrite($line, "\1")) {
+            return true;
+        }
+        $lines[] = $line;
+    }
+    return $idle === 0;
+};
 /** Whether the link leads to the release, after some seconds at most. */
-$swapped = static function (string $release) use ($link, $sees): bool {
+$swapped = static function (string $release) use ($ask, $link, $sees, $keeps, $renews): bool {
+    $next = $_SERVER['CUTOVER_NEXT'] ?? '';
+    $pool = $ask === 'renew' && $renews && function_exists('stream_socket_client') ? $_SERVER['CUTOVER_POOL'] ?? '' : '';
     $lock = $sees ? @fopen(__FILE__, 'r') : false;
-    for ($until = microtime(true) + 5; $lock && microtime(true) < $until; usleep(500)) {
+    $patience = null;
+    for ($until = microtime(true) + 5; $lock && ($now = microtime(true)) < $until; usleep(500)) {
         if (basename((string) @readlink($link)) === $release) {
             return true;
         }
-        // Whoever has it for himself does not keep this process waiting.
-        flock($lock, LOCK_SH | LOCK_NB);
+        if (@readlink($next) === false) {
+            continue;
+        }
+        $patience = $patience ?? $now + 0.2;
+        if ($pool === '' || $keeps($pool) || $now > $patience) {
+            // Whoever has it for himself does not keep this process waiting.
+            flock($lock, LOCK_SH | LOCK_NB);
+        }
     }
     return false;
 };
@@ -52,6 +78,7 @@ if ($ask === 'reset' || $ask === 'renew') {
         // 3 is SIGQUIT, and the error 3 that nobody has this number any more: their names come with an extension.
         $ended = array_filter($processes, static fn ($pid) => posix_kill($pid, 3) || posix_get_last_error() === 3);
         $told += ['renewed' => count($ended), 'of' => count($processes)];
+        $lines = [];
     }
     echo json_encode($told);
     return;

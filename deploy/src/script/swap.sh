@@ -16,7 +16,7 @@ ln -s "releases/$release" "$root/.cutover/current.$tag"
 if [ -r "$asked" ] && [ "$(readlink "$root/current" || true)" != "releases/$release" ]; then
   exec 9<"$asked"
   until=$(($(date +%s) + 5))
-  while flock -n 9 && flock -u 9 && [ "$(date +%s)" -lt "$until" ]; do sleep 0.02; done
+  while flock -n 9 && flock -u 9 && [ "$(date +%s)" -lt "$until" ]; do sleep 0.005; done
   exec 9<&-
 fi
 mv -T "$root/.cutover/current.$tag" "$root/current"

@@ -2,6 +2,8 @@
 //! before anybody else can see it.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use cutover_deploy::Config;
@@ -152,25 +154,7 @@ async fn asked_once(scene: &mut Scene, text: &str) {
         let of = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
         (of("renew 200 "), of("reset "))
     };
-    // Somebody in the pool waits for the swap before it is made.
-    scene.host().hold_at("swap");
-    let running = begin(scene, SampleApp::code("three")).await;
-    scene.host().reached("swap").await;
-    wait_for("the pool to wait", Duration::from_mins(1), async || {
-        let held = scene
-            .host()
-            .sh("cd .cutover; flock -n ask-*.php true || echo held")
-            .await;
-        if held.contains("held") {
-            Ok(())
-        } else {
-            Err(held)
-        }
-    })
-    .await;
-    assert_eq!(scene.host().health().await.1["code"], "two");
-    scene.host().mend_step("swap");
-    let told = running.end().await;
+    let told = deploy(scene, SampleApp::code("three")).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
     assert_eq!(scene.host().health().await.1["code"], "three");
     let (renewed, reset) = asked();
@@ -182,6 +166,49 @@ async fn asked_once(scene: &mut Scene, text: &str) {
     ");
     assert_eq!(asked(), (renewed + 1, reset), "nothing is asked twice");
     assert_eq!(scene.host().health().await.1["code"], "two");
+}
+
+/// Lines to the pool that are open, those among them that nobody has taken yet.
+fn lines(scene: &Scene) -> usize {
+    let socket = scene.host().dir().join("run/php-fpm.sock");
+    let open = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let to_it = |line: &&str| line.ends_with(socket.to_str().unwrap());
+    open.lines().filter(to_it).count()
+}
+
+#[tokio::test]
+async fn whoever_asks_while_the_swap_is_made_is_served_the_new_release() {
+    let scene = asked(Web::DocumentRoot).await;
+    let host = scene.host();
+    assert_eq!(host.health().await.1["code"], "one");
+    // The swap is all but made: whoever waits for it in the pool is there.
+    let held = host.dir().join("held");
+    let mv = "#!/bin/sh\ncase $* in *.cutover/current.*) touch HELD; while [ -e HELD ]; do sleep 0.01; done ;; esac\nexec /bin/mv \"$@\"\n";
+    let mv = mv.replace("HELD", held.to_str().unwrap());
+    let shim = host.dir().join("bin/mv");
+    std::fs::write(&shim, mv).unwrap();
+    std::fs::set_permissions(&shim, Permissions::from_mode(0o755)).unwrap();
+    let running = begin(&scene, SampleApp::code("two")).await;
+    wait_for("the swap", Duration::from_mins(1), async || {
+        held.exists().then_some(()).ok_or("not yet".to_owned())
+    })
+    .await;
+    let before = lines(&scene);
+    let comes = wait_for("the question to wait", Duration::from_mins(1), async || {
+        (lines(&scene) > before)
+            .then_some(())
+            .ok_or("not yet".to_owned())
+    });
+    let swapping = async {
+        comes.await;
+        std::fs::remove_file(&held).unwrap();
+    };
+    let ((status, said), ()) = tokio::join!(host.health(), swapping);
+    assert_eq!((status, &said["code"]), (200, &"two".into()), "{said}");
+    let told = running.end().await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    nothing_is_left(&scene);
+    scene.close().await;
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ pub(super) struct Told<'a> {
     pub(super) follows: Follows,
     pub(super) word: &'static str,
     pub(super) release: String,
+    /// The link that becomes `current` in the swap.
+    pub(super) next: String,
     pub(super) address: &'a PoolAddress,
 }
 
@@ -118,7 +120,10 @@ impl Told<'_> {
             let ahead = !swap.is_done();
             let mut params = question.clone();
             if ahead {
-                params = params.custom("CUTOVER_RELEASE", self.release.clone());
+                params = params
+                    .custom("CUTOVER_RELEASE", self.release.clone())
+                    .custom("CUTOVER_NEXT", self.next.clone())
+                    .custom("CUTOVER_POOL", self.address.stream());
             }
             let answered = call(socket, params, PATIENCE).await;
             match answered.and_then(|answer| self.follows.followed(&answer)) {
@@ -202,6 +207,7 @@ mod tests {
             follows: Follows::Reset,
             word: "reset",
             release: "r2".to_owned(),
+            next: "/srv/app/.cutover/current.d2".to_owned(),
             address: &address,
         };
         let question = Params::default();
