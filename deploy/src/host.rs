@@ -1,6 +1,7 @@
 //! A machine reached over a connection: channels, and what can go wrong with them.
 
 use crate::config::Host;
+use crate::plan::fit;
 use crate::{Failure, HostName};
 
 mod kept;
@@ -47,7 +48,6 @@ pub(crate) enum ConnectReason {
 impl HostError {
     /// The failure as it is told, with what to do about it.
     pub(crate) fn failure(&self, host: &Host, step: &str) -> Failure {
-        let address = &host.address;
         let hint = match self {
             Self::Connect {
                 reason: ConnectReason::HostKey(offer),
@@ -64,8 +64,8 @@ impl HostError {
                 ..
             } => {
                 format!(
-                    "Check that the host is up and reachable: `ssh -p {} {} true`.",
-                    address.port, address.host
+                    "Check that the host is up and reachable: `ssh {} true`.",
+                    fit::ssh_line(host)
                 )
             }
             Self::Lost(_) | Self::Silent { .. } | Self::Channel { .. } => {

@@ -34,7 +34,7 @@ mod segment;
 mod watch;
 
 pub use crate::host::Kept;
-pub use ask::{Worker, held, needs_artifact, survey, workers};
+pub use ask::{Roster, Worker, held, needs_artifact, survey, workers};
 pub use check::{Checked, check};
 pub use doctor::examine;
 pub use hold::{HoldAnswer, Wanted, hold};

@@ -185,6 +185,15 @@ impl Workers {
         }
     }
 
+    /// The file that tells what its manager has to allow.
+    #[cfg(feature = "run")]
+    pub(crate) fn needs(&self) -> &'static str {
+        match self.manager {
+            Manager::Docker | Manager::Compose | Manager::Kubernetes => "docs/containers.md",
+            _ => "templates/sudoers",
+        }
+    }
+
     /// What the recipe of its manager gets beside group and sudo: `key value`, a line each.
     pub(crate) fn settings(&self) -> String {
         let mut lines = vec![format!("hand_over {}", self.hand_over.word())];

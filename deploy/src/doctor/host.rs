@@ -187,11 +187,16 @@ pub(super) fn judge(look: Look<'_>, told: &mut Diagnosis) {
     let seen = look.seen;
     if let Some(silent) = &seen.silent {
         let said = (Risk, silent.said.clone(), silent.hint.clone());
-        if silent.key {
-            told.verdict(&KEY, Some(said));
-        } else {
-            told.verdict(&KEY, None);
-            told.verdict(&REACH, Some(said));
+        match silent.key {
+            Some(false) => told.verdict(&KEY, Some(said)),
+            Some(true) => {
+                told.verdict(&KEY, None);
+                told.verdict(&REACH, Some(said));
+            }
+            None => {
+                told.blind(&KEY, "the host was not seen");
+                told.verdict(&REACH, Some(said));
+            }
         }
         let others = [&SUDO, &SUDO_WIDE, &CLOCK, &DISK, &INODES, &LN];
         told.blind_to(&others, "the host was not seen");

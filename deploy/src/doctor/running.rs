@@ -101,7 +101,8 @@ pub(super) fn judge(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     // Managers list them in any order.
     group.sort_by(|one, other| one.name.cmp(&other.name));
     if group.is_empty() {
-        let why = look.seen.trouble.get("running").map(String::as_str);
+        let why = look.seen.trouble.get(&format!("running {}", workers.group));
+        let why = why.map(String::as_str);
         let why = why.unwrap_or("no container of it runs");
         told.blind_to(&ALL, &format!("group {}: {why}", workers.group));
     }

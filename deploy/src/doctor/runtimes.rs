@@ -69,7 +69,7 @@ fn unmanaged(look: Look<'_>, told: &mut Diagnosis) {
 
 fn follows(look: Look<'_>, processes: &Workers, told: &mut Diagnosis) {
     let group = &processes.group;
-    if let Some(why) = look.seen.trouble.get("roster") {
+    if let Some(why) = look.seen.trouble.get(&format!("roster {group}")) {
         told.blind(&RUNTIME_FOLLOWS, format!("{group}: {why}"));
         return;
     }

@@ -15,7 +15,7 @@ pub struct Seen {
     /// Why nothing at all was seen, and the check that this fails.
     pub silent: Option<Silent>,
     /// Scripts that could not look, and why.
-    pub trouble: BTreeMap<&'static str, String>,
+    pub trouble: BTreeMap<String, String>,
     /// How many seconds its clock is ahead of ours.
     pub clock_ahead: Option<i64>,
     /// The user that deploys: number and name.
@@ -81,8 +81,8 @@ pub struct Seen {
 /// Why a host said nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silent {
-    /// Whether its key is not a pinned one.
-    pub key: bool,
+    /// Whether its key is a pinned one; nobody knows where it showed none.
+    pub key: Option<bool>,
     /// What was tried and what came back.
     pub said: String,
     /// What to do.

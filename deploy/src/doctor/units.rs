@@ -150,7 +150,7 @@ mod tests {
         for line in lines {
             seen.hear(line, 0);
         }
-        let trouble = trouble.map(|said| ("units", said.to_owned()));
+        let trouble = trouble.map(|said| ("units".to_owned(), said.to_owned()));
         seen.trouble.extend(trouble);
         let environment = config.environment("production").unwrap();
         let host = HostName::parse("a").unwrap();

@@ -31,7 +31,7 @@ fn group(look: Look<'_>, workers: &Workers, told: &mut Diagnosis) {
     let of = |listed: &&Listed| listed.group == *name;
     let listed: Vec<&Listed> = look.seen.listed.iter().filter(of).collect();
     if listed.is_empty() {
-        let why = look.seen.trouble.get("roster");
+        let why = look.seen.trouble.get(&format!("roster {name}"));
         let why = why.map_or("its manager does not list it", String::as_str);
         told.blind_to(&[&RUNNING, &STALE], &format!("group {name}: {why}"));
     } else {

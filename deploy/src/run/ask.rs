@@ -110,11 +110,17 @@ pub async fn held(
     fit::hold_against(environment, request, clock::now(), &facts)
 }
 
+/// The workers and runtimes of a host, and why those of a group are not among them.
+#[derive(Debug, Default)]
+pub struct Roster {
+    /// Those that their managers list.
+    pub workers: Vec<Worker>,
+    /// One for each manager that could not be asked.
+    pub failures: Vec<Failure>,
+}
+
 /// Lists the workers and runtimes of every host that has some; changes nothing.
-pub async fn workers(
-    environment: &Environment,
-    access: &Access,
-) -> Vec<(HostName, Result<Vec<Worker>, Failure>)> {
+pub async fn workers(environment: &Environment, access: &Access) -> Vec<(HostName, Roster)> {
     let hosts = environment.hosts.iter();
     let hosts = hosts.filter(|host| !groups(environment, host).is_empty());
     let asking = hosts.map(async |host| {
@@ -124,16 +130,18 @@ pub async fn workers(
     join_all(asking).await
 }
 
-async fn list_workers(
-    environment: &Environment,
-    host: &Host,
-    access: &Access,
-) -> Result<Vec<Worker>, Failure> {
-    let failed = |error: HostError| error.failure(host, "workers");
-    let connection = Connection::open(host, access).await.map_err(failed)?;
-    let listed = roster(environment, host, &connection).await;
-    connection.close().await;
-    listed
+async fn list_workers(environment: &Environment, host: &Host, access: &Access) -> Roster {
+    match Connection::open(host, access).await {
+        Ok(connection) => {
+            let roster = roster(environment, host, &connection).await;
+            connection.close().await;
+            roster
+        }
+        Err(error) => Roster {
+            failures: vec![error.failure(host, "workers")],
+            ..Roster::default()
+        },
+    }
 }
 
 /// Processes that a manager lists, with its recipe and what that gets.
@@ -155,14 +163,17 @@ fn groups<'a>(environment: &'a Environment, host: &Host) -> Vec<Group<'a>> {
     workers.chain(runtimes).collect()
 }
 
-/// Lists the workers and runtimes of a host over a connection that there is.
+/// Lists the workers and runtimes of a host over a connection that there is. A manager that cannot be asked hides nobody
+/// that another one lists.
 pub(super) async fn roster(
     environment: &Environment,
     host: &Host,
     connection: &Connection,
-) -> Result<Vec<Worker>, Failure> {
-    let failed = |error: HostError| error.failure(host, "workers");
-    let mut listed = Vec::new();
+) -> Roster {
+    let Roster {
+        mut workers,
+        mut failures,
+    } = Roster::default();
     for (group, recipe, settings) in groups(environment, host) {
         let sudo = if group.sudo { "yes" } else { "no" };
         let args = [
@@ -174,25 +185,28 @@ pub(super) async fn roster(
             settings,
         ];
         let asking = lines(connection, ROSTER, "roster", &args, |line| {
-            listed.extend(read_worker(line));
+            workers.extend(read_worker(line));
         });
-        let (status, stderr) = in_time(&host.name, Box::pin(asking))
-            .await
-            .map_err(failed)?;
-        if status != 0 {
-            return Err(Failure {
+        match in_time(&host.name, Box::pin(asking)).await {
+            Ok((0, _)) => {}
+            Ok((_, stderr)) => failures.push(Failure {
                 host: Some(host.name.clone()),
                 step: "workers".to_owned(),
                 message: stderr.trim().to_owned(),
                 hint: Some(format!(
-                    "See it there: `ssh {} {}`. What it needs with sudo is in templates/sudoers.",
+                    "See it there: `ssh {} {}`. What it has to allow is in {}.",
                     fit::ssh_line(host),
-                    group.look()
+                    group.look(),
+                    group.needs()
                 )),
-            });
+            }),
+            Err(error) => {
+                failures.push(error.failure(host, "workers"));
+                break;
+            }
         }
     }
-    Ok(listed)
+    Roster { workers, failures }
 }
 
 /// A moment in seconds since 1970.

@@ -42,9 +42,11 @@ pub async fn check(config: &Config, environment: &Environment, access: &Access) 
     if environment.workers.is_empty() && environment.runtimes.is_empty() {
         return Checked { failures, remarks };
     }
-    for (name, listed) in ask::workers(environment, access).await {
+    for (name, roster) in ask::workers(environment, access).await {
         // A host that cannot be asked at all is told once.
-        failures.extend(listed.err().filter(|_| !silent.contains(&name)));
+        if !silent.contains(&name) {
+            failures.extend(roster.failures);
+        }
     }
     Checked { failures, remarks }
 }

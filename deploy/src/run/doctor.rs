@@ -46,13 +46,14 @@ pub async fn examine(
 }
 
 fn silent(error: &HostError, host: &Host) -> Seen {
-    let key = matches!(
-        error,
-        HostError::Connect {
-            reason: ConnectReason::HostKey(_),
-            ..
-        }
-    );
+    let key = match error {
+        HostError::Connect { reason, .. } => match reason {
+            ConnectReason::HostKey(_) => Some(false),
+            ConnectReason::Refused => Some(true),
+            ConnectReason::Unreachable => None,
+        },
+        _ => None,
+    };
     let Failure { message, hint, .. } = error.failure(host, "greet");
     Seen {
         silent: Some(Silent {
@@ -64,8 +65,8 @@ fn silent(error: &HostError, host: &Host) -> Seen {
     }
 }
 
-/// A script, what its trouble is known by, and its arguments.
-type Question = (&'static str, &'static str, Vec<String>);
+/// A script, what its trouble is known by (its name, and behind that the group which it is asked about), and its arguments.
+type Question = (&'static str, String, Vec<String>);
 
 async fn look(
     config: &Config,
@@ -88,10 +89,19 @@ async fn look(
     let ((mut told, pool), listed) =
         tokio::join!(Box::pin(asking), list(environment, host, connection));
     // Rights are for the names that managers list.
-    let known = listed.as_deref().unwrap_or_default();
-    let mut commands = doctor::commands_asked(environment, host, known);
+    let (listed, unlisted) = listed;
+    let mut commands = doctor::commands_asked(environment, host, &listed);
     commands.extend(doctor::OPEN_ROOT.map(str::to_owned));
-    told.push(tell(connection, host, DOCTOR_RIGHTS, "rights", commands).await);
+    told.push(
+        tell(
+            connection,
+            host,
+            DOCTOR_RIGHTS,
+            "rights".to_owned(),
+            commands,
+        )
+        .await,
+    );
     let mut seen = Seen::default();
     if let Some((told, pool)) = pool {
         seen = told;
@@ -103,10 +113,10 @@ async fn look(
         }
         seen.trouble.extend(trouble.map(|said| (name, said)));
     }
-    match listed {
-        Ok(listed) => seen.listed = listed,
-        Err(said) => drop(seen.trouble.insert("roster", said)),
-    }
+    let unlisted = unlisted.into_iter();
+    let unlisted = unlisted.map(|(group, said)| (format!("roster {group}"), said));
+    seen.trouble.extend(unlisted);
+    seen.listed = listed;
     seen
 }
 
@@ -114,7 +124,7 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
     let root = environment.path.clone();
     let shared = config.shared.files.iter().chain(&config.shared.dirs);
     let with_root = |more: Vec<String>| [vec![root.clone()], more].concat();
-    let mut questions = vec![
+    let questions = [
         (DOCTOR_HOST, "host", with_root(shared.cloned().collect())),
         (DOCTOR_PROCESSES, "processes", with_root(Vec::new())),
         (DOCTOR_OWNERS, "owners", with_root(Vec::new())),
@@ -122,6 +132,8 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
         (DOCTOR_CONTAINERS, "containers", with_root(Vec::new())),
         (DOCTOR_PHP, "php", with_root(vec![DOCTOR_APP.to_owned()])),
     ];
+    let questions = questions.map(|(script, name, args)| (script, name.to_owned(), args));
+    let mut questions = Vec::from(questions);
     let works = host.roles.contains(&Role::Worker);
     let groups: Vec<&Workers> = environment.workers.iter().filter(|_| works).collect();
     let of = |manager| {
@@ -143,7 +155,7 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
     ] {
         if !units.is_empty() {
             let args = [vec![scope.to_owned()], units].concat();
-            questions.push((DOCTOR_UNITS, "units", args));
+            questions.push((DOCTOR_UNITS, "units".to_owned(), args));
         }
     }
     for workers in groups {
@@ -155,32 +167,35 @@ fn questions(config: &Config, environment: &Environment, host: &Host) -> Vec<Que
             sudo.to_owned(),
             workers.settings(),
         ];
-        questions.extend(running(workers.manager).map(|script| (script, "running", args)));
+        let name = format!("running {}", workers.group);
+        questions.extend(running(workers.manager).map(|script| (script, name, args)));
     }
     let health = environment.health.as_ref();
     if let Some(health) = health.filter(|_| host.roles.contains(&Role::Web)) {
         let base: Vec<&str> = health.url.splitn(4, '/').take(3).collect();
         let header = health.host_header.clone().unwrap_or_default();
-        questions.push((DOCTOR_WEB, "web", with_root(vec![base.join("/"), header])));
+        let args = with_root(vec![base.join("/"), header]);
+        questions.push((DOCTOR_WEB, "web".to_owned(), args));
     }
     questions
 }
 
 /// What a script tells, why it could not look, and when it began to tell, in seconds.
-type Told = (&'static str, Vec<String>, Option<String>, i64);
+type Told = (String, Vec<String>, Option<String>, i64);
 
 async fn tell(
     connection: &Connection,
     host: &Host,
     script: &'static str,
-    name: &'static str,
+    name: String,
     args: Vec<String>,
 ) -> Told {
     let mut lines = Vec::new();
     let mut now = clock::now().as_second();
     let asking = async {
+        let script_name = name.split(' ').next().unwrap_or_default();
         let mut channel = connection
-            .start(script, &format!("doctor-{name}"), &args)
+            .start(script, &format!("doctor-{script_name}"), &args)
             .await?;
         let mut whole = true;
         while let Some(line) = channel.line().await {
@@ -207,12 +222,13 @@ async fn tell(
     (name, lines, trouble, now)
 }
 
-/// The processes of every group of workers and every runtime, as their manager lists them.
+/// The processes of every group of workers and every runtime, as their manager lists them, and by their name those whose
+/// manager does not.
 async fn list(
     environment: &Environment,
     host: &Host,
     connection: &Connection,
-) -> Result<Vec<Listed>, String> {
+) -> (Vec<Listed>, Vec<(String, String)>) {
     let alone = |workers: Vec<Workers>, runtimes: Vec<Runtime>| Environment {
         workers,
         runtimes,
@@ -224,11 +240,12 @@ async fn list(
         let group = &runtime.processes()?.group;
         Some((group, alone(Vec::new(), vec![runtime.clone()])))
     });
-    let mut listed = Vec::new();
+    let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
     for (group, one) in workers.chain(runtimes) {
-        let processes = ask::roster(&one, host, connection).await;
-        let processes = processes.map_err(|failure| failure.message)?;
-        listed.extend(processes.into_iter().map(|worker| Listed {
+        let roster = ask::roster(&one, host, connection).await;
+        let failures = roster.failures.into_iter();
+        unlisted.extend(failures.map(|failure| (group.clone(), failure.message)));
+        listed.extend(roster.workers.into_iter().map(|worker| Listed {
             group: group.clone(),
             name: worker.name,
             state: worker.state,
@@ -236,7 +253,7 @@ async fn list(
             release: worker.release,
         }));
     }
-    Ok(listed)
+    (listed, unlisted)
 }
 
 /// Whether PHP-FPM runs where an app of Laravel may be served by it, and the configuration does not speak of it.
@@ -253,7 +270,8 @@ async fn unasked(
     if environment.php_fpm.is_some() || !may_serve {
         return None;
     }
-    let (_, lines, trouble, _) = tell(connection, host, DOCTOR_FPM, "fpm", Vec::new()).await;
+    let (_, lines, trouble, _) =
+        tell(connection, host, DOCTOR_FPM, "fpm".to_owned(), Vec::new()).await;
     let runs = lines.iter().any(|line| line == "runs");
     let why = format!(
         "PHP-FPM runs here, and which path the web server passes to it was not asked: needs `pool` below \

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::{self, Worker};
+use super::ask::{self, Roster, Worker};
 use super::doctor::ask_pool;
 use super::{Access, join_all};
 use crate::config::{Environment, Host, Role};
@@ -30,7 +30,7 @@ pub struct Planned {
 struct Look {
     facts: Facts,
     migrations: BTreeSet<String>,
-    workers: Result<Vec<Worker>, Failure>,
+    workers: Roster,
     pool: Option<Result<Pool, String>>,
 }
 
@@ -108,7 +108,7 @@ async fn look(
         let asked = ask::in_time(&host.name, Box::pin(asking)).await;
         asked.map_err(failed)?;
     }
-    let (mut workers, mut pool) = (Ok(Vec::new()), None);
+    let (mut workers, mut pool) = (Roster::default(), None);
     if facts.is_ok() {
         workers = ask::roster(environment, host, &connection).await;
         let asked = ask_pool(config, environment, host, &connection).await;
@@ -150,10 +150,10 @@ async fn meets(wish: Wish<'_>, plan: &Plan, looks: &BTreeMap<HostName, Look>) ->
         if artifact.is_some() && migrates(wish.config, host) {
             lines.push(new_migrations(host, look, &brought));
         }
-        match &look.workers {
-            Ok(workers) => lines.extend(workers.iter().map(|worker| running(host, worker))),
-            Err(failure) => lines.push(format!("cannot be looked at: {}", failure.line())),
-        }
+        let Roster { workers, failures } = &look.workers;
+        lines.extend(workers.iter().map(|worker| running(host, worker)));
+        let unseen = failures.iter();
+        lines.extend(unseen.map(|failure| format!("cannot be looked at: {}", failure.line())));
     }
     lines
 }

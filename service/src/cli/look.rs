@@ -114,10 +114,13 @@ async fn try_status(args: StatusArgs) -> Result<u8, Trouble> {
                 }
                 Err(failure) => status.failures.push(failure),
             }
-            match workers.remove(&status.host) {
-                Some(Ok(listed)) => status.workers = listed,
-                Some(Err(failure)) if status.facts.is_some() => status.failures.push(failure),
-                _ => {}
+            // A host that cannot be asked at all is told once.
+            if let Some(roster) = workers
+                .remove(&status.host)
+                .filter(|_| status.facts.is_some())
+            {
+                status.workers = roster.workers;
+                status.failures.extend(roster.failures);
             }
             status
         })

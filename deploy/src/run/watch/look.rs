@@ -6,11 +6,12 @@ use serde_json::Number;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::super::Events;
+use super::super::ask::{self, Roster};
 use super::super::health::{Unwell, from_here};
 use super::super::lease::Leased;
 use super::super::outside::Question;
 use super::super::phase::Job;
-use super::super::{Events, ask};
 use crate::alarms::{self, Alarm, InARow, Look, Requests, Roll};
 use crate::config::{AccessLog, Command, Queue, Then};
 use crate::host::{HostError, within};
@@ -109,19 +110,23 @@ impl<'a> Watchman<'a> {
             Alarm::AccessLog(log) => self.log(log, leased).await?.map(|look| vec![look]),
             Alarm::Queue(limits) => queue(limits, leased).await?,
             Alarm::Workers(limits) => {
-                let asked = ask::roster(job.environment, &leased.host, &leased.connection).await;
-                if asked.is_err() && !leased.connection.stands().await {
+                let Roster { workers, failures } =
+                    ask::roster(job.environment, &leased.host, &leased.connection).await;
+                if !failures.is_empty() && !leased.connection.stands().await {
                     return Err(HostError::Lost(leased.host.name.clone()));
                 }
-                asked.map_err(|failure| failure.message).map(|workers| {
-                    let each = workers.iter().map(|worker| alarms::Seen {
-                        name: &worker.name,
-                        state: &worker.state,
-                        pid: worker.pid,
-                        restarts: worker.restarts,
-                    });
-                    vec![self.roll.look(limits, each)]
-                })
+                let unseen = failures.into_iter().next();
+                unseen
+                    .map_or(Ok(()), |failure| Err(failure.message))
+                    .map(|()| {
+                        let each = workers.iter().map(|worker| alarms::Seen {
+                            name: &worker.name,
+                            state: &worker.state,
+                            pid: worker.pid,
+                            restarts: worker.restarts,
+                        });
+                        vec![self.roll.look(limits, each)]
+                    })
             }
             Alarm::Prometheus(prometheus) => {
                 let question = Question {

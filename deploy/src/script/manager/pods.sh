@@ -14,7 +14,9 @@ pod='{{$p := .}}{{range .status.containerStatuses}}{{$p.metadata.name}} {{with $
   }}{{else}}-{{end}} {{with $p.metadata.deletionTimestamp}}{{.}}{{else
   }}{{if eq (or $p.status.phase "-") "Failed" "Succeeded"}}over{{else}}-{{end}}{{end}} {{.name}} {{if .state.running}}running{{else}}{{with .state.terminated
   }}exit:{{.exitCode}}{{else}}{{with .state.waiting}}{{.reason}}{{else}}-{{end}}{{end}}{{end}} {{.ready}} {{.restartCount}} {{or .imageID "-"}}{{"\n"}}{{end}}'
-selector() { deployment '{{range $key, $value := .spec.selector.matchLabels}},{{$key}}={{$value}}{{end}}' | cut -c 2-; }
+selector() {
+  pairs=$(deployment '{{range $key, $value := .spec.selector.matchLabels}},{{$key}}={{$value}}{{end}}') && printf '%s\n' "${pairs#,}"
+}
 rows() {
   labels=$(selector) || exit
   all=$(kube get pods --selector "${labels:?has no labels}" --output "go-template={{range .items}}$pod{{end}}") || exit

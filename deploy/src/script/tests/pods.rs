@@ -13,6 +13,7 @@ use crate::config::Manager;
 /// Watches are answered by the files `watch.0`, `watch.1`, …; all but the last of these lines break.
 const KUBECTL: &str = r#"#!/bin/sh
 cd "${0%/*}"
+[ ! -e silent ] || { echo 'The connection to the server was refused.' >&2 && exit 1; }
 case "$*" in
   *--watch*)
     turn=$(cat turns) && echo "$((turn + 1))" >turns && sleep 0.3
@@ -203,6 +204,15 @@ fn who_hears_nothing_gives_up_and_leaves_nobody_who_watches() {
     );
     assert_eq!(pods.read("log"), "");
     pods.watched();
+}
+
+#[test]
+fn why_a_cluster_does_not_answer_is_said_by_nobody_else() {
+    let pods = Pods::with(&[("silent", "")]);
+    let said = pods.ask(&["list"]);
+    assert!(!said.status.success());
+    let why = "The connection to the server was refused.\n";
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), why);
 }
 
 #[test]
