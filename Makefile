@@ -1,8 +1,8 @@
 # `make demo` shows the main job on this machine, `make test` proves everything.
 # Both install the Debian packages that they need, and say which (root or sudo).
 
-# Nextest runs each test in a process of its own and is quicker; without it, cargo does.
-TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test)
+# Nextest runs each test in a process of its own and is quicker; without it, cargo does. Tests wait more than they work.
+TESTS := $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run -j $$(($$(nproc) * 3 / 2)) || echo cargo test)
 
 # Tests on machines with systemd of their own need root.
 MACHINES := $(if $(filter 0,$(shell id -u)),--features it/machines)

@@ -112,8 +112,10 @@ pub fn draft(
     health(&mut text, repository, site, wish);
     workers::write(&mut text, name, &path, repository, machine);
     let php = matches!(repository.kind, Kind::Laravel | Kind::Php);
-    if let Some(machine) = machine.filter(|_| php) {
-        machine.php_fpm(&mut text, name, &path, site);
+    match machine {
+        Some(machine) if php => machine.php_fpm(&mut text, name, &path, site),
+        None if php => text.push_str(&no_pool(&repository.app, name)),
+        _ => {}
     }
     let (app, packages) = (&repository.app, &repository.runtimes);
     runtimes::write(&mut text, name, &path, app, packages, machine);
@@ -124,6 +126,15 @@ pub fn draft(
         }
         Err(problems) => Err(problems.to_string()),
     }
+}
+
+/// What is said of PHP-FPM where no host was looked at.
+fn no_pool(app: &str, environment: &str) -> String {
+    format!(
+        "\n# PHP-FPM, where it serves the app: with the address of its pool it follows each swap. `cutover provision` makes one\n\
+         # there; other hosts have theirs in /run/php.\n\
+         # [environments.{environment}.php_fpm]\n# pool = \"/run/php/{app}@{environment}.sock\"\n"
+    )
 }
 
 /// `key = "value"`, and what is to be said of it above.

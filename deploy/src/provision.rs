@@ -78,6 +78,7 @@ pub fn script(order: Order<'_>) -> Result<String, String> {
     for workers in order.workers() {
         processes::group(&mut text, order, workers, user)?;
     }
+    processes::supervisors_unit(&mut text, order);
     for runtime in order.runtimes() {
         processes::runtime(&mut text, order, runtime, user)?;
     }

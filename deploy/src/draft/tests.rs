@@ -163,6 +163,11 @@ fn horizon_is_never_a_plain_group_and_says_what_was_not_seen() {
     expect = 3
     # CHANGE THIS: nothing ends a job, as timeout in config/horizon.php is 0; this must be longer than the longest one takes
     drain_timeout = "1h"
+
+    # PHP-FPM, where it serves the app: with the address of its pool it follows each swap. `cutover provision` makes one
+    # there; other hosts have theirs in /run/php.
+    # [environments.production.php_fpm]
+    # pool = "/run/php/shop@production.sock"
     "#);
     // Under supervisor in a shell, and beside it the scheduler.
     let machine = machine(
@@ -287,6 +292,16 @@ fn runtimes_are_taken_from_the_host_and_without_one_from_the_repository() {
     supervisor: talk with 1 processes
     "#);
     insta::assert_snapshot!(tables(None), @r#"
+
+    # Queue workers, where the app has some; `cutover provision` sets them up by this name, under supervisor.
+    # [[environments.production.workers]]
+    # group = "shop-worker"
+    # expect = 2
+
+    # PHP-FPM, where it serves the app: with the address of its pool it follows each swap. `cutover provision` makes one
+    # there; other hosts have theirs in /run/php.
+    # [environments.production.php_fpm]
+    # pool = "/run/php/shop@production.sock"
 
     # There is laravel/octane; `cutover provision` sets it up by this name; take it out where it is not used.
     [[environments.production.runtimes]]

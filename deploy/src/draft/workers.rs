@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::site::{Machine, Worker};
-use super::{Horizon, Repository, line};
+use super::{Horizon, Kind, Repository, line};
 
 /// What a worker may take longer than its longest job, in seconds.
 const SPARE_SECONDS: u64 = 10;
@@ -33,6 +33,15 @@ pub(super) fn write(
         } else {
             plain(text, worker);
         }
+    }
+    if machine.is_none() && repository.kind == Kind::Laravel && repository.horizon.is_none() {
+        write!(
+            text,
+            "\n# Queue workers, where the app has some; `cutover provision` sets them up by this name, under supervisor.\n\
+             # [[environments.{environment}.workers]]\n# group = \"{}-worker\"\n# expect = 2\n",
+            repository.app
+        )
+        .unwrap_or_default();
     }
     if repository.horizon.is_none() || running.iter().any(|worker| worker.is_horizon()) {
         return;

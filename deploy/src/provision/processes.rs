@@ -16,6 +16,9 @@ const HORIZON: &str = include_str!("../../../templates/horizon.conf");
 const OCTANE: &str = "artisan octane:start --port=";
 /// What the templates of workers start.
 pub(super) const WORK: &str = "artisan queue:work --sleep=1 --tries=3 --timeout=60 --max-time=3600";
+/// How long systemd waits for the end of a unit that does not say so, in seconds: `DefaultTimeoutStopSec` in
+/// systemd-system.conf(5).
+const STOP_SECONDS: u64 = 90;
 
 /// The files that say what the workers of a group run, where they are made here.
 fn files_of(workers: &Workers) -> Vec<String> {
@@ -293,6 +296,27 @@ fn programs(text: &mut String, order: Order<'_>, workers: &Workers, user: &str) 
     let path = format!("/etc/supervisor/conf.d/{name}.conf");
     file(text, &path, "0644", &of(program));
     take_up(text, name);
+}
+
+/// Gives supervisor's own unit as long to end as the most patient of its programs. Of several such files the last by name
+/// counts, so none takes away what another app needs.
+pub(super) fn supervisors_unit(text: &mut String, order: Order<'_>) {
+    let supervised = order.workers().into_iter();
+    let of = |workers: &&Workers| matches!(workers.manager, Manager::Supervisor | Manager::Horizon);
+    let longest = supervised.filter(of).map(patience).max();
+    if let Some(seconds) = longest.filter(|longest| *longest > STOP_SECONDS - 10) {
+        let seconds = seconds + 10;
+        let path = format!("/etc/systemd/system/supervisor.service.d/stop-{seconds:06}.conf");
+        text.push_str("\n# A reboot waits for supervisor as long as that waits for its workers.\n");
+        text.push_str("install -d -m 0755 /etc/systemd/system/supervisor.service.d\n");
+        file(
+            text,
+            &path,
+            "0644",
+            &format!("[Service]\nTimeoutStopSec={seconds}"),
+        );
+        text.push_str("systemctl daemon-reload\n");
+    }
 }
 
 /// How many seconds a worker has to end: no less than the template's jobs may take.

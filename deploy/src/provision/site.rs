@@ -86,6 +86,13 @@ pub(super) fn alone(text: &mut String, order: Order<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether Debian's first pool listens there, `/run/php/php8.2-fpm.sock`, or the alternatives lead to it.
+fn is_debians(socket: &str) -> bool {
+    let version = socket.strip_prefix("/run/php/php");
+    let version = version.and_then(|rest| rest.strip_suffix("-fpm.sock"));
+    version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
 pub(super) fn write(text: &mut String, order: Order<'_>, user: &str) -> Result<(), String> {
     let fpm = order.environment.php_fpm.as_ref();
     let called = called(order.app, order.environment);
@@ -98,6 +105,11 @@ pub(super) fn write(text: &mut String, order: Order<'_>, user: &str) -> Result<(
     };
     plain("`pool`", &socket)?;
     if has_pool(order) {
+        if is_debians(&socket) {
+            return Err(format!(
+                "the pool {socket} is Debian's own, www: give this app one of its own, `pool = \"/run/php/{called}.sock\"`"
+            ));
+        }
         pool(text, &called, version(fpm), &socket, user);
     }
     let Some(serves) = serves(order) else {

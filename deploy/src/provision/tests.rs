@@ -237,6 +237,12 @@ fn nothing_of_the_templates_own_names_is_left() {
     WantedBy=multi-user.target
     END_OF_FILE
     systemctl daemon-reload
+    install -d -m 0755 /etc/systemd/system/supervisor.service.d
+    put /etc/systemd/system/supervisor.service.d/stop-000100.conf 0644 <<'END_OF_FILE'
+    [Service]
+    TimeoutStopSec=100
+    END_OF_FILE
+    systemctl daemon-reload
     cat >"$work/rights" <<'END_OF_FILE'
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl status mail\:\*
     carol ALL = (root) CWD=/ NOPASSWD: /usr/bin/supervisorctl start mail\:mail_[0-9][0-9]
@@ -264,6 +270,7 @@ fn what_is_no_plain_word_makes_no_script() {
         said("/srv/store", "/srv/my store"),
         said("/srv/store", "/srv/$(reboot)"),
         said("/run/php/shop.sock", "127.0.0.1:9000"),
+        said("/run/php/shop.sock", "/run/php/php8.2-fpm.sock"),
         said("carol@", ""),
         said("carol@", "root@"),
         told(CONFIG, Some("ssh-ed25519 AAAA'; reboot")).unwrap_err(),
@@ -273,6 +280,7 @@ fn what_is_no_plain_word_makes_no_script() {
     `path` is "/srv/my store", which this script does not take: only letters, digits, `/`, `.`, `_`, `-`, `@`
     `path` is "/srv/$(reboot)", which this script does not take: only letters, digits, `/`, `.`, `_`, `-`, `@`
     a pool on a port is not made here: give `pool` a socket
+    the pool /run/php/php8.2-fpm.sock is Debian's own, www: give this app one of its own, `pool = "/run/php/shop@production.sock"`
     the address of web1 names no user: write `deploy@web1.example.com`
     a user who deploys as root needs none of this: name another one
     the public key is none, or has an odd comment: it must be one line like `ssh-ed25519 AAAA… name`
