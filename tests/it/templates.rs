@@ -59,6 +59,19 @@ fn all_taken_in(text: &str, begins: &[&str]) -> String {
 }
 
 #[test]
+fn kubernetes_knows_every_word_of_its_file() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/kubernetes.yaml");
+    for version in ["1.25", "1.37"] {
+        let mut judge = Command::new(kit::ci_client("kubernetes-validate"));
+        let said = content(judge.args(["--strict", "-k", version]).arg(&file));
+        for kind in ["deployment/", "serviceaccount/", "role/", "rolebinding/"] {
+            let passed = format!("passed for resource {kind}");
+            assert!(said.contains(&passed), "{said}");
+        }
+    }
+}
+
+#[test]
 fn nginx_takes_its_site() {
     nginx_takes("nginx.conf");
     nginx_takes("nginx-static.conf");

@@ -12,7 +12,7 @@ pub(crate) fn root() -> PathBuf {
     }
 }
 
-/// A program that runs the jobs of a forge on this machine: `act` or `gitlab-ci-local`.
+/// A program that runs the jobs of a forge on this machine, `act` or `gitlab-ci-local`, or judges files: `kubernetes-validate`.
 ///
 /// Panics when it was not brought by `tests/fetch-ci-clients.sh`.
 pub fn ci_client(name: &str) -> PathBuf {

@@ -10,8 +10,8 @@
 //   doctor  the status, and more beside it; the folders are those that the app writes to
 // With CUTOVER_RELEASE `reset` and `renew` wait until the link CUTOVER_CURRENT leads to it, so that no trip of the line lies between
 // the swap and them. Once CUTOVER_NEXT is there, which becomes that link, they have a lock on this file, and whoever swaps waits for
-// that. Before, `renew` keeps all processes busy that have nothing to do: one of them might take a request between the swap and its
-// end. They are reached at CUTOVER_POOL. 425 says that the swap did not come.
+// that. Before, `renew` keeps all processes busy that have nothing to do, for a second at most: one of them might take a request
+// between the swap and its end. They are reached at CUTOVER_POOL. 425 says that the swap did not come.
 
 header('Content-Type: application/json');
 $ask = $_SERVER['CUTOVER_ASK'] ?? '';
@@ -43,11 +43,11 @@ $keeps = static function (string $pool) use (&$lines): bool {
     return $idle === 0;
 };
 /** Whether the link leads to the release, after some seconds at most. */
-$swapped = static function (string $release) use ($ask, $link, $sees, $keeps, $renews): bool {
+$swapped = static function (string $release) use ($ask, $link, $sees, &$lines, $keeps, $renews): bool {
     $next = $_SERVER['CUTOVER_NEXT'] ?? '';
     $pool = $ask === 'renew' && $renews && function_exists('stream_socket_client') ? $_SERVER['CUTOVER_POOL'] ?? '' : '';
     $lock = $sees ? @fopen(__FILE__, 'r') : false;
-    $patience = null;
+    $seen = null;
     for ($until = microtime(true) + 5; $lock && ($now = microtime(true)) < $until; usleep(500)) {
         if (basename((string) @readlink($link)) === $release) {
             return true;
@@ -55,8 +55,12 @@ $swapped = static function (string $release) use ($ask, $link, $sees, $keeps, $r
         if (@readlink($next) === false) {
             continue;
         }
-        $patience = $patience ?? $now + 0.2;
-        if ($pool === '' || $keeps($pool) || $now > $patience) {
+        // A swap that hangs does not make the pool hang, whoever asks again.
+        $seen = $seen ?? (time() - (@lstat($next)['ctime'] ?? 0) <= 1 ? $now : 0);
+        if ($now - $seen > 1) {
+            $lines = [];
+        }
+        if ($pool === '' || $now - $seen > 1 || $keeps($pool) || $now - $seen > 0.2) {
             // Whoever has it for himself does not keep this process waiting.
             flock($lock, LOCK_SH | LOCK_NB);
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cutover_deploy::Config;
@@ -104,7 +105,7 @@ async fn where_current_is_passed_processes_begin_anew_both_ways_and_nobody_is_se
     scene.host().reached("mark live").await;
     let before = processes(&scene);
     let told = tokio::select! {
-        slow = scene.host().get("/slow/60") => panic!("a slow request did not last: {slow:?}"),
+        slow = scene.host().get("/slow/240") => panic!("a slow request did not last: {slow:?}"),
         told = async {
             // When this is answered the slow one has begun.
             scene.host().health().await;
@@ -168,6 +169,25 @@ async fn asked_once(scene: &mut Scene, text: &str) {
     assert_eq!(scene.host().health().await.1["code"], "two");
 }
 
+/// Has the next swap stand still right before its rename, until the file is gone that is there then.
+fn stands_still(scene: &Scene) -> PathBuf {
+    let held = scene.host().dir().join("held");
+    let mv = "#!/bin/sh\ncase $* in *.cutover/current.*) touch HELD; while [ -e HELD ]; do sleep 0.01; done ;; esac\nexec /bin/mv \"$@\"\n";
+    let mv = mv.replace("HELD", held.to_str().unwrap());
+    let shim = scene.host().dir().join("bin/mv");
+    std::fs::write(&shim, mv).unwrap();
+    std::fs::set_permissions(&shim, Permissions::from_mode(0o755)).unwrap();
+    held
+}
+
+/// Waits until the swap stands still.
+async fn stands(held: &Path) {
+    wait_for("the swap", Duration::from_mins(1), async || {
+        held.exists().then_some(()).ok_or("not yet".to_owned())
+    })
+    .await;
+}
+
 /// Lines to the pool that are open, those among them that nobody has taken yet.
 fn lines(scene: &Scene) -> usize {
     let socket = scene.host().dir().join("run/php-fpm.sock");
@@ -182,17 +202,9 @@ async fn whoever_asks_while_the_swap_is_made_is_served_the_new_release() {
     let host = scene.host();
     assert_eq!(host.health().await.1["code"], "one");
     // The swap is all but made: whoever waits for it in the pool is there.
-    let held = host.dir().join("held");
-    let mv = "#!/bin/sh\ncase $* in *.cutover/current.*) touch HELD; while [ -e HELD ]; do sleep 0.01; done ;; esac\nexec /bin/mv \"$@\"\n";
-    let mv = mv.replace("HELD", held.to_str().unwrap());
-    let shim = host.dir().join("bin/mv");
-    std::fs::write(&shim, mv).unwrap();
-    std::fs::set_permissions(&shim, Permissions::from_mode(0o755)).unwrap();
+    let held = stands_still(&scene);
     let running = begin(&scene, SampleApp::code("two")).await;
-    wait_for("the swap", Duration::from_mins(1), async || {
-        held.exists().then_some(()).ok_or("not yet".to_owned())
-    })
-    .await;
+    stands(&held).await;
     let before = lines(&scene);
     let comes = wait_for("the question to wait", Duration::from_mins(1), async || {
         (lines(&scene) > before)
@@ -207,6 +219,28 @@ async fn whoever_asks_while_the_swap_is_made_is_served_the_new_release() {
     assert_eq!((status, &said["code"]), (200, &"two".into()), "{said}");
     let told = running.end().await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    nothing_is_left(&scene);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_swap_that_hangs_does_not_make_the_pool_hang() {
+    let scene = asked(Web::DocumentRoot).await;
+    let host = scene.host();
+    let before = processes(&scene);
+    let held = stands_still(&scene);
+    let running = begin(&scene, SampleApp::code("two")).await;
+    stands(&held).await;
+    // Longer than anybody waits for the swap before he is asked again.
+    for _ in 0..12 {
+        assert_eq!(host.health().await.1["code"], "one");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(processes(&scene), before);
+    std::fs::remove_file(&held).unwrap();
+    let told = running.end().await;
+    assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());
+    assert_eq!(host.health().await.1["code"], "two");
     nothing_is_left(&scene);
     scene.close().await;
 }
