@@ -37,5 +37,6 @@ mod together;
 mod told;
 mod unasked;
 mod unlisted;
+mod unread;
 mod watched;
 mod waves;

@@ -1,10 +1,6 @@
 //! The one place that writes to the terminal.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the terminal's own module"
-)]
 
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use cutover_deploy::{Event, Failure};
@@ -52,9 +48,9 @@ pub(super) fn conclude(ended: Result<u8, Trouble>) -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
-            eprintln!("error: {}", printable(&trouble.message));
+            say(&format!("error: {}", trouble.message));
             if let Some(hint) = trouble.hint {
-                eprintln!("  {}", printable(&hint));
+                say(&format!("  {hint}"));
             }
             ExitCode::from(trouble.exit)
         }
@@ -73,20 +69,30 @@ pub(super) fn with_hint(failure: &Failure) -> String {
 
 /// Prints a text.
 pub(super) fn print(text: &str) {
-    println!("{}", printable(text));
+    write_on(io::stdout(), &printable(text));
+}
+
+/// Prints a text that is of no use in part. Whoever has stopped to read wants no more of it; a full disk is told.
+pub(super) fn print_whole(text: &str) -> Result<(), Trouble> {
+    match write(io::stdout(), &printable(text)) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Trouble {
+            message: format!("cannot print all of it: {error}"),
+            hint: None,
+            exit: 1,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a value as JSON.
 pub(super) fn print_json(value: &impl Serialize) {
-    println!(
-        "{}",
-        serde_json::to_string_pretty(value).unwrap_or_default()
-    );
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    write_on(io::stdout(), &text);
 }
 
 /// Says something to the person who waits, beside the output.
 pub(super) fn say(text: &str) {
-    eprintln!("{}", printable(text));
+    write_on(io::stderr(), &printable(text));
 }
 
 /// Shows a deployment as it runs.
@@ -107,8 +113,8 @@ impl Show {
     /// Shows one event: a JSON line, or text with the time since the beginning.
     pub(super) fn event(&self, event: &Event) {
         if self.json {
-            println!("{}", serde_json::to_string(event).unwrap_or_default());
-            return;
+            let event = serde_json::to_string(event).unwrap_or_default();
+            return write_on(io::stdout(), &event);
         }
         // The end of a step names it again; only long ones need their beginning told, and output does that.
         if let Event::StepBegan { .. } = event {
@@ -116,14 +122,21 @@ impl Show {
         }
         let at = self.began.elapsed();
         for line in event.to_string().lines() {
-            println!(
-                "{:>4}.{}  {}",
-                at.as_secs(),
-                at.subsec_millis() / 100,
-                printable(line)
-            );
+            let (seconds, tenths) = (at.as_secs(), at.subsec_millis() / 100);
+            let line = format!("{seconds:>4}.{tenths}  {}", printable(line));
+            write_on(io::stdout(), &line);
         }
     }
+}
+
+/// Writes a line, or goes on without: what nobody reads stops no deployment.
+fn write_on(to: impl Write, line: &str) {
+    drop(write(to, line));
+}
+
+fn write(mut to: impl Write, line: &str) -> io::Result<()> {
+    writeln!(to, "{line}")?;
+    to.flush()
 }
 
 /// A text whose lines cannot steer the terminal: parts of it may come from a host.
