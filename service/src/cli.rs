@@ -122,3 +122,21 @@ fn start_log(format: LogFormat, filter: &str) {
         LogFormat::Json => log.json().init(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prints_no_json_does_not_offer_it() {
+        for line in [
+            "cutover init --json",
+            "cutover provision production --print --json",
+            "cutover check --show --json",
+        ] {
+            let read = Cli::try_parse_from(line.split(' '));
+            let told = read.map(drop).unwrap_err().to_string();
+            assert!(told.contains("--json"), "{line}: {told}");
+        }
+    }
+}

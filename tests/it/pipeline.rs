@@ -16,6 +16,7 @@ mod doctor;
 mod fault;
 mod hold;
 mod hostile;
+mod json;
 mod keep;
 mod kept;
 mod laravel;

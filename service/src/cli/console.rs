@@ -3,8 +3,10 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use cutover_deploy::config::{Problem, Problems};
 use cutover_deploy::{Event, Failure};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// What ends a command before it did its work.
@@ -12,6 +14,7 @@ use tokio::time::Instant;
 pub(super) struct Trouble {
     message: String,
     hint: Option<String>,
+    file: Option<Problems>,
     exit: u8,
 }
 
@@ -21,7 +24,17 @@ impl Trouble {
         Self {
             message: message.into(),
             hint: None,
+            file: None,
             exit: 2,
+        }
+    }
+
+    /// A `cutover.toml` that cannot be used: exit code 2.
+    pub(super) fn file(problems: Problems) -> Self {
+        let message = problems.to_string();
+        Self {
+            file: Some(problems),
+            ..Self::input(message)
         }
     }
 
@@ -30,6 +43,7 @@ impl Trouble {
         Self {
             message: failure.line(),
             hint: failure.hint.clone(),
+            file: None,
             exit: 1,
         }
     }
@@ -40,6 +54,24 @@ impl Trouble {
             hint: Some(hint.into()),
             ..self
         }
+    }
+
+    /// All that is wrong, for machines: each problem of a file with its place.
+    pub(super) fn problems(&self) -> Vec<Value> {
+        let Some(Problems { file, problems }) = &self.file else {
+            return vec![json!({ "message": self.message, "hint": self.hint })];
+        };
+        let told = |problem: &Problem| {
+            json!({
+                "file": file,
+                "line": problem.line,
+                "column": problem.column,
+                "key": problem.key,
+                "message": problem.message,
+                "hint": problem.help,
+            })
+        };
+        problems.iter().map(told).collect()
     }
 }
 
@@ -78,6 +110,7 @@ pub(super) fn print_whole(text: &str) -> Result<(), Trouble> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Trouble {
             message: format!("cannot print all of it: {error}"),
             hint: None,
+            file: None,
             exit: 1,
         }),
         _ => Ok(()),

@@ -74,7 +74,7 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
         meets,
         after_swap,
     };
-    if order.site.json {
+    if order.output.json {
         console::print_json(&told);
         return Ok(0);
     }
