@@ -125,7 +125,17 @@ fn start_log(format: LogFormat, filter: &str) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+
+    #[test]
+    fn every_command_tells_its_exit_codes() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Exit codes"), "{help}");
+        }
+    }
 
     #[test]
     fn what_prints_no_json_does_not_offer_it() {

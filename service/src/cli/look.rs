@@ -18,6 +18,9 @@ use super::site::{Output, Site, environment};
 
 /// Tells what is live on every host, who holds it, and which release each worker runs.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every host and its workers were asked, 1 some could not be asked, 2 bad input."
+)]
 pub(super) struct StatusArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
@@ -31,6 +34,9 @@ pub(super) struct StatusArgs {
 
 /// Lists the releases on every host and where each stands.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every host was asked, 1 one could not be asked, 2 bad input."
+)]
 pub(super) struct ReleasesArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
