@@ -114,9 +114,39 @@ fn start_log(format: LogFormat, filter: &str) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // It would tell on standard error that standard error is gone, and panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_tells_its_exit_codes() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Exit codes"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_prints_no_json_does_not_offer_it() {
+        for line in [
+            "cutover init --json",
+            "cutover provision production --print --json",
+            "cutover check --show --json",
+        ] {
+            let read = Cli::try_parse_from(line.split(' '));
+            let told = read.map(drop).unwrap_err().to_string();
+            assert!(told.contains("--json"), "{line}: {told}");
+        }
     }
 }

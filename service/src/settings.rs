@@ -146,8 +146,11 @@ impl Settings {
             file: file.to_owned(),
             problems,
         };
-        let text = fs::read_to_string(file)
-            .map_err(|error| bad(vec![format!("cannot be read: {error}")]))?;
+        let text = fs::read_to_string(file).map_err(|error| {
+            bad(vec![format!(
+                "cannot be read: {error}: name the file with `--config`, or begin with a copy of templates/service.toml"
+            )])
+        })?;
         let raw: raw::Settings =
             toml::from_str(&text).map_err(|error| bad(vec![unread(&text, &error)]))?;
         let folder = file.parent().unwrap_or(Path::new(""));

@@ -1,14 +1,12 @@
 //! The one place that writes to the terminal.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the terminal's own module"
-)]
 
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use cutover_deploy::config::{Problem, Problems};
 use cutover_deploy::{Event, Failure};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// What ends a command before it did its work.
@@ -16,6 +14,7 @@ use tokio::time::Instant;
 pub(super) struct Trouble {
     message: String,
     hint: Option<String>,
+    file: Option<Problems>,
     exit: u8,
 }
 
@@ -25,7 +24,17 @@ impl Trouble {
         Self {
             message: message.into(),
             hint: None,
+            file: None,
             exit: 2,
+        }
+    }
+
+    /// A `cutover.toml` that cannot be used: exit code 2.
+    pub(super) fn file(problems: Problems) -> Self {
+        let message = problems.to_string();
+        Self {
+            file: Some(problems),
+            ..Self::input(message)
         }
     }
 
@@ -34,6 +43,7 @@ impl Trouble {
         Self {
             message: failure.line(),
             hint: failure.hint.clone(),
+            file: None,
             exit: 1,
         }
     }
@@ -45,6 +55,24 @@ impl Trouble {
             ..self
         }
     }
+
+    /// All that is wrong, for machines: each problem of a file with its place.
+    pub(super) fn problems(&self) -> Vec<Value> {
+        let Some(Problems { file, problems }) = &self.file else {
+            return vec![json!({ "message": self.message, "hint": self.hint })];
+        };
+        let told = |problem: &Problem| {
+            json!({
+                "file": file,
+                "line": problem.line,
+                "column": problem.column,
+                "key": problem.key,
+                "message": problem.message,
+                "hint": problem.help,
+            })
+        };
+        problems.iter().map(told).collect()
+    }
 }
 
 /// Tells what ended a command, and gives its exit code.
@@ -52,9 +80,9 @@ pub(super) fn conclude(ended: Result<u8, Trouble>) -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(trouble) => {
-            eprintln!("error: {}", printable(&trouble.message));
+            say(&format!("error: {}", trouble.message));
             if let Some(hint) = trouble.hint {
-                eprintln!("  {}", printable(&hint));
+                say(&format!("  {hint}"));
             }
             ExitCode::from(trouble.exit)
         }
@@ -73,20 +101,31 @@ pub(super) fn with_hint(failure: &Failure) -> String {
 
 /// Prints a text.
 pub(super) fn print(text: &str) {
-    println!("{}", printable(text));
+    write_on(io::stdout(), &printable(text));
+}
+
+/// Prints a text that is of no use in part. Whoever has stopped to read wants no more of it; a full disk is told.
+pub(super) fn print_whole(text: &str) -> Result<(), Trouble> {
+    match write(io::stdout(), &printable(text)) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Trouble {
+            message: format!("cannot print all of it: {error}"),
+            hint: None,
+            file: None,
+            exit: 1,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a value as JSON.
 pub(super) fn print_json(value: &impl Serialize) {
-    println!(
-        "{}",
-        serde_json::to_string_pretty(value).unwrap_or_default()
-    );
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    write_on(io::stdout(), &text);
 }
 
 /// Says something to the person who waits, beside the output.
 pub(super) fn say(text: &str) {
-    eprintln!("{}", printable(text));
+    write_on(io::stderr(), &printable(text));
 }
 
 /// Shows a deployment as it runs.
@@ -107,8 +146,8 @@ impl Show {
     /// Shows one event: a JSON line, or text with the time since the beginning.
     pub(super) fn event(&self, event: &Event) {
         if self.json {
-            println!("{}", serde_json::to_string(event).unwrap_or_default());
-            return;
+            let event = serde_json::to_string(event).unwrap_or_default();
+            return write_on(io::stdout(), &event);
         }
         // The end of a step names it again; only long ones need their beginning told, and output does that.
         if let Event::StepBegan { .. } = event {
@@ -116,14 +155,21 @@ impl Show {
         }
         let at = self.began.elapsed();
         for line in event.to_string().lines() {
-            println!(
-                "{:>4}.{}  {}",
-                at.as_secs(),
-                at.subsec_millis() / 100,
-                printable(line)
-            );
+            let (seconds, tenths) = (at.as_secs(), at.subsec_millis() / 100);
+            let line = format!("{seconds:>4}.{tenths}  {}", printable(line));
+            write_on(io::stdout(), &line);
         }
     }
+}
+
+/// Writes a line, or goes on without: what nobody reads stops no deployment.
+fn write_on(to: impl Write, line: &str) {
+    drop(write(to, line));
+}
+
+fn write(mut to: impl Write, line: &str) -> io::Result<()> {
+    writeln!(to, "{line}")?;
+    to.flush()
 }
 
 /// A text whose lines cannot steer the terminal: parts of it may come from a host.

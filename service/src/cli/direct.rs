@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::console::{self, Show, Trouble};
 use super::signals::{Signals, Wish};
-use super::site::{Asker, Site, environment};
+use super::site::{Asker, Output, Site, environment};
 
 /// Builds a commit and makes it live.
 #[derive(Debug, Args)]
@@ -57,6 +57,9 @@ pub(super) struct Order {
     pub(super) site: Site,
 
     #[command(flatten)]
+    pub(super) output: Output,
+
+    #[command(flatten)]
     pub(super) asker: Asker,
 }
 
@@ -75,6 +78,9 @@ pub(super) struct RollbackArgs {
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 
     #[command(flatten)]
     asker: Asker,
@@ -184,7 +190,7 @@ async fn try_deploy(args: DeployArgs) -> Result<u8, Trouble> {
             environment,
             request,
             access: &access,
-            json: order.site.json,
+            json: order.output.json,
             build: Some((commit, origin)),
         };
         Ok(job.run().await)
@@ -208,7 +214,7 @@ async fn try_rollback(args: RollbackArgs) -> Result<u8, Trouble> {
         environment,
         request,
         access: &access,
-        json: args.site.json,
+        json: args.output.json,
         build: None,
     };
     Ok(job.run().await)

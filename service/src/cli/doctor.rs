@@ -9,7 +9,7 @@ use cutover_deploy::doctor::{Diagnosis, Severity};
 use cutover_deploy::run;
 
 use super::console::{self, Trouble};
-use super::site::{Site, environment};
+use super::site::{Output, Site, environment};
 
 /// What would lose jobs or requests is told by this exit code.
 const LOSES: u8 = 4;
@@ -27,6 +27,9 @@ pub(super) struct DoctorArgs {
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs `cutover doctor`.
@@ -38,7 +41,7 @@ async fn try_doctor(args: DoctorArgs) -> Result<u8, Trouble> {
     let config = args.site.read()?;
     let environment = environment(&config, &args.environment)?;
     let told = run::examine(&config, environment, &args.site.access()?).await;
-    if args.site.json {
+    if args.output.json {
         console::print_json(&told);
     } else {
         told.iter().map(text).for_each(|text| console::print(&text));

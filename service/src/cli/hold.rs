@@ -10,7 +10,7 @@ use cutover_deploy::{Failure, Hold, HostName, now};
 use serde::Serialize;
 
 use super::console::{self, Trouble};
-use super::site::{Asker, Site, environment};
+use super::site::{Asker, Output, Site, environment};
 use crate::chat::minutes;
 
 const LOCKED_BY_ANOTHER: u8 = 4;
@@ -38,6 +38,9 @@ pub(super) struct LockArgs {
     site: Site,
 
     #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
     asker: Asker,
 }
 
@@ -59,6 +62,9 @@ pub(super) struct UnlockArgs {
     site: Site,
 
     #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
     asker: Asker,
 }
 
@@ -73,6 +79,9 @@ pub(super) struct WhoArgs {
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Who has what on one host.
@@ -97,7 +106,8 @@ pub(super) async fn unlock(args: UnlockArgs) -> ExitCode {
         keeper: None,
         force: args.force,
     };
-    console::conclude(change(&args.site, &args.environment, &wanted).await)
+    let UnlockArgs { site, output, .. } = &args;
+    console::conclude(change(site, output, &args.environment, &wanted).await)
 }
 
 /// Runs `cutover who`.
@@ -118,10 +128,11 @@ async fn try_lock(args: LockArgs) -> Result<u8, Trouble> {
         }
     };
     let hold = Hold::new(args.asker.actor.clone(), args.reason, since, until);
-    change(&args.site, &args.environment, &Wanted::Placed(hold)).await
+    let wanted = Wanted::Placed(hold);
+    change(&args.site, &args.output, &args.environment, &wanted).await
 }
 
-async fn change(site: &Site, name: &str, wanted: &Wanted) -> Result<u8, Trouble> {
+async fn change(site: &Site, output: &Output, name: &str, wanted: &Wanted) -> Result<u8, Trouble> {
     let config = site.read()?;
     let environment = environment(&config, name)?;
     let answers = run::hold(environment, wanted, &site.access()?).await;
@@ -141,7 +152,7 @@ async fn change(site: &Site, name: &str, wanted: &Wanted) -> Result<u8, Trouble>
         exit = exit.max(code);
         told.insert(host, text);
     }
-    if site.json {
+    if output.json {
         console::print_json(&told);
     } else {
         for (host, text) in &told {
@@ -197,7 +208,7 @@ async fn try_who(args: WhoArgs) -> Result<u8, Trouble> {
             ),
         })
         .collect();
-    if args.site.json {
+    if args.output.json {
         console::print_json(&hosts);
     } else {
         for (host, who) in &hosts {

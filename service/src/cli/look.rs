@@ -7,32 +7,45 @@ use std::process::ExitCode;
 
 use clap::Args;
 use cutover_deploy::config::Environment;
-use cutover_deploy::facts::{Current, Facts, ReleaseState};
+use cutover_deploy::facts::{Current, Facts, ReleaseRecord, ReleaseState};
 use cutover_deploy::run::{self, Worker};
 use cutover_deploy::{CommitSha, Failure, Hold, HostName, ReleaseId, plan};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::console::{self, Trouble};
-use super::site::{Site, environment};
+use super::site::{Output, Site, environment};
 
 /// Tells what is live on every host, who holds it, and which release each worker runs.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every host and its workers were asked, 1 some could not be asked, 2 bad input."
+)]
 pub(super) struct StatusArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Lists the releases on every host and where each stands.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every host was asked, 1 one could not be asked, 2 bad input."
+)]
 pub(super) struct ReleasesArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Checks the configuration and every host, and changes nothing.
@@ -43,7 +56,7 @@ pub(super) struct CheckArgs {
     environment: Option<String>,
 
     /// Prints the configuration with every default and the recipe's steps filled in.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     show: bool,
 
     /// Checks only the file and asks no host.
@@ -52,6 +65,9 @@ pub(super) struct CheckArgs {
 
     #[command(flatten)]
     site: Site,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What one host said.
@@ -80,7 +96,15 @@ pub(super) async fn releases(args: ReleasesArgs) -> ExitCode {
 
 /// Runs `cutover check`.
 pub(super) async fn check(args: CheckArgs) -> ExitCode {
-    console::conclude(try_check(args).await)
+    let json = args.output.json;
+    let ended = try_check(args).await;
+    if let (true, Err(trouble)) = (json, &ended) {
+        console::print_json(&Found {
+            problems: trouble.problems(),
+            environments: Vec::new(),
+        });
+    }
+    console::conclude(ended)
 }
 
 async fn try_status(args: StatusArgs) -> Result<u8, Trouble> {
@@ -125,7 +149,7 @@ async fn try_status(args: StatusArgs) -> Result<u8, Trouble> {
             status
         })
         .collect();
-    if args.site.json {
+    if args.output.json {
         console::print_json(&hosts);
     } else {
         hosts
@@ -189,23 +213,30 @@ fn worker_text(worker: &Worker, live: Option<&ReleaseId>) -> String {
     format!("worker {name} {state} pid {pid} runs {release}{since}{old}")
 }
 
+/// What one host told of its releases.
+#[derive(Debug, Serialize)]
+struct HostReleases {
+    releases: Option<BTreeMap<ReleaseId, Option<ReleaseRecord>>>,
+    failure: Option<Failure>,
+}
+
 async fn try_releases(args: ReleasesArgs) -> Result<u8, Trouble> {
     let config = args.site.read()?;
     let environment = environment(&config, &args.environment)?;
     let heard = run::survey(environment, &config.shared, &args.site.access()?).await;
-    if args.site.json {
-        let releases = |facts: Facts| facts.releases;
-        let all: BTreeMap<_, _> = heard
+    if args.output.json {
+        let all: BTreeMap<HostName, HostReleases> = heard
             .into_iter()
-            .map(|(host, facts)| (host, facts.map(releases)))
-            .collect();
-        let failed = all.values().any(Result::is_err);
-        let all: BTreeMap<_, _> = all
-            .into_iter()
-            .map(|(host, said)| (host, said.ok()))
+            .map(|(host, heard)| {
+                let (releases, failure) = match heard {
+                    Ok(facts) => (Some(facts.releases), None),
+                    Err(failure) => (None, Some(failure)),
+                };
+                (host, HostReleases { releases, failure })
+            })
             .collect();
         console::print_json(&all);
-        return Ok(u8::from(failed));
+        return Ok(u8::from(all.values().any(|host| host.failure.is_some())));
     }
     let mut failed = 0;
     for (host, facts) in heard {
@@ -260,6 +291,15 @@ fn state_word(state: ReleaseState) -> &'static str {
     }
 }
 
+/// What a check found, for machines.
+#[derive(Debug, Default, Serialize)]
+struct Found {
+    /// What keeps every host from being asked: of the file, of the command line.
+    problems: Vec<Value>,
+    /// The environments whose hosts were asked.
+    environments: Vec<Checked>,
+}
+
 /// What a check found in one environment.
 #[derive(Debug, Serialize)]
 struct Checked {
@@ -279,7 +319,9 @@ async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
         None => config.environments.values().collect(),
     };
     if args.offline {
-        if !args.site.json && !args.show {
+        if args.output.json {
+            console::print_json(&Found::default());
+        } else if !args.show {
             console::print(&format!(
                 "{}: the file is right; no host was asked",
                 args.site.config.display()
@@ -298,8 +340,11 @@ async fn try_check(args: CheckArgs) -> Result<u8, Trouble> {
         });
     }
     let wrong = checked.iter().any(|checked| !checked.failures.is_empty());
-    if args.site.json {
-        console::print_json(&checked);
+    if args.output.json {
+        console::print_json(&Found {
+            problems: Vec::new(),
+            environments: checked,
+        });
     } else {
         checked
             .iter()

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cutover_deploy::plan::AfterSwap;
-use cutover_deploy::{Kind, run, source};
+use cutover_deploy::plan::{AfterSwap, Goal};
+use cutover_deploy::{Failure, Kind, run, source};
 use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::site::environment;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 there is a plan, 1 the commit cannot be built, \
-    2 bad input or hosts that are not fit, 4 somebody else has locked the environment."
+    2 bad input, or hosts that are not fit or whose workers cannot be looked at, 4 somebody else has locked the environment."
 )]
 pub(super) struct PlanArgs {
     #[command(flatten)]
@@ -32,6 +32,8 @@ struct Told {
     steps: Vec<String>,
     meets: Vec<String>,
     after_swap: Vec<AfterSwap>,
+    /// Why it would fail as it is.
+    failures: Vec<Failure>,
 }
 
 /// Runs `cutover plan`.
@@ -52,7 +54,10 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
     let never = CancellationToken::new();
     let artifact = source::build(&config, &commit, &origin, &events, &never).await;
     let artifact = artifact.map_err(|failure| Trouble::failed(&failure))?;
-    let planned = run::planned(&config, environment, &request, Some(&artifact), &access).await;
+    let (planned, workers) = tokio::join!(
+        run::planned(&config, environment, &request, Some(&artifact), &access),
+        run::workers(environment, &access)
+    );
     drop(tokio::fs::remove_file(&artifact.file).await);
     let run::Planned {
         plan,
@@ -68,22 +73,36 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
             return Ok(if refusal.held { 4 } else { 2 });
         }
     };
+    // What is live already is not handed over.
+    let nothing = matches!(plan.goal, Goal::Nothing { .. });
+    let workers = workers.into_iter().filter(|_| !nothing);
+    let failures: Vec<Failure> = workers.filter_map(|(_, listed)| listed.err()).collect();
+    let exit = if failures.is_empty() { 0 } else { 2 };
     let told = Told {
         digest: digest.to_string(),
         steps: plan.steps(),
         meets,
         after_swap,
+        failures,
     };
-    if order.site.json {
+    if order.output.json {
         console::print_json(&told);
-        return Ok(0);
+        return Ok(exit);
     }
     let lines = told.steps.iter().chain(&told.meets).cloned();
     let lines = lines.chain(told.after_swap.iter().map(AfterSwap::line));
     lines.for_each(|line| console::print(&line));
     let name = &environment.name;
-    console::print(&format!(
-        "\nTo deploy exactly this: cutover deploy {name} {commit} --plan-digest {digest}"
-    ));
-    Ok(0)
+    let deploy = format!("cutover deploy {name} {commit} --plan-digest {digest}");
+    if told.failures.is_empty() {
+        console::print(&format!("\nTo deploy exactly this: {deploy}"));
+    } else {
+        let mend = told.failures.iter().map(console::with_hint);
+        let mend: Vec<String> = mend.map(|failure| format!("\n  {failure}")).collect();
+        let mend = mend.concat();
+        console::print(&format!(
+            "\nIt would fail as it is. To mend first:{mend}\nThen, to deploy exactly this: {deploy}"
+        ));
+    }
+    Ok(exit)
 }

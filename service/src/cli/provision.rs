@@ -12,7 +12,7 @@ use super::site::{Site, environment};
 
 /// Prints a shell script that makes a bare Debian host fit for an environment. Nothing is run, and no host is asked.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 the script is printed, 2 bad input.")]
+#[command(after_help = "Exit codes: 0 the script is printed, 1 it cannot be written, 2 bad input.")]
 pub(super) struct ProvisionArgs {
     /// The environment, as in `cutover.toml`.
     environment: String,
@@ -65,6 +65,6 @@ fn try_provision(args: &ProvisionArgs) -> Result<u8, Trouble> {
         host,
         key: key.as_deref(),
     });
-    console::print(text.map_err(Trouble::input)?.trim_end());
+    console::print_whole(text.map_err(Trouble::input)?.trim_end())?;
     Ok(0)
 }

@@ -13,6 +13,7 @@ use crate::settings::Settings;
 
 /// What `cutover serve` is given.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 ended by a signal, 1 it cannot serve, 2 bad settings.")]
 pub struct Args {
     /// The settings of the service; `templates/service.toml` is their manual.
     #[arg(

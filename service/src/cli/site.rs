@@ -36,8 +36,12 @@ pub(super) struct Site {
     /// An `ssh_config` to use instead of your own.
     #[arg(long, env = "CUTOVER_SSH_CONFIG", value_name = "FILE")]
     ssh_config: Option<PathBuf>,
+}
 
-    /// Prints JSON for machines: an object, or an event a line while a deployment runs.
+/// For whom a command prints.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Output {
+    /// Prints JSON for machines; while a deployment runs, an event a line.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -64,8 +68,7 @@ impl Site {
                 "Name the file with `--config`, or begin with a copy of templates/cutover.toml.",
             )
         })?;
-        Config::parse(&file.to_string(), &text)
-            .map_err(|problems| Trouble::input(problems.to_string()))
+        Config::parse(&file.to_string(), &text).map_err(Trouble::file)
     }
 
     /// How hosts are reached.

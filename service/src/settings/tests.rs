@@ -356,3 +356,12 @@ fn a_webhook_secret_of_gitlab_that_proves_nothing_is_refused() {
     folder.write("hook", SIGNING_SECRET);
     folder.load(&signing).unwrap_or_else(|bad| panic!("{bad}"));
 }
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_what_to_do() {
+    let bad = Settings::load_with(Path::new("/absent/service.toml"), &|_| None).unwrap_err();
+    insta::assert_snapshot!(bad, @"
+    /absent/service.toml cannot be used
+      cannot be read: No such file or directory (os error 2): name the file with `--config`, or begin with a copy of templates/service.toml
+    ");
+}

@@ -135,6 +135,26 @@ async fn a_plan_is_another_when_other_health_is_asked_for_and_the_same_with_leav
 }
 
 #[tokio::test]
+async fn a_plan_whose_workers_cannot_be_looked_at_says_that_it_would_fail() {
+    let tables = "[[environments.production.workers]]\ngroup = \"shop-worker\"".to_owned();
+    let scene = Scene::start(Plot {
+        tables,
+        ..Plot::default()
+    })
+    .await;
+    scene.commit(&[("index.html", "one\n")]).await;
+    let (code, told) = cutover(&scene, &["plan", "production", "main"]).await;
+    assert_eq!(code, 2, "{told}");
+    let end = "\n\nIt would fail as it is. To mend first:\n  workers on web1: supervisorctl status shop-worker:*: ";
+    assert!(told.contains(end), "{told}");
+    assert!(told.contains("See it there: `ssh "), "{told}");
+    let (checked, said) = scene.shell(&["check", "production"]).await;
+    assert_eq!(checked, 2, "{said}");
+    assert_ne!(scene.deploy(&[]).await.exit(), 0);
+    scene.close().await;
+}
+
+#[tokio::test]
 async fn what_stands_in_the_way_of_a_plan_is_told() {
     let scene = Scene::plain().await;
     scene.host().write("current/here", "a real folder");
