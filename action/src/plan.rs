@@ -29,13 +29,17 @@ pub(crate) async fn run<W: Write>(
             let mut lines = planned.plan.steps();
             lines.extend(planned.meets.iter().cloned());
             lines.extend(planned.after_swap.iter().map(AfterSwap::line));
-            (lines, Vec::new(), 0)
+            let exit = if planned.failures.is_empty() { 0 } else { 2 };
+            (lines, planned.failures.clone(), exit)
         }
         Err(NoPlan::Failed(failure)) => (Vec::new(), vec![failure.clone()], 1),
         Err(NoPlan::Refused(failures)) => (Vec::new(), failures.clone(), 2),
         Err(NoPlan::Held(failures)) => (Vec::new(), failures.clone(), 4),
     };
-    let title = format!("{name}: no plan");
+    let title = match &made {
+        Ok(_) => format!("{name}: it would fail as it is"),
+        Err(_) => format!("{name}: no plan"),
+    };
     let faults = failures
         .iter()
         .map(|failure| Fault::of(title.clone(), failure));

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::{self, Roster, Worker};
 use super::doctor::ask_pool;
+use super::pool::pool_of;
 use super::{Access, join_all};
 use crate::config::{Environment, Host, Role};
 use crate::facts::Facts;
 use crate::host::{Connection, HostError};
+use crate::machine::Phase;
 use crate::plan::{self, AfterSwap, Goal, Plan, Refusal, Wish, after_swap};
 use crate::pool::Pool;
 use crate::script::MIGRATIONS;
@@ -24,6 +26,8 @@ pub struct Planned {
     pub meets: Vec<String>,
     /// What follows the swap on each host, in the order of the file.
     pub after_swap: Vec<AfterSwap>,
+    /// Why it would fail as it is: workers that cannot be listed, pools of PHP-FPM that do not answer.
+    pub failures: Vec<Failure>,
 }
 
 /// What a host tells beside its facts.
@@ -80,13 +84,42 @@ pub async fn planned(
         let pool = looks.get(&host.name).and_then(|look| look.pool.as_ref());
         after_swap(environment, host, pool)
     });
+    let follows = follows.collect();
+    let hosts = environment.hosts.iter();
+    let failures = hosts
+        .filter_map(|host| Some(failures(environment, host, looks.get(&host.name)?)))
+        .flatten();
+    // What is live already is not handed over.
     let nothing = matches!(plan.goal, Goal::Nothing { .. });
+    let (after_swap, failures) = if nothing {
+        Default::default()
+    } else {
+        (follows, failures.collect())
+    };
     Ok(Planned {
         plan,
         digest,
         meets,
-        after_swap: follows.filter(|_| !nothing).collect(),
+        after_swap,
+        failures,
     })
+}
+
+/// Why a deployment would fail on a host.
+fn failures(environment: &Environment, host: &Host, look: &Look) -> Vec<Failure> {
+    let mut failures = look.workers.failures.clone();
+    if let (Some(_), Some(Err(said))) = (pool_of(environment, host), &look.pool) {
+        failures.push(Failure {
+            host: Some(host.name.clone()),
+            step: Phase::Warm.word().to_owned(),
+            message: format!("the pool of PHP-FPM does not tell of itself: {said}"),
+            hint: Some(format!(
+                "What is in its way: `cutover doctor {}`.",
+                environment.name
+            )),
+        });
+    }
+    failures
 }
 
 async fn look(

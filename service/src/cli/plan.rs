@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cutover_deploy::plan::{AfterSwap, Goal};
+use cutover_deploy::plan::AfterSwap;
 use cutover_deploy::{Failure, Kind, run, source};
 use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
@@ -18,7 +18,7 @@ use super::site::environment;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 there is a plan, 1 the commit cannot be built, \
-    2 bad input, or hosts that are not fit or whose workers cannot be looked at, 4 somebody else has locked the environment."
+    2 bad input, or hosts that are not fit or whose workers or pool cannot be looked at, 4 somebody else has locked the environment."
 )]
 pub(super) struct PlanArgs {
     #[command(flatten)]
@@ -54,16 +54,14 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
     let never = CancellationToken::new();
     let artifact = source::build(&config, &commit, &origin, &events, &never).await;
     let artifact = artifact.map_err(|failure| Trouble::failed(&failure))?;
-    let (planned, workers) = tokio::join!(
-        run::planned(&config, environment, &request, Some(&artifact), &access),
-        run::workers(environment, &access)
-    );
+    let planned = run::planned(&config, environment, &request, Some(&artifact), &access).await;
     drop(tokio::fs::remove_file(&artifact.file).await);
     let run::Planned {
         plan,
         digest,
         meets,
         after_swap,
+        failures,
     } = match planned {
         Ok(planned) => planned,
         Err(refusal) => {
@@ -73,10 +71,6 @@ async fn try_plan(order: Order) -> Result<u8, Trouble> {
             return Ok(if refusal.held { 4 } else { 2 });
         }
     };
-    // What is live already is not handed over.
-    let nothing = matches!(plan.goal, Goal::Nothing { .. });
-    let workers = workers.into_iter().filter(|_| !nothing);
-    let failures: Vec<Failure> = workers.filter_map(|(_, listed)| listed.err()).collect();
     let exit = if failures.is_empty() { 0 } else { 2 };
     let told = Told {
         digest: digest.to_string(),

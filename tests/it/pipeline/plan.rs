@@ -13,7 +13,7 @@ pub(super) async fn planned(scene: &Scene) -> (i32, String, String) {
     (code, steps, digest)
 }
 
-async fn cutover(scene: &Scene, arguments: &[&str]) -> (i32, String) {
+pub(super) async fn cutover(scene: &Scene, arguments: &[&str]) -> (i32, String) {
     let url = scene.repo.url();
     let work = scene.work_dir().with_file_name("cli");
     let place = ["--repository", &url, "--work-dir", work.to_str().unwrap()];

@@ -12,6 +12,7 @@ use insta::assert_snapshot;
 use kit::{Breakage, Daemon, FIRST, Relay, SampleApp, Web, wait_for};
 
 use super::laravel::{Shop, begin, deploy, load, nothing_failed, shop};
+use super::plan::cutover;
 use super::runtimes::port;
 use super::scene::Scene;
 use super::told::Told;
@@ -281,6 +282,10 @@ async fn a_pool_that_does_not_answer_is_told_before_anything_changes() {
       Check that the pool listens there, that root may open it (`sudo usermod -aG www-data root`, then log in anew), and that sshd lets it through (`AllowStreamLocalForwarding`, `AllowTcpForwarding`).
     ");
     assert_eq!(scene.live().unwrap().as_str(), FIRST);
+    // A plan knows it before.
+    let (code, said) = cutover(&scene, &["plan", "production", "main"]).await;
+    let end = "It would fail as it is. To mend first:\n  warm on web1: the pool of PHP-FPM does not tell of itself: ";
+    assert!(code == 2 && said.contains(end), "{said}");
     scene.host().start_daemon(Daemon::PhpFpm).await;
     let told = deploy(&scene, SampleApp::code("three")).await;
     assert_eq!(told.exit(), 0, "{}\n{}", told.outcome(), told.story());

@@ -110,7 +110,7 @@ impl Host {
     pub async fn get(&self, path: &str) -> (u16, String) {
         let client = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(300))
+            .timeout(Duration::from_mins(5))
             .build();
         let client = client.expect("a plain client can always be made");
         match client
