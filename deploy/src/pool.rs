@@ -34,6 +34,9 @@ pub struct Pool {
     /// Its extensions, in small letters; told to the doctor only, as all that follows.
     #[serde(default)]
     pub extensions: Option<BTreeSet<String>>,
+    /// Whether it can open its own socket, to keep idle processes busy while a swap is made.
+    #[serde(default)]
+    pub reaches: Option<bool>,
     /// The user that it runs as.
     #[serde(default)]
     pub user: Option<String>,
@@ -274,6 +277,7 @@ mod tests {
             extensions: None,
             user: None,
             master: None,
+            reaches: None,
             unwritable: Vec::new(),
         }
     }

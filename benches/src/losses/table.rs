@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kit::{JobRun, Jobs};
 use serde_json::{Value, json};
 
-use crate::case::{Case, Root};
+use crate::case::Case;
 use crate::history::{Swap, is_older, was_live};
 use crate::load::{Asked, Said};
 
@@ -103,13 +103,17 @@ impl Row {
             remarks,
             is_broken: false,
         };
-        // By `current` some old code is served until the pool has heard of the swap.
-        let stale = case.root == Root::Realpath && !row.stale.is_empty();
         let lost = [
-            row.failed, row.empty, row.mixed, row.lost, row.twice, row.older,
+            row.failed,
+            row.empty,
+            row.mixed,
+            row.stale.len(),
+            row.lost,
+            row.twice,
+            row.older,
         ];
         let nothing = row.requests == 0 || row.jobs == 0;
-        row.is_broken = case.is_ours() && (nothing || stale || lost.iter().any(|lost| *lost > 0));
+        row.is_broken = case.is_ours() && (nothing || lost.iter().any(|lost| *lost > 0));
         row
     }
 }

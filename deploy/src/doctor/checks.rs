@@ -239,7 +239,7 @@ checks! {
         "what the message says";
     DOCUMENT_ROOT = "fpm.document-root", Loses,
         "the web server passes the path of `current`",
-        "After a swap requests run the old code: for as long as PHP-FPM lives where nothing is done, until the slowest has ended with `reset`, one or two with `auto`.",
+        "After a swap requests run the old code: for as long as PHP-FPM lives where nothing is done, until the slowest has ended with `reset`; with `auto` only where the pool cannot open its own socket, or has no process free.",
         "`$realpath_root` for `SCRIPT_FILENAME` and `DOCUMENT_ROOT`; else `after_swap = \"auto\"`, and `posix` for PHP-FPM";
     CONTROL_TIMEOUT = "fpm.process-control-timeout", Loses,
         "PHP-FPM is reloaded after a swap, and `process_control_timeout` is 0",

@@ -89,9 +89,13 @@ fn by_current(action: FpmAction, pool: &Pool, root: &str) -> (Severity, &'static
     match (action, pool.follows(action, root)) {
         (FpmAction::Nothing, _) => (Loses, "nothing is done after a swap"),
         (FpmAction::Reload, _) => (Remark, "each swap needs a reload"),
+        (_, Ok(Follows::Renew)) if pool.waits && pool.reaches == Some(true) => (
+            Remark,
+            "each swap has its processes begin anew, for which requests wait a moment",
+        ),
         (_, Ok(Follows::Renew)) => (
             Risk,
-            "each swap has its processes begin anew: a request or two still run the old code",
+            "each swap has its processes begin anew: idle ones may run old code once more, for the pool cannot open its own socket",
         ),
         (_, Ok(_)) => (
             Loses,
@@ -154,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reset_alone_has_requests_run_old_code_and_a_renewal_next_to_none() {
+    fn a_reset_alone_has_requests_run_old_code_and_a_renewal_none() {
         let pool = Pool {
             php: "8.2.29".to_owned(),
             scripts: vec!["/srv/app/current/public/index.php".to_owned()],
@@ -174,6 +178,7 @@ mod tests {
             extensions: None,
             user: None,
             master: None,
+            reaches: Some(true),
             unwritable: Vec::new(),
         };
         let bad = |action, pool: &Pool| by_current(action, pool, "/srv/app").0;
@@ -185,8 +190,13 @@ mod tests {
         ];
         assert_eq!(
             all.map(|action| bad(action, &pool)),
-            [Risk, Loses, Loses, Remark]
+            [Remark, Loses, Loses, Remark]
         );
+        let shut = Pool {
+            reaches: Some(false),
+            ..pool.clone()
+        };
+        assert_eq!(bad(FpmAction::Auto, &shut), Risk);
         // Without the right to tell its processes, a reset is all that `auto` has.
         let bound = Pool {
             renews: false,

@@ -315,12 +315,11 @@ pub(super) async fn ask_pool(
                     .map(|dir| format!("{}/shared/{dir}", environment.path))
                     .collect();
                 let socket = connection.lead_to(address).await?;
-                call(
-                    &socket,
-                    question(file, "doctor", &folders.join("\n")),
-                    PATIENCE,
-                )
-                .await
+                let question = question(file, "doctor", &folders.join("\n"));
+                let question = question
+                    .custom("CUTOVER_CURRENT", format!("{}/current", environment.path))
+                    .custom("CUTOVER_POOL", address.stream());
+                call(&socket, question, PATIENCE).await
             }
         };
         channel.end().await?;

@@ -7,7 +7,7 @@
 //   renew   the same, and all processes end after their request, as at a graceful reload; the master starts others, that know
 //           no old path
 //   forget  OPcache forgets what lies below these folders
-//   doctor  the status, and more beside it; the folders are those that the app writes to
+//   doctor  the status, and more beside it, as whether CUTOVER_POOL can be reached; the folders are those that the app writes to
 // With CUTOVER_RELEASE `reset` and `renew` wait until the link CUTOVER_CURRENT leads to it, so that no trip of the line lies between
 // the swap and them. Once CUTOVER_NEXT is there, which becomes that link, they have a lock on this file, and whoever swaps waits for
 // that. Before, `renew` keeps all processes busy that have nothing to do, for a second at most: one of them might take a request
@@ -118,6 +118,7 @@ if ($ask === 'doctor') {
     $more = [
         'extensions' => array_map('strtolower', array_merge(get_loaded_extensions(), get_loaded_extensions(true))),
         'user' => $user === null ? null : (posix_getpwuid($user)['name'] ?? (string) $user),
+        'reaches' => function_exists('stream_socket_client') && @stream_socket_client($_SERVER['CUTOVER_POOL'] ?? '', $error, $why, 1) !== false,
         'master' => isset($master[1]) ? (int) $master[1] : null,
         'unwritable' => array_values(array_filter($folders, static fn ($folder) => is_dir($folder) && !is_writable($folder))),
     ];

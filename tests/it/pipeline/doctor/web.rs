@@ -76,7 +76,7 @@ async fn what_nginx_and_php_fpm_do_wrong_is_named() {
 
     // How bad it is depends on what follows a swap.
     for (action, severity) in [
-        (FpmAction::Auto, Severity::Risk),
+        (FpmAction::Auto, Severity::Remark),
         (FpmAction::Reset, Severity::Loses),
     ] {
         let told = diagnosis_with(&scene, |_, environment| {
