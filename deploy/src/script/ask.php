@@ -45,7 +45,8 @@ $keeps = static function (string $pool) use (&$lines): bool {
 /** Whether the link leads to the release, after some seconds at most. */
 $swapped = static function (string $release) use ($ask, $link, $sees, &$lines, $keeps, $renews): bool {
     $next = $_SERVER['CUTOVER_NEXT'] ?? '';
-    $pool = $ask === 'renew' && $renews && function_exists('stream_socket_client') ? $_SERVER['CUTOVER_POOL'] ?? '' : '';
+    $can = $renews && function_exists('stream_socket_client') && function_exists('lstat');
+    $pool = $ask === 'renew' && $can ? $_SERVER['CUTOVER_POOL'] ?? '' : '';
     $lock = $sees ? @fopen(__FILE__, 'r') : false;
     $seen = null;
     for ($until = microtime(true) + 5; $lock && ($now = microtime(true)) < $until; usleep(500)) {
