@@ -12,6 +12,7 @@ use super::{Script, recipe};
 use crate::config::Manager;
 
 mod guard;
+mod migrate;
 mod older;
 mod pause;
 mod pods;
@@ -19,6 +20,7 @@ mod restart;
 mod servers;
 mod steps;
 mod swap;
+mod tools;
 mod unpack;
 
 /// Tells what stands in a file.
