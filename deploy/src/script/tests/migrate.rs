@@ -58,3 +58,23 @@ fn what_a_line_says_is_told_as_it_is_and_its_status_too() {
         assert_eq!(stage.keeps(), "2024_a\n");
     }
 }
+
+#[test]
+fn where_nothing_was_rolled_back_all_that_was_migrated_is_still_kept() {
+    for (shell, tools) in [(&["dash"][..], &[][..]), (&["busybox", "sh"], &["grep"])] {
+        if !is_there(shell) {
+            continue;
+        }
+        let stage = Stage::tooled(tools);
+        let kept = stage.0.join(".cutover/releases/new.migrated");
+        for (line, left) in [
+            ("exit 1", "2024_a\n2024_b\n"),
+            ("echo Rolled back: 2024_b", "2024_a\n"),
+        ] {
+            fs::write(&kept, "2024_a\n2024_b\n").unwrap();
+            let mut back = stage.migrates(shell, Script::MigrateBack, line);
+            assert!(!back.output().unwrap().status.success());
+            assert_eq!(stage.keeps(), left, "{line} by {shell:?}");
+        }
+    }
+}
