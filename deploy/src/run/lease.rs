@@ -305,7 +305,7 @@ async fn greet(
             _ if line == "here" => {}
             _ => facts.hear(&line),
         }
-        next = within(&host.name, limit, channel.line())
+        next = within(&host.name, limit, news(&mut channel))
             .await
             .map_err(lost)?;
     }
@@ -321,6 +321,16 @@ async fn greet(
         (75, Some(holder)) => busy(host, environment.lock_wait, &holder),
         _ => refused(ungreeted(host, &environment.path, status, &stderr)),
     }))
+}
+
+/// The next line that tells something: `here` only finds out whether this line still stands, and makes no wait longer.
+async fn news(channel: &mut Channel) -> Option<String> {
+    loop {
+        let line = channel.line().await;
+        if line.as_deref() != Some("here") {
+            return line;
+        }
+    }
 }
 
 fn holder_line(body: &str) -> String {

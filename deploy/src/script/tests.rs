@@ -12,6 +12,7 @@ use super::{Script, recipe};
 use crate::config::Manager;
 
 mod guard;
+mod lease;
 mod link;
 mod migrate;
 mod older;
