@@ -14,6 +14,7 @@ use crate::config::Manager;
 mod cut;
 mod guard;
 mod lease;
+mod limits;
 mod link;
 mod migrate;
 mod older;
