@@ -12,6 +12,7 @@ use super::{Script, recipe};
 use crate::config::Manager;
 
 mod cut;
+mod finish;
 mod guard;
 mod lease;
 mod limits;
