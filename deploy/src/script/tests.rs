@@ -11,6 +11,7 @@ use insta::assert_snapshot;
 use super::{Script, recipe};
 use crate::config::Manager;
 
+mod containers;
 mod cut;
 mod finish;
 mod guard;
