@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::STEPS;
 use super::servers::{SHELLS, is_there};
-use super::Stage;
+use super::{Script, Stage};
 
 /// Ends only the process that it started, and has a status of its own for that.
 const OTHER: &str =
@@ -45,6 +45,22 @@ fn what_is_left_of_a_step_that_took_too_long_ends_whatever_its_timeout_says() {
         stage.program("timeout", OTHER);
         let line = "sh -c 'sleep 2; touch \"$0/late\"' \"$1\" >/dev/null 2>&1 & sleep 9";
         assert_eq!(ends(&stage, shell, line), "125 build", "{shell:?}");
+        sleep(Duration::from_millis(1500));
+        assert!(!stage.0.join("late").exists(), "{shell:?}");
+    }
+}
+
+#[test]
+fn what_a_way_back_does_not_wait_for_leaves_nothing_running() {
+    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+        let stage = Stage::tooled(&[]);
+        stage.program("timeout", OTHER);
+        let mut soon = stage.by(shell, Script::Soon.text());
+        let line = "sh -c 'sleep 2; touch \"$0/late\"' \"$1\" >/dev/null; :";
+        soon.args(["1", line, "runtime octane"]).arg(&stage.0);
+        let said = soon.output().unwrap();
+        let words = String::from_utf8(said.stdout).unwrap();
+        assert_eq!(words, "not done within 1 s, and not waited for\n");
         sleep(Duration::from_millis(1500));
         assert!(!stage.0.join("late").exists(), "{shell:?}");
     }
