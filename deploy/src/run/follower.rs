@@ -326,7 +326,7 @@ impl<'a> Follower<'a> {
         let own = |known: &&Step| known.name == failed.step;
         let limit = self.steps.iter().find(own)?.limit;
         // The mark of its beginning may have come a little late.
-        let ended = matches!(failed.status, 124 | 137 | 143) && failed.took + SLACK >= limit;
+        let ended = matches!(failed.status, 124 | 125 | 137 | 143) && failed.took + SLACK >= limit;
         ended.then_some(limit)
     }
 

@@ -23,6 +23,9 @@ use crate::{DeployRequest, Event, Failure, HostName, clock};
 /// A host whose line was lost may take this long, or one step if that is shorter, to be reachable again.
 const RECONNECT: Duration = Duration::from_mins(1);
 
+/// Our own lease whose line was lost is free by then: the host takes a holder for gone who has been silent for a minute.
+const OWN_END: Duration = Duration::from_secs(75);
+
 /// A host whose lease is held.
 pub(super) struct Leased {
     pub(super) host: Host,
@@ -74,6 +77,8 @@ struct Claim<'a> {
     environment: &'a Environment,
     request: &'a DeployRequest,
     shared: &'a Shared,
+    /// How long it is waited for.
+    wait: Duration,
 }
 
 /// Why there is no lease.
@@ -121,6 +126,7 @@ pub(super) async fn take(
         environment,
         request,
         shared,
+        wait: environment.lock_wait,
     };
     let opening = async |host: &Host| {
         let connection = Connection::reach(host, access).await;
@@ -245,6 +251,7 @@ async fn greet(
         environment,
         request,
         shared,
+        wait,
     } = claim;
     let holder = Holder {
         actor: request.actor.clone(),
@@ -255,7 +262,7 @@ async fn greet(
     };
     let mut args = vec![
         environment.path.clone(),
-        environment.lock_wait.as_secs().to_string(),
+        wait.as_secs().to_string(),
         serde_json::to_string(&holder).unwrap_or_default(),
         OUTLIVED.to_owned(),
     ];
@@ -270,7 +277,7 @@ async fn greet(
     let mut facts = Facts::default();
     let mut other = None;
     // Beside the wait for the lease, steps of an earlier holder that still run are awaited, each of which has its limit.
-    let limit = environment.lock_wait + patience(environment) + Duration::from_mins(1);
+    let limit = wait + patience(environment) + Duration::from_mins(1);
     let first_word = if connection.has_idled() {
         FIRST_WORD
     } else {
@@ -305,7 +312,7 @@ async fn greet(
             _ if line == "here" => {}
             _ => facts.hear(&line),
         }
-        next = within(&host.name, limit, channel.line())
+        next = within(&host.name, limit, news(&mut channel))
             .await
             .map_err(lost)?;
     }
@@ -318,9 +325,19 @@ async fn greet(
         }
     })?;
     Err(Ungreeted::No(match (status, other) {
-        (75, Some(holder)) => busy(host, environment.lock_wait, &holder),
+        (75, Some(holder)) => busy(host, wait, &holder),
         _ => refused(ungreeted(host, &environment.path, status, &stderr)),
     }))
+}
+
+/// The next line that tells something: `here` only finds out whether this line still stands, and makes no wait longer.
+async fn news(channel: &mut Channel) -> Option<String> {
+    loop {
+        let line = channel.line().await;
+        if line.as_deref() != Some("here") {
+            return line;
+        }
+    }
 }
 
 fn holder_line(body: &str) -> String {
@@ -430,6 +447,7 @@ pub(super) async fn take_again(
         environment,
         request,
         shared,
+        wait: environment.lock_wait.max(OWN_END),
     };
     match greet(&host, &connection, claim, events).await {
         Ok((lease, facts)) if facts.fence == fence + 1 => {

@@ -13,7 +13,9 @@ rm -f "$folder/$segment.status" "$folder/$segment.log"
   mv "$folder/$segment.status.new" "$folder/$segment.status"
 } | (
   trap '' PIPE
-  exec tee "$folder/$segment.log"
+  # One tee goes on by that, another only when it is told to.
+  if tee -p </dev/null >/dev/null 2>&1; then set -- -p; else set --; fi
+  exec tee "$@" "$folder/$segment.log"
 ) || true
 # On a full disk there is no such file; then what the steps said themselves counts.
 if read -r status <"$folder/$segment.status"; then exit "$status"; else exit 74; fi

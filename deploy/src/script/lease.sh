@@ -4,25 +4,25 @@ root=$1 wait=$2 holder=$3 outlived=$4 file=$5 answers=$6 probe=$7
 shift 7
 echo here
 umask 022
-for tool in flock timeout; do
-  if ! command -v "$tool" >/dev/null; then echo "$tool is not installed" >&2 && exit 69; fi
-done
+for tool in flock timeout; do command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2 && exit 69; }; done
 mkdir -p "$root/.cutover/releases" "$root/releases" "$root/shared"
 exec 9>>"$root/.cutover/lock"
 if ! flock -n 9; then
   printf 'held %s\n' "$(cat "$root/.cutover/lock")"
   if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi # BusyBox's flock knows no -w
 fi
+echo here # Nobody who was called off takes it: whose line is closed ends by this word.
 before=$(cat "$root/.cutover/lock")
 left() { [ -z "$before" ] || sh -euc "$outlived" outlived "$root" "$before" "$1" "$holder" 9>&- || true; }
 [ -z "$before" ] || printf 'died %s\n' "$before"
 printf '%s\n' "$holder" >"$root/.cutover/lock"
 trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 [ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.
 exec 8<"$root/.cutover"
-flock -n 8 || { left running && flock 8; }
+flock -n 8 || { left running && while ! flock -n 8; do sleep 0.2 && echo here; done; }
 left over
 fence=0
 [ ! -s "$root/.cutover/fence" ] || read -r fence <"$root/.cutover/fence"

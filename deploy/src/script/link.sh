@@ -15,6 +15,14 @@ join() {
   rm -rf "${release:?}/$1"
   ln -s "$root/shared/$1" "$release/$1"
 }
+# What is shared comes into sight when it is whole: the release's own goes then.
+fill() {
+  new=$(dirname "$root/shared/$1")/.${1##*/}.cutover-new
+  mkdir -p "${new%/*}"
+  rm -rf "$new"
+  if [ -d "$release/$1" ]; then cp -Rp "$release/$1" "$new"; else mkdir "$new"; fi
+  mv -T "$new" "$root/shared/$1"
+}
 printf '%s\n' "$files" | while IFS= read -r file; do
   [ -n "$file" ] || continue
   if [ ! -s "$root/shared/$file" ]; then
@@ -25,9 +33,6 @@ printf '%s\n' "$files" | while IFS= read -r file; do
 done
 printf '%s\n' "$dirs" | while IFS= read -r dir; do
   [ -n "$dir" ] || continue
-  if [ ! -d "$root/shared/$dir" ]; then
-    mkdir -p "$(dirname "$root/shared/$dir")"
-    if [ -d "$release/$dir" ]; then cp -Rp "$release/$dir" "$root/shared/$dir"; else mkdir "$root/shared/$dir"; fi
-  fi
+  [ -d "$root/shared/$dir" ] || fill "$dir"
   join "$dir"
 done

@@ -15,7 +15,8 @@ rm -f "$kept.status"
   printf '%s\n' "$status" >"$kept.status"
 } | (trap '' TERM && exec tee "$kept.out") || true
 sed -n -e 's/^Rolled back: *\([0-9A-Za-z_]*\).*/\1/p' -e 's/^ *\([0-9]\{4\}_[0-9A-Za-z_]*\) .*DONE *$/\1/p' "$kept.out" >"$kept.gone"
-grep -vxF -f "$kept.gone" "$kept" >"$kept.new" || true
+# Not every grep takes an empty file for no words.
+if [ -s "$kept.gone" ]; then grep -vxF -f "$kept.gone" "$kept" || true; else cat "$kept"; fi >"$kept.new"
 mv "$kept.new" "$kept"
 status=143
 if [ -s "$kept.status" ]; then read -r status <"$kept.status"; fi

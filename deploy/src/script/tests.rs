@@ -11,7 +11,14 @@ use insta::assert_snapshot;
 use super::{Script, recipe};
 use crate::config::Manager;
 
+mod containers;
+mod cut;
+mod finish;
 mod guard;
+mod lease;
+mod limits;
+mod link;
+mod migrate;
 mod older;
 mod pause;
 mod pods;
@@ -19,6 +26,7 @@ mod restart;
 mod servers;
 mod steps;
 mod swap;
+mod tools;
 mod unpack;
 
 /// Tells what stands in a file.

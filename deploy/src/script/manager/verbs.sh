@@ -11,17 +11,17 @@ end() {
     end() { $as docker stop -t "$grace" "$1" && [ "$($as docker inspect --format "{{.State.ExitCode}}" "$1")" = 0 ] && $as docker rm "$1"; }
     for id; do end "$id" & done && wait' end "$as" "$(value grace)" "$@" </dev/null >/dev/null 2>&1 &
 }
-# Those that go, and run something or do not. Who was told to end and may not have heard it is told again.
+# Those that go, and run something or do not, by one look. Who was told to end and may not have heard it is told again.
 chosen() {
-  table=$(rows) || exit
   printf '%s\n' "$table" | awk -v verb="$verb" -v release="$1" -v runs="$2" '{ told = $2 ~ /^\/ending/ }
     NF && (told || ($7 == release) == (verb == "drop")) && (told || $3 == "running") == runs { print $1 }'
 }
-case $verb in keep | drop) idle=$(chosen "$1" 0); busy=$(chosen "$1" 1) ;; add) table=$(rows) ;; esac
+case $verb in keep | drop | add) table=$(rows) ;; esac
 case $verb in
   list) list ;;
   kill) docker kill "${1##*-}" >/dev/null ;;
   keep | drop)
+    idle=$(chosen "$1" 0); busy=$(chosen "$1" 1)
     [ -z "$idle" ] || docker rm --force $idle >/dev/null
     end $busy ;;
   add)
