@@ -332,6 +332,7 @@ pub enum PoolAddress {
     Port(String, u16),
 }
 
+#[cfg(feature = "run")]
 impl PoolAddress {
     /// As PHP names it.
     pub(crate) fn stream(&self) -> String {

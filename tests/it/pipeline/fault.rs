@@ -83,7 +83,7 @@ async fn a_host_that_is_down_is_told() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       greet on web1: cannot connect to deploy@web1: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
-      Check that the host is up and reachable: `ssh -p 22 127.0.0.1 true`.
+      Check that the host is up and reachable: `ssh -p 22 deploy@127.0.0.1 true`.
     ");
     scene.host().come_up().await;
     mended(scene).await;

@@ -270,7 +270,7 @@ async fn a_host_that_stays_away_is_said_to_be_unknown_and_the_same_request_finds
     failed, and not everything could be restored
       left on web1: current leads to something unknown: reconnect on web1: cannot connect to deploy@web1: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
       reconnect on web1: cannot connect to deploy@web1: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
-      Check that the host is up and reachable: `ssh -p 22 127.0.0.1 true`. What the migrate steps have changed in the database stays.
+      Check that the host is up and reachable: `ssh -p 22 deploy@127.0.0.1 true`. What the migrate steps have changed in the database stays.
     ");
     scene.host().come_up().await;
     // The very same request finds out what became of it.

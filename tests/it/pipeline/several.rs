@@ -287,7 +287,7 @@ async fn a_host_that_is_down_keeps_all_from_changing() {
     assert_snapshot!(told.outcome(), @"
     refused: nothing was changed
       greet on web2: cannot connect to deploy@web2: failed to connect to the remote host: connect to host 127.0.0.1 port 22: Connection refused
-      Check that the host is up and reachable: `ssh -p 22 127.0.0.1 true`.
+      Check that the host is up and reachable: `ssh -p 22 deploy@127.0.0.1 true`.
     ");
     scene.hosts[1].come_up().await;
     // Only the fence of the lease that was given back again may tell.
