@@ -12,12 +12,12 @@ if ! flock -n 9; then
   if [ "$wait" = 0 ] || ! timeout "$wait" flock 9; then exit 75; fi # BusyBox's flock knows no -w
 fi
 echo here # Nobody who was called off takes it: whose line is closed ends by this word.
+trap 'exit 1' HUP INT PIPE TERM
 before=$(cat "$root/.cutover/lock")
 left() { [ -z "$before" ] || sh -euc "$outlived" outlived "$root" "$before" "$1" "$holder" 9>&- || true; }
 [ -z "$before" ] || printf 'died %s\n' "$before"
 printf '%s\n' "$holder" >"$root/.cutover/lock"
 trap 'rm -f "$root/.cutover"/ask-*.php' EXIT
-trap 'exit 1' HUP INT PIPE TERM
 [ -z "$file" ] || printf '%s' "$answers" >"$root/.cutover/$file"
 # The fence is raised under the lock that every changing step holds, so a step of an earlier holder
 # that still runs is awaited here and can never begin afterwards.

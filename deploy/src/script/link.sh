@@ -17,11 +17,13 @@ join() {
 }
 # What is shared comes into sight when it is whole: the release's own goes then.
 fill() {
-  new=$(dirname "$root/shared/$1")/.${1##*/}.cutover-new
-  mkdir -p "${new%/*}"
+  to=$root/shared/$1
+  new=${to%/*}/.${1##*/}.cutover-new
+  mkdir -p "${to%/*}"
+  if [ ! -d "$release/$1" ]; then mkdir "$to"; return; fi
   rm -rf "$new"
-  if [ -d "$release/$1" ]; then cp -Rp "$release/$1" "$new"; else mkdir "$new"; fi
-  mv -T "$new" "$root/shared/$1"
+  cp -Rp "$release/$1" "$new"
+  mv -T "$new" "$to"
 }
 printf '%s\n' "$files" | while IFS= read -r file; do
   [ -n "$file" ] || continue
