@@ -145,10 +145,10 @@ async fn list_workers(environment: &Environment, host: &Host, access: &Access) -
 }
 
 /// Processes that a manager lists, with its recipe and what that gets.
-type Group<'a> = (&'a Workers, &'static str, String);
+pub(super) type Group<'a> = (&'a Workers, &'static str, String);
 
 /// Those of a host, by its roles.
-fn groups<'a>(environment: &'a Environment, host: &Host) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(environment: &'a Environment, host: &Host) -> Vec<Group<'a>> {
     let (works, serves) = (
         host.roles.contains(&Role::Worker),
         host.roles.contains(&Role::Web),
@@ -170,43 +170,51 @@ pub(super) async fn roster(
     host: &Host,
     connection: &Connection,
 ) -> Roster {
-    let Roster {
-        mut workers,
-        mut failures,
-    } = Roster::default();
-    for (group, recipe, settings) in groups(environment, host) {
-        let sudo = if group.sudo { "yes" } else { "no" };
-        let args = [
-            environment.path.clone(),
-            recipe.to_owned(),
-            group.manager.word().to_owned(),
-            group.group.clone(),
-            sudo.to_owned(),
-            settings,
-        ];
-        let asking = lines(connection, ROSTER, "roster", &args, |line| {
-            workers.extend(read_worker(line));
-        });
-        match in_time(&host.name, Box::pin(asking)).await {
-            Ok((0, _)) => {}
-            Ok((_, stderr)) => failures.push(Failure {
-                host: Some(host.name.clone()),
-                step: "workers".to_owned(),
-                message: stderr.trim().to_owned(),
-                hint: Some(format!(
-                    "See it there: `ssh {} {}`. What it has to allow is in {}.",
-                    fit::ssh_line(host),
-                    group.look(),
-                    group.needs()
-                )),
-            }),
-            Err(error) => {
-                failures.push(error.failure(host, "workers"));
-                break;
-            }
+    let mut roster = Roster::default();
+    for group in groups(environment, host) {
+        if let Err(error) = list(environment, host, connection, group, &mut roster).await {
+            roster.failures.push(error.failure(host, "workers"));
+            break;
         }
     }
-    Roster { workers, failures }
+    roster
+}
+
+/// Lists the processes of one group.
+pub(super) async fn list(
+    environment: &Environment,
+    host: &Host,
+    connection: &Connection,
+    (group, recipe, settings): Group<'_>,
+    roster: &mut Roster,
+) -> Result<(), HostError> {
+    let sudo = if group.sudo { "yes" } else { "no" };
+    let args = [
+        environment.path.clone(),
+        recipe.to_owned(),
+        group.manager.word().to_owned(),
+        group.group.clone(),
+        sudo.to_owned(),
+        settings,
+    ];
+    let asking = lines(connection, ROSTER, "roster", &args, |line| {
+        roster.workers.extend(read_worker(line));
+    });
+    let (status, stderr) = in_time(&host.name, Box::pin(asking)).await?;
+    if status != 0 {
+        roster.failures.push(Failure {
+            host: Some(host.name.clone()),
+            step: "workers".to_owned(),
+            message: stderr.trim().to_owned(),
+            hint: Some(format!(
+                "See it there: `ssh {} {}`. What it has to allow is in {}.",
+                fit::ssh_line(host),
+                group.look(),
+                group.needs()
+            )),
+        });
+    }
+    Ok(())
 }
 
 /// A moment in seconds since 1970.

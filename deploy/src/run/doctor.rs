@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::ask::{self, Roster};
 use super::pool::{call, pool_of, question};
-use super::{Access, ask, join_all};
+use super::{Access, join_all};
 use crate::config::{
     Config, Environment, Host, Manager, Recipe, Role, Runtime, RuntimeKind, Workers,
 };
@@ -86,10 +87,9 @@ async fn look(
         // By the visit of the web server, a pool that has just been started knows how scripts are named.
         (told, ask_pool(config, environment, host, connection).await)
     };
-    let ((mut told, pool), listed) =
+    let ((mut told, pool), (listed, unlisted)) =
         tokio::join!(Box::pin(asking), list(environment, host, connection));
     // Rights are for the names that managers list.
-    let (listed, unlisted) = listed;
     let mut commands = doctor::commands_asked(environment, host, &listed);
     commands.extend(doctor::OPEN_ROOT.map(str::to_owned));
     told.push(
@@ -229,24 +229,16 @@ async fn list(
     host: &Host,
     connection: &Connection,
 ) -> (Vec<Listed>, Vec<(String, String)>) {
-    let alone = |workers: Vec<Workers>, runtimes: Vec<Runtime>| Environment {
-        workers,
-        runtimes,
-        ..environment.clone()
-    };
-    let workers = environment.workers.iter();
-    let workers = workers.map(|group| (&group.group, alone(vec![group.clone()], Vec::new())));
-    let runtimes = environment.runtimes.iter().filter_map(|runtime| {
-        let group = &runtime.processes()?.group;
-        Some((group, alone(Vec::new(), vec![runtime.clone()])))
-    });
     let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
-    for (group, one) in workers.chain(runtimes) {
-        let roster = ask::roster(&one, host, connection).await;
-        let failures = roster.failures.into_iter();
-        unlisted.extend(failures.map(|failure| (group.clone(), failure.message)));
+    for group in ask::groups(environment, host) {
+        let name = &group.0.group;
+        let mut roster = Roster::default();
+        let asked = ask::list(environment, host, connection, group.clone(), &mut roster).await;
+        let failures = roster.failures.into_iter().map(|failure| failure.message);
+        let lost = asked.err().map(|error| error.to_string());
+        unlisted.extend(failures.chain(lost).map(|said| (name.clone(), said)));
         listed.extend(roster.workers.into_iter().map(|worker| Listed {
-            group: group.clone(),
+            group: name.clone(),
             name: worker.name,
             state: worker.state,
             pid: worker.pid,

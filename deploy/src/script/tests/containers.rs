@@ -4,7 +4,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::servers::{SHELLS, is_there};
+use super::servers::shells;
 use super::{Stage, recipe};
 use crate::config::Manager;
 
@@ -20,7 +20,7 @@ esac"#;
 
 #[test]
 fn a_container_is_told_one_thing_though_it_starts_again_meanwhile() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         stage.program("docker", DOCKER);
         let mut keep = stage.by(shell, recipe(Manager::Docker));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::STEPS;
 use super::Stage;
-use super::servers::{SHELLS, is_there};
+use super::servers::shells;
 
 /// A step that leaves something running which makes the file `late` after two seconds.
 struct Begun {
@@ -59,7 +59,7 @@ impl Begun {
 fn by_each(tries: impl Fn(&'static [&'static str]) + Sync) {
     let tries = &tries;
     scope(|all| {
-        for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+        for shell in shells() {
             all.spawn(move || tries(shell));
         }
     });

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::super::FINISH;
 use super::Stage;
-use super::servers::{SHELLS, is_there};
+use super::servers::{is_there, shells};
 
 /// Like uutils' it ends where its reader does, unless it is told otherwise.
 const TEE: &str = "case $1 in
@@ -17,11 +17,8 @@ esac";
 fn steps_run_to_their_end_and_are_kept_whatever_tee_does_without_a_reader() {
     let found = Command::new("sh").args(["-c", "command -v tee"]).output();
     let tee = String::from_utf8(found.unwrap().stdout).unwrap();
-    for (shell, busybox) in SHELLS
-        .into_iter()
-        .flat_map(|shell| [(shell, false), (shell, true)])
-    {
-        if !is_there(shell) || busybox && !is_there(&["busybox", "sh"]) {
+    for (shell, busybox) in shells().flat_map(|shell| [(shell, false), (shell, true)]) {
+        if busybox && !is_there(&["busybox", "sh"]) {
             continue;
         }
         let tools: &[&str] = if busybox { &["tee"] } else { &[] };

@@ -2,21 +2,18 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::super::GUARD;
 use super::Stage;
 
-/// Begins to bring five bytes for steps, with a folder in which programs are looked for first.
+/// Begins to bring five bytes for steps.
 fn bring(stage: &Stage, steps: &str, stdout: Stdio) -> Child {
     let incoming = stage.0.join(".cutover/incoming/d1.tar.gz");
-    let path = std::env::var("PATH").unwrap();
-    let mut guard = Command::new("sh");
-    guard.args(["-euc", GUARD, "guard"]).arg(incoming);
+    let mut guard = stage.by(&["sh"], GUARD);
+    guard.arg(incoming);
     guard.args(["5", "new 5", "5 abc", steps]).arg(&stage.0);
-    guard.env("PATH", format!("{}:{path}", stage.0.display()));
     guard.stdin(Stdio::piped()).stdout(stdout);
     let mut guard = guard.spawn().unwrap();
     guard.stdin.as_mut().unwrap().write_all(b"bytes").unwrap();
@@ -35,7 +32,7 @@ fn is_there(stage: &Stage, file: &str) -> bool {
 
 #[test]
 fn steps_that_nobody_hears_any_more_end_with_what_was_brought() {
-    let stage = Stage::with("", "");
+    let stage = Stage::tooled(&[]);
     let (heard, said) = std::io::pipe().unwrap();
     drop(heard);
     let steps = "echo begins; touch \"$1/went-on\"";
@@ -49,12 +46,10 @@ fn steps_that_nobody_hears_any_more_end_with_what_was_brought() {
 
 #[test]
 fn steps_are_ended_though_their_group_is_only_about_to_be() {
-    let stage = Stage::with("", "");
+    let stage = Stage::tooled(&[]);
     // Longer than it takes to be ended, and not for ever.
-    let slow = "#!/bin/sh\ntouch \"$5/about\"\nsleep 2\nPATH=/usr/bin:/bin exec setsid \"$@\"\n";
-    let setsid = stage.0.join("setsid");
-    fs::write(&setsid, slow).unwrap();
-    fs::set_permissions(&setsid, fs::Permissions::from_mode(0o755)).unwrap();
+    let slow = "touch \"$5/about\"\nsleep 2\nPATH=/usr/bin:/bin exec setsid \"$@\"";
+    stage.program("setsid", slow);
     let mut guard = bring(&stage, "touch \"$1/went-on\"", Stdio::null());
     while !is_there(&stage, "about") {
         assert!(guard.try_wait().unwrap().is_none(), "it never began");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{LEASE, OUTLIVED};
 use super::Stage;
-use super::servers::{SHELLS, is_there};
+use super::servers::shells;
 
 /// Somebody who asks for the lease.
 struct Asker {
@@ -92,7 +92,7 @@ fn ends(mut process: Child) -> bool {
 
 #[test]
 fn who_is_called_off_while_he_waits_never_holds_the_lease() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         fs::write(stage.0.join(".cutover/lock"), "").unwrap();
         let mut holder = stage.locks(".cutover/lock");
@@ -116,7 +116,7 @@ fn who_is_called_off_while_he_waits_never_holds_the_lease() {
 
 #[test]
 fn who_is_called_off_while_a_step_still_runs_frees_the_lease_and_leaves_nothing() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         let mut step = stage.locks(".cutover");
         let mut waits = stage.asks_for_lease(shell, "b", "0");

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::super::STEPS;
-use super::servers::{SHELLS, is_there};
+use super::servers::{is_there, shells};
 use super::{Script, Stage};
 
 /// Ends only the process that it started, and has a status of its own for that.
@@ -27,7 +27,7 @@ fn ends(stage: &Stage, shell: &[&str], line: &str) -> String {
 
 #[test]
 fn a_step_that_takes_too_long_and_then_ends_well_was_not_in_time() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         if !is_there(&["busybox", "sh"]) {
             continue;
         }
@@ -40,7 +40,7 @@ fn a_step_that_takes_too_long_and_then_ends_well_was_not_in_time() {
 
 #[test]
 fn what_is_left_of_a_step_that_took_too_long_ends_whatever_its_timeout_says() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         stage.program("timeout", OTHER);
         let line = "sh -c 'sleep 2; touch \"$0/late\"' \"$1\" >/dev/null 2>&1 & sleep 9";
@@ -52,7 +52,7 @@ fn what_is_left_of_a_step_that_took_too_long_ends_whatever_its_timeout_says() {
 
 #[test]
 fn what_a_way_back_does_not_wait_for_leaves_nothing_running() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         stage.program("timeout", OTHER);
         let mut soon = stage.by(shell, Script::Soon.text());

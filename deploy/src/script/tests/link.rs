@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::servers::{SHELLS, is_there};
+use super::servers::shells;
 use super::{Script, Stage};
 
 /// The copy of a folder breaks off behind its first file.
@@ -22,7 +22,7 @@ impl Stage {
 
 #[test]
 fn a_first_copy_that_breaks_off_is_made_anew_and_loses_nothing() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let tools: &[&str] = if shell[0] == "busybox" {
             &["mv", "cp"]
         } else {

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::super::LINE;
-use super::servers::{SHELLS, is_there};
+use super::servers::{is_there, shells};
 use super::{Script, Stage};
 
 impl Stage {
@@ -27,7 +27,7 @@ impl Stage {
 
 #[test]
 fn a_migration_is_kept_although_its_line_is_killed_later() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         let lines = "echo Migrated: 2024_a; echo '  2024_b ..... 1ms DONE'; echo; sleep 61";
         let mut migrate = stage.migrates(shell, Script::Migrate, lines);
@@ -47,7 +47,7 @@ fn a_migration_is_kept_although_its_line_is_killed_later() {
 
 #[test]
 fn what_a_line_says_is_told_as_it_is_and_its_status_too() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::tooled(&[]);
         let line = r"printf '  a \\n b\nMigrated:  2024_a (1.00ms)\nno DONE of mine\nlast'; exit 3";
         let mut migrate = stage.migrates(shell, Script::Migrate, line);

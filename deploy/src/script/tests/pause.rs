@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use super::super::PROOF;
-use super::servers::{SHELLS, is_there};
+use super::servers::{SHELLS, shells};
 use super::{RECIPE, ROSTER, Script, Stage};
 
 /// Keeps what it hears, as Laravel's worker does.
@@ -78,7 +78,7 @@ fn pause_for(seconds: &str, shell: &[&str], stage: &Stage, roster: &str, need: &
 
 #[test]
 fn workers_of_laravel_pause_and_go_on_by_themselves_and_nobody_else_is_touched() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         pauses_and_goes_on(shell);
     }
 }
@@ -134,7 +134,7 @@ fn workers_of_a_release_that_comes_back_go_on_when_that_is_proven() {
 
 #[test]
 fn where_no_mark_can_be_written_nobody_pauses_and_nothing_fails() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::with("", "");
         quick(&stage);
         let file = stage.0.join("old");
@@ -152,7 +152,7 @@ fn where_no_mark_can_be_written_nobody_pauses_and_nothing_fails() {
 
 #[test]
 fn a_later_pause_is_not_ended_by_an_earlier_one() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::with("", "");
         quick(&stage);
         let file = stage.0.join("old");

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::servers::{SHELLS, is_there};
+use super::servers::shells;
 use super::{Stage, recipe};
 use crate::config::Manager;
 
@@ -34,7 +34,7 @@ fn restart(stage: &Stage, shell: &[&str]) -> Option<i32> {
 
 #[test]
 fn all_units_of_a_group_are_restarted_at_once_and_each_must_be() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::serving("");
         stage.program("systemctl", SYSTEMCTL);
         assert_eq!(restart(&stage, shell), Some(0), "{shell:?}");

@@ -85,6 +85,11 @@ impl Stage {
     }
 }
 
+/// Those that are on this machine.
+pub(super) fn shells() -> impl Iterator<Item = &'static [&'static str]> {
+    SHELLS.into_iter().filter(|shell| is_there(shell))
+}
+
 pub(super) fn is_there(shell: &[&str]) -> bool {
     let mut asked = Command::new(shell[0]);
     let said = asked.args(&shell[1..]).args(["-c", ":"]).status();
@@ -126,7 +131,7 @@ fn states(shell: &[&str]) -> String {
 
 #[test]
 fn a_server_under_systemd_is_up_when_its_family_listens_at_the_port_of_its_command() {
-    let shells = SHELLS.into_iter().filter(|shell| is_there(shell));
+    let shells = shells();
     let mut told: Vec<String> = shells.map(states).collect();
     told.dedup();
     assert_snapshot!(told.join("--\n"), @"
@@ -146,7 +151,7 @@ fn the_server_below_octane_is_told_to_end_before_its_command_whatever_wraps_it()
         "sh artisan octane:start --port=8000 | cat",
         "exec sh -c 'shift 2; \"$@\"; :' doppler run -- sh artisan octane:start",
     ] {
-        for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+        for shell in shells() {
             let stage = Stage::serving(SURVIVES);
             let mut server = stage.starts(line, Stdio::null());
             sleep(Duration::from_millis(200));
@@ -162,7 +167,7 @@ fn the_server_below_octane_is_told_to_end_before_its_command_whatever_wraps_it()
 
 #[test]
 fn a_supervisor_that_cannot_be_asked_is_no_group_without_servers() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let stage = Stage::serving("");
         stage.program("supervisorctl", "echo refused; exit 4");
         let listed = stage.asks(shell, Manager::Supervisor, &["list"]);
@@ -265,7 +270,7 @@ fn ends_in(shell: &[&str], listener: TcpListener, connection: TcpStream) -> Dura
 
 #[test]
 fn a_server_waits_for_who_asks_it_and_not_for_its_own_connections() {
-    for shell in SHELLS.into_iter().filter(|shell| is_there(shell)) {
+    for shell in shells() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let database = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = TcpStream::connect(database.local_addr().unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! A swap, and who waits for it in a pool.
 
 use std::fs::{self, File};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use super::{Script, Stage};
@@ -10,22 +10,16 @@ use super::{Script, Stage};
 const DATE: &str = "cd \"${0%/*}\" && echo >>looks && wc -l <looks";
 
 fn stage() -> Stage {
-    let stage = Stage::with("", "");
-    fs::create_dir_all(stage.0.join("releases/new")).unwrap();
+    let stage = Stage::serving("");
     fs::write(stage.0.join("ask.php"), "").unwrap();
-    fs::create_dir_all(stage.0.join("bin")).unwrap();
     stage
 }
 
 fn swap(stage: &Stage, asked: &str) -> Child {
-    let bin = stage.0.join("bin");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let mut shell = Command::new("sh");
-    shell.args(["-euc", Script::Swap.text(), "swap"]);
+    let mut shell = stage.by(&["sh"], Script::Swap.text());
     shell.arg(&stage.0).args(["new", "tag", asked]);
     // As behind a step: the words of those that come later.
-    shell.args(["mark live", "script"]).env("PATH", path);
-    shell.spawn().unwrap()
+    shell.args(["mark live", "script"]).spawn().unwrap()
 }
 
 fn leads_to(stage: &Stage) -> String {
